@@ -19,15 +19,15 @@ with page(
         st.info("No run of this module that answers utterances has finished yet.")
         link("train", "Launch one")
         st.stop()
-    ids = [r.id for r in found]
     first, second, third, fourth = st.columns([4, 2, 2, 2], vertical_alignment="bottom")
-    id = first.selectbox("Run", ids, index=asked_for("run", ids))
+    with first:
+        id = views.choose_run(here, [r.id for r in found])
     split = second.selectbox("Split", SPLITS, index=asked_for("split", SPLITS))
     limit = third.number_input(
         "Row limit", 0, 1_000_000, 0, help="Measure a fixed sample of so many rows. 0: all."
     )
     run = next(r for r in found if r.id == id)
-    more = views.measured_too(run, found)
+    more = views.measured_too(here, run, found)
     key = ("evaluate", id, here.module, split)
     if fourth.button("Evaluate", type="primary", icon=":material/play_arrow:", width="stretch"):
         jobs.start(

@@ -3,9 +3,12 @@
 import streamlit as st
 
 from studio.frame import trash
+from studio.frame.navigation import asked_for
 from studio.frame.page import messages, page
 from studio.load import forms, split
 from studio.load.imports import imports
+
+TABS = ("Utterances", "Outcome", "Splits", "Export", "Earlier imports", "Delete")
 
 with page(
     "Load",
@@ -14,8 +17,7 @@ with page(
     needs_module=False,
 ) as here:
     bring, funnel, splits, export, past, remove = st.tabs(
-        ["Utterances", "Outcome", "Splits", "Export", "Earlier imports", "Delete"],
-        key="load tab",
+        TABS, key="load tab", default=TABS[asked_for("tab", TABS)]
     )
     with bring:
         left, right = st.columns([2, 3], gap="large")

@@ -18,6 +18,7 @@ with page(
     opens_on=module_at_work,
 ) as here:
     found = runs(here.workspace, here.module)
+    runs_views.lead_by_address(found)
     if runs_views.TAB not in st.session_state and (
         runs_list.under_way(found) or bundle.in_preparation(here, found)
     ):

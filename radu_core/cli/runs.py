@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 _runs = typer.Typer(
-    help="List, show, stop, resume, fork, describe, delete and compare training runs.",
+    help="List, show, stop, resume, fork, name, describe, delete and compare training runs.",
     no_args_is_help=True,
 )
 app.add_typer(_runs, name="runs")
 
-Run = Annotated[str, typer.Argument(help="A run's id, or 'last' for the newest.")]
+Run = Annotated[str, typer.Argument(help="A run's id or name, or 'last' for the newest.")]
 
 
 def _about_run(run: RunDirectory) -> About:
@@ -51,8 +51,10 @@ def runs_list(
     seen = ((_view(run), _about_run(run)) for run in runs(space, module))
     found = [(view, about) for view, about in seen if view]
     elsewhere = any(view.where for view, _ in found)
+    named = any(about.name for _, about in found)
     rows = [
         (
+            *([about.name] if named else []),
             view.id,
             view.state,
             view.latest.get("step", ""),
@@ -74,8 +76,16 @@ def runs_list(
         }
         for v, about in found
     ]
-    columns = ["run", "state", "step", "loss", *(["where"] if elsewhere else []), "tags"]
-    shown = table("Runs", columns, rows, whole=("run",))
+    columns = [
+        *(["name"] if named else []),
+        "run",
+        "state",
+        "step",
+        "loss",
+        *(["where"] if elsewhere else []),
+        "tags",
+    ]
+    shown = table("Runs", columns, rows, whole=("name", "run"))
     return Output({"runs": data}, [shown, *damaged])
 
 
@@ -140,7 +150,9 @@ def _run_lines(
     view: RunView, told: About, ahead: Sequence[str], measured: Sequence[Figure]
 ) -> list[str]:
     """A run in lines; what there is nothing to say of is left out."""
-    lines = [f"{view.id}: {view.state}. {view.reason}".rstrip()]
+    from radu_core.workflows.frame.run_names import labelled
+
+    lines = [f"{labelled(view.id, told.name)}: {view.state}. {view.reason}".rstrip()]
     if view.where:
         lines.append(f"On {view.where}")
     if ahead:
@@ -282,6 +294,22 @@ def runs_note(
 
     told = workflow.describe(workspace(), run, notes=text, tags=tag or None)
     return Output(told, [told.notes or "(no note)", *(f"tag: {t}" for t in told.tags)])
+
+
+@command("rename", group=_runs)
+def runs_rename(
+    run: Run,
+    name: Annotated[str, typer.Argument(help="The name; an empty one takes it away.")],
+) -> Output:
+    """Give a run a name, shown wherever the run is. Its id and its directory stay."""
+    from radu_core.workflows.frame.run_list import open_run
+    from radu_core.workflows.train import manage_runs as workflow
+
+    space = workspace()
+    opened = open_run(space, run)
+    named = workflow.rename(space, opened.id, name).name
+    said = f"{opened.id} is now called {named}." if named else f"{opened.id} has no name."
+    return Output({"run": opened.id, "name": named}, [said])
 
 
 @command("scope", group=_runs)

@@ -41,6 +41,13 @@ _TOOLS = {
     "guidelines": ":material/menu_book: Guidelines",
     "agreement": ":material/group: Agreement",
 }
+# On a phone the two choices are side by side: the utterance is what the screen is for.
+_STYLE = """<style>
+@media (max-width: 640px) {
+  .st-key-annotate-filters [data-testid="stColumn"] { min-width: calc(50% - 1rem); flex: 1 1 0; }
+  .st-key-annotate-filters [data-testid="stColumn"]:last-child { min-width: 100%; }
+}
+</style>"""
 _LONGEST = 200  # characters of a search or an id
 _FRESH = 3600.0  # seconds a token is used by new mounts; it is good for twelve hours
 
@@ -58,7 +65,9 @@ def filters(here: Page) -> dict[str, Any]:
             if st.button("Leave the link", icon=":material/close:"):
                 del st.query_params["item"]
                 st.rerun()
-    left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
+    st.html(_STYLE)
+    with st.container(key="annotate-filters"):
+        left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
     functions = {"": "All functions", OUT_OF_SCOPE: "Out of scope"} | {
         name: name for name in _functions(here)
     }

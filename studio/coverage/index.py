@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,7 @@ from radu_core.workflows.coverage.report import (
     set_retrieval,
     tune,
 )
+from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.train.dataset import depending_datasets
 from studio.frame import jobs, show
 from studio.frame.layout import side_by_side
@@ -115,6 +117,7 @@ def choose(here: Page, key: str, given: RetrievalSettings) -> RetrievalSettings:
         "Embedder",
         names,
         key=f"{key} embedder",
+        format_func=partial(run_label, here.workspace),
         accept_new_options=True,
         help="An installed model, a directory, a hub's owner/name, or the id of a run that "
         "trained an embedder.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -11,12 +12,13 @@ from radu_core.evaluation import EvaluationReport
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.workflows.evaluate.parse import parse
+from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.runs.scope import kept_by, set_kept
 from studio.frame.markdown import plain
-from studio.frame.navigation import link
+from studio.frame.navigation import asked_for, link
 from studio.frame.page import Page
 
-__all__ = ["ask", "measured_too", "scope", "sources"]
+__all__ = ["ask", "choose_run", "measured_too", "scope", "sources"]
 
 _TOO = {
     "untrained": "the model before training",
@@ -26,7 +28,17 @@ _TOO = {
 _MIXED = "With a prompt for each exemplar, the function is the weighted mean of their answers."
 
 
-def measured_too(run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any]:
+def choose_run(here: Page, ids: list[str]) -> str:
+    """The run that is looked at: the one that the address names, or the newest."""
+    return st.selectbox(
+        "Run",
+        ids,
+        index=asked_for("run", ids),
+        format_func=partial(run_label, here.workspace),
+    )
+
+
+def measured_too(here: Page, run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any]:
     """What else is measured on the same rows: of a language model's run what it was before and what
     it generates, of a retriever's run it and one of ``others`` together."""
     if (run.model / HEAD_FILE).is_file():
@@ -36,7 +48,7 @@ def measured_too(run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any
         chosen = st.selectbox(
             "Beside a language model",
             [None, *models],
-            format_func=lambda name: name or "none",
+            format_func=lambda name: run_label(here.workspace, name) if name else "none",
             help="It is asked where this model is unsure; how far is weighed on validation.",
         )
         if chosen is None:

@@ -32,8 +32,11 @@ def expander(
 
 
 def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = str) -> str:
-    """The name of the open tab of a row of tabs, the first if none is; the script makes what is
-    in it. Why not ``st.tabs``: docs/decisions/015-tabs.md."""
+    """The name of the open tab of a row of tabs; the script makes what is in it. The one that
+    the address names is opened, once; where none is open, the first. Why not ``st.tabs``:
+    docs/decisions/015-tabs.md."""
+    if st.query_params.get("tab") in names:
+        st.session_state[key] = st.query_params.pop("tab")
     if st.session_state.get(key) not in names:  # given as a default, it would warn of callbacks
         st.session_state[key] = names[0]
     chosen = st.segmented_control(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import streamlit as st
@@ -15,12 +15,15 @@ from radu_core.workflows.frame.workspace import Workspace
 from studio.frame.login import ask_name, gate, has_chosen
 from studio.frame.markdown import plain
 from studio.frame.navigation import docs_link, link
+from studio.frame.notices import announce
 from studio.frame.show import TABLE_STYLE
 from studio.frame.spaces import workspace
+from studio.frame.tour import offer_tour, show_tour
 
 __all__ = ["Page", "messages", "page", "reading", "workspace"]
 
 _log = logging.getLogger(__name__)
+_ASKED = "module asked for"  # what the address said when the page was drawn last
 # Streamlit's own colours of chosen tabs, code and placeholders have a contrast of 2.2 to 4.3.
 _STYLE = """
 .stApp {
@@ -43,6 +46,16 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding-top: 4rem; } }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: .8; }
+@media (pointer: coarse) { /* a finger needs 44 px */
+  :is([data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapseButton"] button) {
+    min-width: 44px; min-height: 44px;
+  }
+  :is(button[data-testid^="stBaseButton"], button[data-variant]), .react-aria-ComboBox > div,
+  :is([data-testid="stSidebarNavLink"], [data-testid="stPageLink-NavLink"]),
+  [data-testid="stTextInputRootElement"] {
+    min-height: 44px;
+  }
+}
 """
 
 
@@ -145,13 +158,21 @@ def _begin(
             raise
         st.error(plain(error), icon=":material/error:")
         modules = [str(kept)]
-    return Page(space, _choose(modules, lambda: opens_on(space)), who)
+    name = "home" if title == "Radu Studio" else title.lower()
+    show_tour(space, who, name)
+    module = _choose(modules, lambda: opens_on(space))
+    offer_tour(space, who, name)
+    with suppress(RaduError):  # a full disk, say: the page itself may do without
+        announce(space, who)
+    return Page(space, module, who)
 
 
 def _choose(modules: list[str], otherwise: Callable[[], str | None]) -> str:
     if not modules:
         return ""
     asked = st.query_params.get("module")
+    if asked in modules and asked != st.session_state.get(_ASKED):
+        st.session_state["module"] = asked  # a link was followed: it wins over what was open
     kept = st.session_state.get("module") or asked
     if kept not in modules:
         kept = otherwise()
@@ -162,4 +183,5 @@ def _choose(modules: list[str], otherwise: Callable[[], str | None]) -> str:
     elif asked and asked != chosen:
         st.query_params["module"] = chosen  # the address says what is shown
     st.session_state["module"] = chosen
+    st.session_state[_ASKED] = st.query_params.get("module")
     return chosen

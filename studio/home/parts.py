@@ -8,13 +8,22 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.words import quantity
-from radu_core.workflows.home.funnels import ModuleFunnel
+from radu_core.workflows.home.attention import Attention
+from radu_core.workflows.home.funnels import STAGES, ModuleFunnel
 from radu_core.workflows.home.newest_result import Result
 from radu_core.workflows.load.traces import Day
 from studio.frame.markdown import plain
 from studio.frame.navigation import go_to, link
+from studio.frame.show import table_html
 
-__all__ = ["show_module"]
+__all__ = ["explain_funnel", "show_module"]
+
+_STYLE = """<style>
+@media (max-width: 640px) {
+  [class*="st-key-funnel"] [data-testid="stColumn"] { min-width: calc(50% - 1rem); flex: 1 1 0; }
+}
+</style>"""
+_ICONS = {"error": ":material/error:", "wait": ":material/person:", "warn": ":material/warning:"}
 
 
 def show_module(funnel: ModuleFunnel) -> None:
@@ -37,9 +46,7 @@ def show_module(funnel: ModuleFunnel) -> None:
         ):
             st.session_state["module"] = funnel.module
             go_to(funnel.next.page)
-        for column, (stage, count) in zip(st.columns(5), funnel.stages, strict=True):
-            column.metric(stage, f"{count:,}")
-            column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
+        _stages(funnel)
         st.caption(plain(f"{funnel.unused_text} {funnel.caption}"))
         if funnel.result is not None:
             _result(funnel.module, funnel.result)
@@ -47,13 +54,46 @@ def show_module(funnel: ModuleFunnel) -> None:
             _drift(funnel.module, funnel.drift)
         for note in funnel.notes:
             st.warning(plain(note), icon=":material/error:")
+        _attention(funnel.module, funnel.attention)
+
+
+def _stages(funnel: ModuleFunnel) -> None:
+    """The funnel: side by side, two in a row on a phone."""
+    st.html(_STYLE)
+    with st.container(key=f"funnel {funnel.module}"):
+        for column, (stage, count) in zip(st.columns(5), funnel.stages, strict=True):
+            column.metric(stage, f"{count:,}", help=STAGES[stage])
+            column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
+
+
+def explain_funnel() -> None:
+    """What each stage of the funnel counts, and why a later one may hold fewer."""
+    with st.expander("What the funnel counts", icon=":material/help:"):
+        st.html(table_html(("stage", "what it counts"), STAGES.items()))
+
+
+def _attention(module: str, found: Sequence[Attention]) -> None:
+    """What to look at, each with its link."""
+    if not found:
+        return
+    st.markdown(f"**Needs attention** ({len(found)})")
+    for number, one in enumerate(found):
+        # the row wraps on a phone: the link goes below its sentence
+        with st.container(
+            horizontal=True,
+            vertical_alignment="center",
+            gap="small",
+            key=f"attention {module} {number}",
+        ):
+            st.markdown(f"{_ICONS[one.level]} {plain(one.text)}", width="content")
+            link(one.page, one.label, **one.query)
 
 
 def _result(module: str, result: Result) -> None:
     """The newest result, each figure beside the best baseline's."""
     kind = "without a language model" if result.fast else "with the language model"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Newest result** · {plain(result.run)}", width="content")
+        st.markdown(f"**Newest result** · {plain(result.label)}", width="content")
         link("evaluate", "Evaluate", module=module, run=result.run, split=result.split)
     with st.container(horizontal=True, gap="medium"):  # what doesn't fit goes to the next line
         for figure in result.figures:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from radu_core.inference.answers import Answer, Explanation
 from radu_core.schema import OUT_OF_SCOPE, Function, Scalar
+from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.playground.ask import Right, Sent, send_back, values_of
 from studio.frame import show
 from studio.frame.layout import expander
@@ -25,7 +26,7 @@ _SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_va
 
 def answer(here: Page, number: int, model: str, found: Explanation | str) -> None:
     """An answer in full, or what went wrong. ``number`` is the exchange's."""
-    st.markdown(f"**{plain(model)}**")
+    st.markdown(f"**{plain(run_label(here.workspace, model))}**")
     if isinstance(found, str):
         st.error(plain(found), icon=":material/error:")
         return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from radu_core.errors import RaduError
 from radu_core.inference.answers import Explanation
 from radu_core.progress import Progress
 from radu_core.words import quantity
+from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.playground.ask import ask
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
@@ -50,11 +52,13 @@ def exchanges(module: str) -> list[Exchange]:
 
 def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
     """The models that are asked, and what the bot had asked for before."""
+    label = partial(run_label, here.workspace)
     first, second, third = st.columns([4, 4, 3])
     one = first.selectbox(
         "Run or directory",
         found,
         index=asked_for("run", found) if found else None,
+        format_func=label,
         key=f"playground first {here.module}",
         accept_new_options=True,
         placeholder="a run or a path",
@@ -64,6 +68,7 @@ def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
         "Beside it",
         found,
         index=None,
+        format_func=label,
         key=f"playground second {here.module}",
         accept_new_options=True,
         placeholder="none",
@@ -78,13 +83,14 @@ def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
         help="The function, or its slot, that the bot asked about just before the utterance. A "
         "model without a language model doesn't look at it.",
     )
-    names = [_match_typed(name.strip(), found) for name in (one, other) if name and name.strip()]
+    labels = {label(name): name for name in found}
+    names = [_match_typed(name.strip(), labels) for name in (one, other) if name and name.strip()]
     return list(dict.fromkeys(names)), context
 
 
-def _match_typed(typed: str, found: Sequence[str]) -> str:
-    """The only model whose name holds what was typed (Enter takes the text, not what it found)."""
-    holding = [name for name in found if typed in name]
+def _match_typed(typed: str, labels: Mapping[str, str]) -> str:
+    """The only model whose label holds what was typed (Enter takes the text, not what it found)."""
+    holding = [name for label, name in labels.items() if typed in label]
     return holding[0] if len(holding) == 1 else typed
 
 
@@ -133,7 +139,7 @@ def _begin(module: str, utterance: str, context: str | None, models: Sequence[st
 
 def _answer(here: Page, exchange: Exchange) -> None:
     for name in exchange.waiting:
-        with _loading(name) as progress:
+        with _loading(run_label(here.workspace, name)) as progress:
             try:
                 exchange.results[name] = ask(
                     here.workspace,
@@ -182,7 +188,7 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
     for exchange in reversed(shown):
         with st.container(horizontal=True, vertical_alignment="center"):
             lines = [f"**{plain(_short(exchange.utterance))}**"]
-            lines += [_line(exchange, name) for name in exchange.models]
+            lines += [_line(here, exchange, name) for name in exchange.models]
             st.markdown("  \n".join(lines), width="stretch")
             st.button(
                 "Ask again",
@@ -204,10 +210,10 @@ def _short(text: str) -> str:
     return f"{text[:_LONGEST]} … ({quantity(more, 'more character')})" if more > 0 else text
 
 
-def _line(exchange: Exchange, name: str) -> str:
+def _line(here: Page, exchange: Exchange, name: str) -> str:
     """What one model said, in a line."""
     found = exchange.results.get(name)
-    whose = f"{name}: " if len(exchange.models) > 1 else ""
+    whose = f"{run_label(here.workspace, name)}: " if len(exchange.models) > 1 else ""
     if found is None:
         return plain(f"{whose}not answered")
     if isinstance(found, str):

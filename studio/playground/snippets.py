@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from radu_core.workflows.playground.ask import BESIDE
+from radu_core.workflows.frame.run_names import BESIDE
 from studio.frame.page import Page
 from studio.playground.page import exchanges
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
 from radu_core.training import RunDirectory
+from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.train.manage_runs import UNCORRECTED, Comparison, compare_runs
 from studio.frame import show
 from studio.frame.markdown import plain
@@ -27,6 +29,7 @@ def compare(here: Page, found: Sequence[RunDirectory]) -> None:
     names = left.multiselect(
         "Runs to compare",
         [run.id for run in found],
+        format_func=partial(run_label, here.workspace),
         key="runs compared",
         persist_state="page",
         placeholder="Choose two or more",
@@ -39,19 +42,20 @@ def compare(here: Page, found: Sequence[RunDirectory]) -> None:
         return
     with messages():
         compared = compare_runs(here.workspace, names, split=split, module=here.module)
-        _settings(compared)
-        _curves(compared)
-        _metrics(compared)
-        _tests(compared)
+        labels = {run: run_label(here.workspace, run) for run in compared.runs}
+        _settings(compared, labels)
+        _curves(compared, labels)
+        _metrics(compared, labels)
+        _tests(compared, labels)
 
 
-def _settings(compared: Comparison) -> None:
+def _settings(compared: Comparison, labels: Mapping[str, str]) -> None:
     if not compared.settings:
         st.caption("Their settings are the same.")
         return
     st.markdown("**Settings that differ**")
     rows = [
-        {"setting": field, **{name: _text(values[name]) for name in compared.runs}}
+        {"setting": field, **{labels[name]: _text(values[name]) for name in compared.runs}}
         for field, values in compared.settings.items()
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="compared settings")
@@ -63,10 +67,10 @@ def _text(value: object) -> str:
     return "–" if value is None else str(value)
 
 
-def _curves(compared: Comparison) -> None:
+def _curves(compared: Comparison, labels: Mapping[str, str]) -> None:
     on = {"step": "training", "validation": "validation"}
     rows = [
-        {"run": name, "step": e.data["step"], "loss": e.data["loss"], "on": on[e.kind]}
+        {"run": labels[name], "step": e.data["step"], "loss": e.data["loss"], "on": on[e.kind]}
         for name, events in compared.losses.items()
         for e in events
         if e.data.get("loss") is not None
@@ -94,10 +98,10 @@ def _curves(compared: Comparison) -> None:
     runs_curves.tell_left_out(len(rows) - len(shown))
 
 
-def _metrics(compared: Comparison) -> None:
+def _metrics(compared: Comparison, labels: Mapping[str, str]) -> None:
     rows = [
         {
-            "run": name,
+            "run": labels[name],
             "system": m.system,
             "rows": report.rows,
             "function accuracy": m.function.share,
@@ -117,7 +121,7 @@ def _metrics(compared: Comparison) -> None:
         )
 
 
-def _tests(compared: Comparison) -> None:
+def _tests(compared: Comparison, labels: Mapping[str, str]) -> None:
     if compared.paired:
         st.markdown("**The same rows, one by one**")
         rows = [
@@ -127,8 +131,8 @@ def _tests(compared: Comparison) -> None:
                 "only one right": t.only_one,
                 "only the other right": t.only_two,
                 "rows": t.rows,
-                "one": t.one,
-                "the other": t.two,
+                "one": labels[t.one],
+                "the other": labels[t.two],
             }
             for t in compared.paired
         ]

@@ -61,11 +61,10 @@ def losses(view: RunView) -> None:
         st.caption(f"A point of the training loss is the mean of {size} steps.")
     models = view.steps[-1].data.get("parts", 1) if view.steps else 1
     if models > 1:
-        folds = quantity(models - 1, "model is", "models are")
+        folds = quantity(models - 1, "model")
         st.caption(
             f"The first {folds} left out a part of the labels each, to be measured on it (out of "
-            "fold); the "
-            "last one learns them all. The loss starts over with each."
+            "fold); the last one learns them all. The loss starts over with each."
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,24 +20,15 @@ from radu_core.workflows.train.manage_runs import About
 from studio.frame.layout import expander
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
+from studio.frame.run_badge import run_badge
 
-__all__ = ["COLOURS", "about_of", "at_work", "note_states", "same_state", "table", "under_way"]
+__all__ = ["about_of", "at_work", "note_states", "same_state", "table", "under_way"]
 
-COLOURS = {
-    "finished": "green",
-    "failed": "red",
-    "lost": "red",
-    "damaged": "red",
-    "stopped": "orange",
-    "queued": "gray",
-}
-_COLUMNS = ("run", "state", "started", "steps", "of", "loss", "where", "tags", "notes")
+_COLUMNS = ("name", "run", "state", "started", "steps", "of", "loss", "where", "tags", "notes")
 _TIME = "YYYY-MM-DD HH:mm"
 _DRAWN = "run states drawn"
 _AT_A_GLANCE = 4  # runs; the one at work has to be on the screen below them
-_STYLE = """<style>
-.st-key-newest-runs code { white-space: nowrap; }
-</style>"""  # when a run was started is in its id
+_TAKEN = "run taken from the table"
 
 
 def under_way(found: Sequence[RunDirectory]) -> bool:
@@ -65,8 +56,9 @@ def same_state(name: str, state: str) -> None:
 
 
 @st.fragment(run_every=2.0)
-def table(here: Page, names: tuple[str, ...]) -> None:
-    """Draw only the table again, and the whole page when a run was added or removed."""
+def table(here: Page, names: tuple[str, ...], choose: Callable[[str], None]) -> None:
+    """Draw only the table again, and the whole page when a run was added or removed, or is to be
+    shown (``choose``)."""
     with messages():
         found = run_list.runs(here.workspace, here.module)
         if tuple(run.id for run in found) != names:
@@ -77,46 +69,60 @@ def table(here: Page, names: tuple[str, ...]) -> None:
             return
         for row in rows:
             same_state(row["run"], row["state"])
-        _newest(rows[:_AT_A_GLANCE])
+        _newest(rows[:_AT_A_GLANCE], choose)
         if len(rows) > _AT_A_GLANCE:
             every = expander("All runs", key="all runs")
             if every.open:
                 with every:
-                    st.caption(f"{len(rows):,} runs. A column's name sorts by it.")
-                    _sortable(rows)
+                    st.caption(f"{len(rows):,} runs. A column's name sorts; a row's box shows it.")
+                    _sortable(rows, choose)
 
 
-def _newest(rows: Sequence[Mapping[str, Any]]) -> None:
-    """As text, not as a grid: a browser has it on the screen 0.3 s earlier."""
-    told = [
-        {
-            "run": f"`{row['run']}`",
-            "state": f":{COLOURS.get(row['state'], 'blue')}-badge[{row['state']}]",
-            "where": plain(row["where"]),
-            "steps": _of(row["steps"], row["of"]),
-            "loss": "–" if row["loss"] is None else f"{row['loss']:.3f}",
-            "tags": plain(", ".join(row["tags"])),
-        }
-        for row in rows
+def _newest(rows: Sequence[Mapping[str, Any]], choose: Callable[[str], None]) -> None:
+    """A line each, with a button that shows the run below. Not as a grid: a browser has it on the
+    screen 0.3 s earlier, and a keyboard reaches it."""
+    with st.container(key="newest-runs", gap="xxsmall"):
+        for row in rows:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                if st.button(
+                    plain(row["name"] or row["run"]),
+                    key=f"show run {row['run']}",
+                    type="tertiary",
+                    icon=":material/chevron_right:",
+                    on_click=choose,
+                    args=(row["run"],),
+                ):
+                    st.rerun(scope="app")
+                run_badge(row["state"])
+                st.caption(plain(_about(row)), width="content")
+
+
+def _about(row: Mapping[str, Any]) -> str:
+    """How far a run is, and what people say of it."""
+    parts = [
+        row["run"] if row["name"] else "",
+        row["where"],
+        _of(row["steps"], row["of"]),
+        "" if row["loss"] is None else f"loss {row['loss']:.3f}",
+        ", ".join(row["tags"]),
     ]
-    frame = pd.DataFrame(told)
-    empty = [n for n in ("where", "tags") if not any(frame[n])]
-    st.html(_STYLE)
-    with st.container(key="newest-runs"):
-        st.table(frame.drop(columns=empty), border="horizontal", hide_index=True)
+    return " · ".join(part for part in parts if part)
 
 
 def _of(done: int | None, total: int | None) -> str:
-    return "–" if done is None or total is None else f"{done:,} of {total:,}"
+    return "" if done is None or total is None else f"step {done:,} of {total:,}"
 
 
-def _sortable(rows: Sequence[Mapping[str, Any]]) -> None:
-    elsewhere = any(row["where"] for row in rows)
-    st.dataframe(
+def _sortable(rows: Sequence[Mapping[str, Any]], choose: Callable[[str], None]) -> None:
+    """All runs; the row that is taken is shown below the table."""
+    hidden = [n for n in ("where", "name") if not any(row[n] for row in rows)]
+    taken = st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
-        column_order=[n for n in _COLUMNS if elsewhere or n != "where"],
+        column_order=[n for n in _COLUMNS if n not in hidden],
         key="runs table",
+        on_select="rerun",
+        selection_mode="single-row",
         placeholder="–",
         height="content" if len(rows) <= 10 else 390,
         column_config={
@@ -127,6 +133,12 @@ def _sortable(rows: Sequence[Mapping[str, Any]]) -> None:
             "tags": st.column_config.ListColumn(),
         },
     )
+    run = next((rows[n]["run"] for n in taken.selection.rows), "")
+    if run != st.session_state.get(_TAKEN, ""):  # a row stays taken; it leads there once
+        st.session_state[_TAKEN] = run
+        if run:
+            choose(run)
+            st.rerun(scope="app")
 
 
 @st.cache_resource
@@ -150,6 +162,7 @@ def _row(run: RunDirectory) -> dict[str, Any] | None:
         return None
     kept = {
         "run": run.id,
+        "name": about.name,
         "state": view.state,
         "where": view.where,
         "started": _start_time(run),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,8 @@ from radu_core.training import RunDirectory
 from radu_core.training.runs import FINAL
 from radu_core.words import quantity
 from radu_core.workflows.frame import run_list
+from radu_core.workflows.frame.news import mark_seen
+from radu_core.workflows.frame.run_names import labelled, run_label, run_name
 from radu_core.workflows.playground.export_needs import needs_outside
 from radu_core.workflows.runs import launch as train
 from radu_core.workflows.runs.figures import card, last_figures
@@ -23,10 +26,11 @@ from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page, messages
+from studio.frame.run_badge import run_badge
 from studio.train import bundle, retriever_views, runs_curves, runs_list
 from studio.train.runs_compare import compare
 
-__all__ = ["RUNS", "TAB", "lead_to", "watch"]
+__all__ = ["RUNS", "TAB", "lead_by_address", "lead_to", "watch"]
 
 RUNS, TAB = "3 Runs", "train tab"
 
@@ -38,13 +42,19 @@ def lead_to(name: str) -> None:
     st.session_state[TAB], st.session_state["run wanted"] = RUNS, name
 
 
+def lead_by_address(found: Sequence[RunDirectory]) -> None:
+    """Show the run that the page's address names, once; before the tabs are drawn."""
+    if (name := st.query_params.pop("run", None)) in [run.id for run in found]:
+        lead_to(str(name))
+
+
 def watch(here: Page, found: Sequence[RunDirectory]) -> None:
     """All runs of the module, the chosen one live, a comparison, and the trash."""
     runs_list.note_states(found)
-    runs_list.table(here, tuple(run.id for run in found))
+    runs_list.table(here, tuple(run.id for run in found), lead_to)
     if found:
         runs = {run.id: run for run in found}
-        wanted = st.session_state.pop("run wanted", None)  # by a fork
+        wanted = st.session_state.pop("run wanted", None)  # by a fork, a link or a row
         if wanted in runs:
             st.session_state["run chosen"] = wanted
         names = list(runs)
@@ -55,11 +65,14 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
                 "Run",
                 names,
                 index=names.index(first),
+                format_func=partial(run_label, here.workspace),
                 key="run chosen",
                 persist_state="page",
                 width=480,
             )
         ]
+        if chosen.state()[0] in FINAL:
+            mark_seen(here.workspace, here.who, [chosen.id])
         _live(here, chosen)
         bundle.bundle(here, chosen)
         _manage(here, chosen)
@@ -81,7 +94,7 @@ def _live(here: Page, run: RunDirectory) -> None:
         with st.container():
             _actions(here, run, view)
         with st.container():
-            _state(run, view)
+            _state(here, run, view)
         with st.container():
             if view.written is not None:
                 (st.warning if view.written.coarse else st.caption)(plain(view.written.text))
@@ -124,7 +137,7 @@ def _model(here: Page, run: RunDirectory) -> None:
 
 def _actions(here: Page, run: RunDirectory, view: RunView) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(view.state, color=runs_list.COLOURS.get(view.state, "blue"))  # type: ignore[arg-type]
+        run_badge(view.state)
         if view.where:
             st.badge(plain(f"on {view.where}"), color="violet", icon=":material/cloud:")
         _stop_or_resume(here, run, view)
@@ -155,13 +168,13 @@ def _stop_or_resume(here: Page, run: RunDirectory, view: RunView) -> None:
 
 
 def _manage(here: Page, run: RunDirectory) -> None:
-    """A run's notes, and what to do with it. Not in the fragment, which runs every second."""
+    """A run's name, its notes, and what to do with it. Not in the fragment: it runs each second."""
     about = runs_list.about_of(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         # each run has its own: one that is open is closed when another run is shown
         with st.popover("Fork", icon=":material/fork_right:", key=f"fork {run.id}"):
             _fork(here, run)
-        with st.popover("Notes and tags", icon=":material/edit_note:", key=f"about {run.id}"):
+        with st.popover("Name and notes", icon=":material/edit_note:", key=f"about {run.id}"):
             _describe(here, run)
         with st.popover("Delete", icon=":material/delete:", key=f"delete {run.id}"):
             _delete(here, run)
@@ -170,7 +183,7 @@ def _manage(here: Page, run: RunDirectory) -> None:
     if about.notes:
         st.markdown(plain(about.notes))
     if about.forked_from:
-        st.caption(f"Forked from {plain(about.forked_from)}.")
+        st.caption(f"Forked from {plain(run_label(here.workspace, about.forked_from))}.")
 
 
 def _fork(here: Page, run: RunDirectory) -> None:
@@ -232,6 +245,14 @@ def _describe(here: Page, run: RunDirectory) -> None:
         about = workflow.about(run)
         # what somebody else has written since isn't overwritten by what was shown before
         version = f"{run.id} {content_hash(about.model_dump_json())[:8]}"
+        name = st.text_input(
+            "Name",
+            about.name,
+            key=f"name {version}",
+            persist_state="page",
+            max_chars=workflow.LONGEST_NAME,
+            help="Shown wherever the run is. Its id and its directory stay.",
+        )
         notes = st.text_area("Notes", about.notes, key=f"notes {version}", persist_state="page")
         tags = st.multiselect(
             "Tags",
@@ -243,6 +264,8 @@ def _describe(here: Page, run: RunDirectory) -> None:
             help="Type one and press Enter.",
         )
         if st.button("Save", type="primary", key="describe save"):
+            if name != about.name:
+                workflow.rename(here.workspace, run.id, name)
             workflow.describe(here.workspace, run.id, notes=notes, tags=tags)
             st.rerun()
 
@@ -259,11 +282,18 @@ def _delete(here: Page, run: RunDirectory) -> None:
 
 
 def _trash(here: Page) -> None:
-    thrown = [run.id for run in run_list.list_trash(here.workspace)]
+    names = {run.id: run_name(run) for run in run_list.list_trash(here.workspace)}
+    thrown = list(names)
     if not thrown:
         return
     with st.expander(f"Trash ({len(thrown)})"), messages():
-        name = st.selectbox("Deleted run", thrown, key="trash chosen", persist_state="page")
+        name = st.selectbox(
+            "Deleted run",
+            thrown,
+            format_func=lambda id_: labelled(id_, names[id_]),
+            key="trash chosen",
+            persist_state="page",
+        )
         with st.container(horizontal=True):
             if st.button("Restore", icon=":material/restore_from_trash:", key="trash restore"):
                 workflow.restore_run(here.workspace, name)
@@ -275,13 +305,14 @@ def _trash(here: Page) -> None:
                     st.rerun()
 
 
-def _state(run: RunDirectory, view: RunView) -> None:
+def _state(here: Page, run: RunDirectory, view: RunView) -> None:
     if view.reason:
         bad = view.state in ("failed", "lost", "damaged")
         (st.error if bad else st.info)(plain(view.reason))
     if view.state == "queued":
         ahead = workflow.waits_for(run)
-        said = f"It waits for {plain(', '.join(ahead))}." if ahead else "It is its turn."
+        names = ", ".join(run_label(here.workspace, one) for one in ahead)
+        said = f"It waits for {plain(names)}." if ahead else "It is its turn."
         st.info(f"{said} One run at a time uses the machine.", icon=":material/hourglass:")
     latest = view.latest
     if view.state == "saving":

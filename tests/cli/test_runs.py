@@ -43,6 +43,22 @@ def test_a_note_and_tags_are_listed_and_shown(two: list[str]) -> None:
     assert "a try" in radu("show", "last")[1]
 
 
+def test_a_run_is_renamed_and_found_by_its_name(two: list[str], tmp_path: Path) -> None:
+    assert "name" not in radu("list")[1]
+    code, out = radu("rename", two[0], "  first\ntry ", "--json")
+    assert (code, json.loads(out)) == (0, {"run": two[0], "name": "first try"})
+    assert "first try" in radu("list")[1]
+    assert [r["name"] for r in json.loads(radu("list", "--json")[1])["runs"]] == ["", "first try"]
+    assert f"first try · {two[0]}: stopped" in radu("show", "first try")[1]
+    assert (tmp_path / "runs" / two[0]).is_dir()
+    radu("note", "first try", "a note")
+    assert json.loads(radu("show", two[0], "--json")[1])["name"] == "first try"
+    for taken in ("first try", two[0], "last", "x" * 81):
+        assert radu("rename", two[1], taken)[0] == 2
+    assert radu("rename", "first try", "")[0] == 0
+    assert radu("show", "first try")[0] == 2
+
+
 def test_a_deleted_run_can_be_restored(two: list[str]) -> None:
     assert radu("delete", two[0])[0] == 0
     assert [r["run"] for r in json.loads(radu("list", "--json")[1])["runs"]] == [two[1]]

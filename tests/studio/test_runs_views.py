@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pandas as pd
 import psutil
 import pytest
 from conftest import MODULE
@@ -60,10 +59,14 @@ def opened() -> AppTest:
     return at.run()
 
 
-def newest(at: AppTest) -> pd.DataFrame:
-    """The runs as the page lists them, without Markdown's signs."""
-    [table] = [t.value for t in at.table if "steps" in t.value]
-    return table.replace({r":\w+-badge\[(.*)\]": r"\1", r"[`\\]": ""}, regex=True)
+def newest(at: AppTest) -> dict[str, str]:
+    """The runs as the page lists them: the button of each, and what stands beside it."""
+    buttons = [b for b in at.button if str(b.key).startswith("show run ")]
+    lines = [c.value for c in at.caption][1 : len(buttons) + 1]  # the first is the page's own
+    return {
+        re.sub(r"\\(.)", r"\1", b.label): re.sub(r"\\(.)", r"\1", line)
+        for b, line in zip(buttons, lines, strict=True)
+    }
 
 
 def shown(at: AppTest) -> str:
@@ -98,8 +101,8 @@ def test_without_a_run_it_says_so(space: Workspace) -> None:
 def test_the_table_and_the_live_view_show_what_a_run_says(space: Workspace) -> None:
     run = made(space, 1, "running")
     at = opened()
-    row = newest(at).loc[0, ["run", "state", "steps", "loss", "tags"]].tolist()
-    assert row == [run.id, "running", "3 of 4", "1.000", "t1"]
+    assert newest(at) == {run.id: "step 3 of 4 · loss 1.000 · t1"}
+    assert sum(":blue-badge[running]" in m.value for m in at.markdown) == 2  # there and below
     text = shown(at)
     for figure in ("best validation loss 1.250", "function accuracy 62.5%", "slot F1 50.0%"):
         assert figure in text
@@ -161,7 +164,7 @@ def test_a_curve_of_several_models_says_so(space: Workspace) -> None:
     assert "The loss starts over" not in shown(opened())
     run.append("step", step=4, steps=4, loss=3.0, memory_gb=1.0, part=3, parts=4, **STEP)
     told = shown(opened())
-    assert "The first 3 models are trained without a fold" in told
+    assert "The first 3 models left out a part of the labels each" in told
     assert "The loss starts over with each." in told
 
 
@@ -199,13 +202,13 @@ def test_rows_that_are_padded_instead_of_packed_are_told(space: Workspace) -> No
 def test_a_run_on_ray_says_so(space: Workspace) -> None:
     here, there = made(space, 1), made(space, 2)
     at = opened()
-    assert "where" not in newest(at)
+    assert "Ray" not in "".join(newest(at).values())
     write_json(there.path / "launcher.json", {"address": "http://head:8265", "model": None})
     there.append("note")  # so that its row is read anew
     at = opened()
-    table = newest(at)
-    rows = dict(zip(table["run"], table["where"], strict=True))
-    assert rows == {there.id: "Ray, http://head:8265", here.id: ""}
+    rows = newest(at)
+    assert rows[there.id].startswith("Ray, http://head:8265 · ")
+    assert "Ray" not in rows[here.id]
     assert "on Ray, http://head:8265" in shown(at)
 
 
@@ -224,13 +227,13 @@ def test_a_run_that_is_deleted_while_the_page_is_drawn(
     at = opened()
     assert not at.error
     assert not at.exception
-    assert newest(at)["run"].tolist() == [second.id]
+    assert list(newest(at)) == [second.id]
 
 
 def test_many_runs_are_in_a_table_that_can_be_sorted(space: Workspace) -> None:
     runs = [made(space, day).id for day in range(1, 7)]
     at = opened()
-    assert newest(at)["run"].tolist() == runs[:1:-1]
+    assert list(newest(at)) == runs[:1:-1]
     assert [e.label for e in at.expander if "runs" in e.label] == ["All runs"]
     at.session_state["all runs"] = True
     [table] = [d.value for d in at.run().dataframe if "steps" in d.value]
@@ -297,6 +300,47 @@ def test_notes_and_tags_can_be_changed(space: Workspace) -> None:
     at.button(key="describe save").click().run()
     assert runs.about(run) == runs.About(notes="worth *another* look", tags=("t1",))
     assert "worth *another* look" in shown(opened())
+
+
+def test_a_row_shows_its_run(space: Workspace) -> None:
+    first, second = made(space, 1), made(space, 2)
+    at = opened()
+    assert at.selectbox(key="run chosen").value == second.id
+    at.button(key=f"show run {first.id}").click().run()
+    assert at.selectbox(key="run chosen").value == first.id
+    at.run()
+    assert at.selectbox(key="run chosen").value == first.id  # it stays
+
+
+def test_an_address_leads_to_a_run_once(space: Workspace) -> None:
+    first, second = made(space, 1), made(space, 2)
+    at = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=30)
+    at.query_params.update({"module": MODULE, "run": first.id})
+    at.run()
+    assert at.session_state["train tab"] == "3 Runs"
+    assert at.selectbox(key="run chosen").value == first.id
+    assert "run" not in at.query_params
+    at.selectbox(key="run chosen").select(second.id).run()
+    assert at.selectbox(key="run chosen").value == second.id
+
+
+def test_a_run_has_a_name_that_can_be_changed(space: Workspace) -> None:
+    run, other = made(space, 1), made(space, 2)
+    runs.rename(space, other.id, "taken")
+    at = opened()
+    at.selectbox(key="run chosen").select(run.id).run()
+    name = next(t for t in at.text_input if t.label == "Name")
+    name.set_value("first *try*")
+    at.button(key="describe save").click().run()
+    assert (runs.about(run).name, runs.about(run).tags) == ("first *try*", ("t1",))
+    at = opened()
+    assert list(newest(at)) == ["taken", "first *try*"]
+    assert f"first *try* · {run.id}" in at.selectbox(key="run chosen").options
+    at.selectbox(key="run chosen").select(run.id).run()
+    next(t for t in at.text_input if t.label == "Name").set_value("taken")
+    at.button(key="describe save").click().run()
+    assert any("Another run has that name" in e.value for e in at.error)
+    assert runs.about(run).name == "first *try*"
 
 
 def test_a_deleted_run_can_be_restored(space: Workspace) -> None:

@@ -43,6 +43,7 @@ from radu_core.workflows.coverage.indexing import (
     retrieval_settings,
     set_retrieval,
 )
+from radu_core.workflows.coverage.last_measured import keep_measured
 from radu_core.workflows.coverage.prompt_tokens import tokenizer_of
 from radu_core.workflows.frame.workspace import Workspace
 
@@ -182,9 +183,12 @@ def coverage_report(
     misses = tuple(grid.misses(choice.k_desc, choice.k_exemplar))
     counts = dict(sorted(Counter(left_out.values()).items()))
     accuracy = right.mean(axis=2)
-    return CoverageReport(
+    report = CoverageReport(
         module, split, target, grid, choice, misses, counts, cost, accuracy, state
     )
+    if settings is None:
+        keep_measured(workspace, report)
+    return report
 
 
 def measure(

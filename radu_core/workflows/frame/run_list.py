@@ -9,6 +9,7 @@ from radu_core.errors import InputError, NotFoundError, RaduError
 from radu_core.files import read_json
 from radu_core.instructions import instruct
 from radu_core.training import RunDirectory, list_runs
+from radu_core.workflows.frame.run_names import run_name
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = [
@@ -70,12 +71,17 @@ def lives(run: RunDirectory) -> bool:
 
 
 def open_run(workspace: Workspace, name: str) -> RunDirectory:
-    """A run by its id, or ``last`` for the newest."""
+    """A run by its id, by the name that somebody gave it, or ``last`` for the newest."""
     if name == "last":
         found = list_runs(workspace.runs)
         if not found:
             raise NotFoundError("There are no runs yet", remedy=f"{instruct('launch')}.")
         return found[0]
+    known = RunDirectory(workspace.runs / name)
+    if name and not (Path(name).name == name and known.exists):
+        named = [run for run in list_runs(workspace.runs) if run_name(run) == name]
+        if len(named) == 1:
+            return named[0]
     return RunDirectory.open(workspace.runs, name)
 
 

@@ -14,12 +14,25 @@ from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import damaged_reports, reports
 from radu_core.workflows.frame.run_list import answers, runs
 from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.home.attention import Attention, needs_attention
 from radu_core.workflows.home.newest_result import Result, newest_result
 from radu_core.workflows.load.eligible import left_out
 from radu_core.workflows.load.traces import Day, drift
 from radu_core.workflows.train.dataset import datasets
 
-__all__ = ["ModuleFunnel", "NextStep", "funnels"]
+__all__ = ["STAGES", "ModuleFunnel", "NextStep", "funnels"]
+
+STAGES: Mapping[str, str] = {
+    "loaded": "Utterances of the module in all splits. Deleted ones don't count.",
+    "resolved": "Loaded utterances whose values all have a known place, or that have no values. "
+    "Only these are used for training; the others wait on the Annotate page.",
+    "in an index": "Resolved utterances of the training split that the saved index stands for. "
+    "Validation and test are never indexed, so that they stay unseen.",
+    "in a dataset": "Training utterances with at least one row in a dataset; of several datasets, "
+    "the one with the most.",
+    "trained": "Training utterances that a finished run has learnt from; of several runs, the one "
+    "with the most.",
+}
 
 
 @dataclass(frozen=True)
@@ -37,8 +50,9 @@ class ModuleFunnel:
 
     ``left_out`` is reason → loaded exemplars that no dataset can have a row of; ``waiting`` is the
     length of the Annotate page's queues, ``unlabelled`` of them wait for a function; ``result`` is
-    the newest; ``drift`` are the days of imported traces, oldest first; ``notes`` say what of the
-    module is damaged. ``next`` is None where nothing of it can be read.
+    the newest; ``drift`` are the days of imported traces, oldest first; ``attention`` is what to
+    look at; ``notes`` say what of the module is damaged. ``next`` is None where nothing of it can
+    be read.
     """
 
     module: str
@@ -56,6 +70,7 @@ class ModuleFunnel:
     unlabelled: int = 0
     result: Result | None = None
     drift: tuple[Day, ...] = ()
+    attention: tuple[Attention, ...] = ()
 
     @property
     def caption(self) -> str:
@@ -71,13 +86,8 @@ class ModuleFunnel:
     @property
     def stages(self) -> tuple[tuple[str, int], ...]:
         """The funnel's stages by name."""
-        return (
-            ("loaded", self.loaded),
-            ("resolved", self.resolved),
-            ("in an index", self.indexed),
-            ("in a dataset", self.in_dataset),
-            ("trained", self.trained),
-        )
+        figures = (self.loaded, self.resolved, self.indexed, self.in_dataset, self.trained)
+        return tuple(zip(STAGES, figures, strict=True))
 
     @property
     def unused_text(self) -> str:
@@ -105,7 +115,8 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     loaded = sum(counts.values())
     resolved = sum(n for (_, outcome), n in counts.items() if outcome == "resolved")
     unlabelled = sum(n for (_, outcome), n in counts.items() if outcome == "unlabelled")
-    waiting = sum(workspace.store.waiting(module).values())
+    queues = workspace.store.waiting(module)
+    waiting = sum(queues.values())
     in_index, notes = _count_indexed(workspace, module)
     built = datasets(workspace, module)
     made = [d.manifest.modules[module] for d in built]
@@ -137,6 +148,9 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
         unlabelled,
         newest_result(finished, module),
         drift(workspace, module),
+        needs_attention(
+            workspace, module, counts=counts, waiting=queues, built=built, states=states
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from radu_core.errors import RaduError
 from radu_core.evaluation import EvaluationReport, Metrics
 from radu_core.training import RunDirectory
 from radu_core.workflows.evaluate.evaluation import SPLITS, report_path
+from radu_core.workflows.frame.run_names import labelled, run_name
 
 __all__ = ["Figure", "Result", "newest_result"]
 
@@ -32,14 +33,21 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run got on ``rows`` utterances of a split. ``fast``: without a language model."""
+    """What a run got on ``rows`` utterances of a split. ``fast``: without a language model;
+    ``name`` is what somebody called the run."""
 
     run: str
+    name: str
     split: str
     rows: int
     created: str
     fast: bool
     figures: tuple[Figure, ...]
+
+    @property
+    def label(self) -> str:
+        """The run as it is shown."""
+        return labelled(self.run, self.name)
 
 
 def newest_result(runs: Sequence[RunDirectory], module: str) -> Result | None:
@@ -71,4 +79,6 @@ def _result(run: RunDirectory, report: EvaluationReport) -> Result:
         name = best.system if best else ""
         figures.append(Figure(measure, share, name, value(best) if best else 0.0))
     fast = run.config().target == "retriever"
-    return Result(run.id, report.split, report.rows, report.created, fast, tuple(figures))
+    return Result(
+        run.id, run_name(run), report.split, report.rows, report.created, fast, tuple(figures)
+    )

@@ -21,12 +21,11 @@ from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.workflows.evaluate.parse import Loaded, load
 from radu_core.workflows.frame.run_list import answers, runs
+from radu_core.workflows.frame.run_names import BESIDE
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.add import Typed, add, add_unlabelled, arguments_of
 
-__all__ = ["BESIDE", "Right", "Sent", "ask", "models", "open_model", "send_back", "values_of"]
-
-BESIDE = " + "  # between a fast model's run and the run of the language model beside it
+__all__ = ["Right", "Sent", "ask", "models", "open_model", "send_back", "values_of"]
 
 
 @dataclass

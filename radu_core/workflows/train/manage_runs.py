@@ -28,13 +28,16 @@ from radu_core.workflows.frame.run_list import (
     lives,
     open_run,
     run_modules,
+    runs,
     trash_of_runs,
 )
+from radu_core.workflows.frame.run_names import BESIDE, run_name
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.launch import start
 from radu_core.workflows.train.retriever import asked_by, used_by
 
 __all__ = [
+    "LONGEST_NAME",
     "UNCORRECTED",
     "About",
     "Comparison",
@@ -45,6 +48,7 @@ __all__ = [
     "describe",
     "empty_trash",
     "fork",
+    "rename",
     "restore_run",
     "trash",
     "waits_for",
@@ -54,6 +58,7 @@ UNCORRECTED = (
     "The p-values aren't corrected for the number of tests: of twenty tests of equally good runs, "
     "one is below 0.05 by chance."
 )
+LONGEST_NAME = 80  # characters of a run's name
 _SPLITS = ("test", "validation", "train")
 
 
@@ -62,6 +67,7 @@ class About(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    name: str = ""
     notes: str = ""
     tags: tuple[str, ...] = ()
     forked_from: str | None = None
@@ -101,6 +107,32 @@ def describe(
         changes["tags"] = tuple(dict.fromkeys(t.strip() for t in tags if t.strip()))
     changed = about(run).model_copy(update=changes)
     write_json(run.path / "about.json", changed.model_dump(mode="json"))
+    return changed
+
+
+def rename(workspace: Workspace, run: str, name: str) -> About:
+    """Give a run a name, which is shown with its id; an empty one takes the name away.
+
+    ``InputError`` for a name that is too long, or that another run has as its name or id.
+    """
+    opened = open_run(workspace, run)
+    wanted = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    if len(wanted) > LONGEST_NAME:
+        raise InputError(
+            "That name is too long",
+            value=wanted,
+            remedy=f"Use at most {LONGEST_NAME} characters.",
+        )
+    others = (other for other in runs(workspace) if other.id != opened.id)
+    taken = wanted == "last" or BESIDE in wanted
+    if wanted and (taken or any(wanted in (o.id, run_name(o)) for o in others)):
+        raise InputError(
+            "Another run has that name" if not taken else "A run can't have that name",
+            value=wanted,
+            remedy="Choose another name.",
+        )
+    changed = about(opened).model_copy(update={"name": wanted})
+    write_json(opened.path / "about.json", changed.model_dump(mode="json"))
     return changed
 
 
