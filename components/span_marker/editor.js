@@ -157,6 +157,14 @@ export class Editor {
     else if (kind === "places") this.choosePlace(number - 1);
   }
 
+  /** A reading, opinion or version that was clicked; its digit may mean a place instead. */
+  pick(number) {
+    const { item } = this;
+    this.selection = null;
+    if (item.problem?.status === "conflict" || item.opinions.length > 1) this.digit(number + 1);
+    else this.choose(number);
+  }
+
   /** ↑ and ↓: another reading, opinion or version is highlighted; Enter takes it. */
   step(by) {
     const { item } = this;

@@ -135,10 +135,7 @@ class Marker {
     editor.hint = null;
     this.part("labels").replaceChildren(...view.labels(editor, (target) => this.label(target)));
     this.part("readings").replaceChildren(
-      ...view.readings(editor, (number) => {
-        editor.selection = null;
-        editor.digit(number + 1);
-      }),
+      ...view.readings(editor, (number) => editor.pick(number)),
     );
     this.part("comments").replaceChildren(...view.comments(editor));
     const { activeElement } = document;
