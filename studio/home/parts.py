@@ -86,7 +86,7 @@ def _attention(module: str, found: Sequence[Attention]) -> None:
             key=f"attention {module} {number}",
         ):
             st.markdown(f"{_ICONS[one.level]} {plain(one.text)}", width="content")
-            link(one.page, one.label, **one.query)
+            link(one.page, one.label, back=None, **one.query)
 
 
 def _result(module: str, result: Result) -> None:
