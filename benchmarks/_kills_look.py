@@ -39,24 +39,24 @@ def a_minute_later(run: RunDirectory) -> None:
 
 def workers(run: RunDirectory) -> list[int]:
     """The living processes that do this run, by their command line."""
-    found = []
+    workers_found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         words, status = process.info["cmdline"] or [], process.info["status"]
         ours = "radu_core.training.worker" in words and any(w.endswith(f"/{run.id}") for w in words)
         if ours and status != psutil.STATUS_ZOMBIE:
-            found.append(int(process.pid))
-    return found
+            workers_found.append(int(process.pid))
+    return workers_found
 
 
 def group(leader: int) -> list[str]:
     """The living processes of a process group."""
-    found = []
+    group_found = []
     for process in psutil.process_iter(["status", "name"]):
         with suppress(ProcessLookupError, PermissionError):
             alive = process.info["status"] != psutil.STATUS_ZOMBIE
             if alive and os.getpgid(process.pid) == leader:
-                found.append(f"process {process.pid} ({process.info['name']})")
-    return found
+                group_found.append(f"process {process.pid} ({process.info['name']})")
+    return group_found
 
 
 def moment_of_kill(run: RunDirectory, eval_every: int) -> str:

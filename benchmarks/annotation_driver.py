@@ -92,13 +92,13 @@ SLOWER = """(() => {
 
 def trips(number: int, kind: str, words: str, *, seed: int) -> Iterator[AnnotatedExemplar]:
     """``number`` utterances between two cities; ``words`` name them as {here} and {there}."""
-    chosen = random.Random(seed)
+    dice = random.Random(seed)
     for n in range(number):
-        here, there = chosen.sample(CITIES, 2)
+        here, there = dice.sample(CITIES, 2)
         yield AnnotatedExemplar(
             id=f"{kind}{n:06d}",
             utterance=words.format(n=n, here=here, there=there),
-            function=f"trip_{chosen.randrange(12)}",
+            function=f"trip_{dice.randrange(12)}",
             arguments={"origin": here, "destination": there},
         )
 
@@ -165,13 +165,13 @@ def item_on_table(page: Page) -> str:
 
 def pending(page: Page) -> list[str]:
     """The ids of decisions that the browser keeps, as not saved yet."""
-    found = page.evaluate(
+    entries = page.evaluate(
         """() => Object.entries(localStorage)
           .filter(([key]) => key.startsWith("radu:annotate:op:"))
           .map(([, kept]) => JSON.parse(kept).op)
           .sort((a, b) => a.seq - b.seq).map((op) => op.id)"""
     )
-    return list(found)
+    return list(entries)
 
 
 def until(what: Callable[[], bool], seconds: float = 60) -> None:
@@ -197,8 +197,8 @@ def decisions(space: Workspace) -> list[str]:
 
 
 def report(name: str, **figures: Any) -> None:
-    said = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in figures.items())
-    print(f"{name}: {said} (load {os.getloadavg()[0]:.1f})", flush=True)
+    text = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in figures.items())
+    print(f"{name}: {text} (load {os.getloadavg()[0]:.1f})", flush=True)
 
 
 def quantiles(values: list[float]) -> dict[str, str]:

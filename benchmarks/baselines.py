@@ -59,9 +59,11 @@ def load_sgd() -> tuple[Schema, list[AnnotatedExemplar]] | None:
     if not (DATA / "train" / "schema.json").is_file():
         return None
     options = {"services": SERVICES, "spans": True}
-    found = read("sgd", DATA / "train", module=MODULE, schema=None, options=options)
-    assert found.schema is not None
-    return found.schema, [resolve_by_spans(e) for e in found.exemplars if not overlap(e)]
+    imported_file = read("sgd", DATA / "train", module=MODULE, schema=None, options=options)
+    assert imported_file.schema is not None
+    return imported_file.schema, [
+        resolve_by_spans(e) for e in imported_file.exemplars if not overlap(e)
+    ]
 
 
 def resolve_by_spans(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:

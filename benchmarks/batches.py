@@ -38,10 +38,10 @@ def rows(number: int, *, words: str = "") -> Iterator[AnnotatedExemplar]:
 
 def time_and_print(what: str, work: Callable[[], Any]) -> Any:
     """Do it, and print seconds and the peak of memory so far."""
-    begun, cpu = time.perf_counter(), time.process_time()
+    start, cpu = time.perf_counter(), time.process_time()
     result = work()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    wall, used = time.perf_counter() - begun, time.process_time() - cpu
+    wall, used = time.perf_counter() - start, time.process_time() - cpu
     print(f"{what:32} {wall:7.1f} s ({used:.1f} s CPU), peak {peak:,.0f} MiB", flush=True)
     return result
 

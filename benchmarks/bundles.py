@@ -38,9 +38,9 @@ def lines(space: Workspace, module: str, minutes: float, place: Path) -> Iterato
         questions = [Question(r.utterance, r.context) for r in rows]
         if split == "train" or not questions:
             continue
-        wanted = answer_questions(parser, questions)
-        alone = equal(wanted, [bundle.answer([q])[0] for q in questions])
-        together = equal(wanted, bundle.answer(questions))
+        answers = answer_questions(parser, questions)
+        alone = equal(answers, [bundle.answer([q])[0] for q in questions])
+        together = equal(answers, bundle.answer(questions))
         yield f"| {module} | {split} | {len(rows)} | {alone} | {together} |"
 
 

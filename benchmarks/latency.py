@@ -78,8 +78,8 @@ def main() -> None:
             lambda text: always.parse_many([Query(text)]),
         )
     if options.answers:
-        made = exchange_ends(texts, options.answers, dice)
-        calls = fast.parse_many([Query(u) for u in made])
+        texts_made = exchange_ends(texts, options.answers, dice)
+        calls = fast.parse_many([Query(u) for u in texts_made])
         print(f"{invalid(fast.schema, calls)} invalid of {len(calls):,} answers")
 
 
@@ -87,13 +87,14 @@ def time_asking(what: str, texts: Sequence[str], ask: Callable[[str], object]) -
     """Ask about each text; the median in milliseconds, which is printed with the slowest 5 %."""
     spent = []
     for text in [*texts[:_WARM], *texts]:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         ask(text)
-        spent.append(1000 * (time.perf_counter() - begun))
-    kept = sorted(spent[_WARM:])
-    median = statistics.median(kept)
+        spent.append(1000 * (time.perf_counter() - start))
+    times_kept = sorted(spent[_WARM:])
+    median = statistics.median(times_kept)
     print(
-        f"{what}: median {median:.1f} ms, 95 % within {kept[int(0.95 * len(kept))]:.1f} ms",
+        f"{what}: median {median:.1f} ms, 95 % within "
+        f"{times_kept[int(0.95 * len(times_kept))]:.1f} ms",
         flush=True,
     )
     return median
@@ -109,11 +110,11 @@ def asking_always(full: FullParser) -> FullParser:
 
 def exchange_ends(texts: Sequence[str], count: int, dice: random.Random) -> list[str]:
     """Beginnings of some texts with ends of others."""
-    made = []
+    texts_made = []
     for _ in range(count):
         first, second = (dice.choice(texts).split() for _ in range(2))
-        made.append(" ".join(first[: len(first) // 2] + second[len(second) // 2 :]) or "?")
-    return made
+        texts_made.append(" ".join(first[: len(first) // 2] + second[len(second) // 2 :]) or "?")
+    return texts_made
 
 
 def invalid(schema: Schema, calls: Sequence[FunctionCall]) -> int:

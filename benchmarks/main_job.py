@@ -45,9 +45,9 @@ T = TypeVar("T")
 
 def time_stage(stage: str, work: Callable[[], T]) -> T:
     begun = time.monotonic()
-    made = work()
+    outcome = work()
     print(f"{stage}: {time.monotonic() - begun:.1f} s", flush=True)
-    return made
+    return outcome
 
 
 def main() -> None:

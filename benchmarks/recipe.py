@@ -73,18 +73,18 @@ def main() -> None:
     for seed in range(options.seeds):
         for name in dict.fromkeys(["defaults", *options.changes]):
             if (name, seed, options.minutes) not in read_done(options.out):
-                told = trial(*found, name, seed, options.minutes)
+                trial_lines = trial(*found, name, seed, options.minutes)
                 with options.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(told) + "\n")
-                print(told, flush=True)
+                    file.write(json.dumps(trial_lines) + "\n")
+                print(trial_lines, flush=True)
     print_table(options.out, options.minutes)
 
 
 def read_done(out: Path) -> dict[tuple[str, int, float], dict[str, Any]]:
     """(change, seed, minutes) → what came out."""
     lines = out.read_text(encoding="utf-8").splitlines() if out.is_file() else []
-    told = [json.loads(line) for line in lines]
-    return {(t["change"], t["seed"], t["minutes"]): t for t in told}
+    records = [json.loads(line) for line in lines]
+    return {(t["change"], t["seed"], t["minutes"]): t for t in records}
 
 
 def trial(
@@ -127,17 +127,19 @@ def trial(
 def draw(schema: Schema, rows: list[AnnotatedExemplar], seed: int) -> list[AnnotatedExemplar]:
     """Labels of some functions, and rows to measure on, which have no label's template."""
     dice = random.Random(seed)
-    chosen = set(dice.sample(sorted(f.name for f in schema.functions), _FUNCTIONS))
-    own = sorted((r for r in rows if r.function in chosen and r.split == "train"), key=_order)
-    labels, counts = [], dict.fromkeys(chosen, 0)
+    names_chosen = set(dice.sample(sorted(f.name for f in schema.functions), _FUNCTIONS))
+    own = sorted((r for r in rows if r.function in names_chosen and r.split == "train"), key=_order)
+    labels, counts = [], dict.fromkeys(names_chosen, 0)
     for row in own:
         if row.function and counts[row.function] < _LABELS:
             counts[row.function] += 1
             labels.append(row)
     learnt = {(r.function, r.template) for r in labels}
-    asked = [r for r in rows if r.function in chosen and (r.function, r.template) not in learnt]
-    asked = sorted((r for r in asked if r.split != "test"), key=_order)[:_ROWS]
-    return [*labels, *(r.model_copy(update={"split": "validation"}) for r in asked)]
+    rows_asked = [
+        r for r in rows if r.function in names_chosen and (r.function, r.template) not in learnt
+    ]
+    rows_asked = sorted((r for r in rows_asked if r.split != "test"), key=_order)[:_ROWS]
+    return [*labels, *(r.model_copy(update={"split": "validation"}) for r in rows_asked)]
 
 
 def _order(row: AnnotatedExemplar) -> str:
@@ -151,8 +153,8 @@ def load(space: Workspace, schema: Schema, rows: list[AnnotatedExemplar], scratc
     own["functions"] = [f for f in own["functions"] if f["name"] in having]
     (scratch / "schema.json").write_text(json.dumps(own), encoding="utf-8")
     init_module(space, MODULE, scratch / "schema.json", who="benchmark")
-    kept = {"id", "utterance", "function", "arguments", "spans", "split"}
-    lines = [json.dumps(r.model_dump(mode="json", include=kept)) for r in rows]
+    fields_kept = {"id", "utterance", "function", "arguments", "spans", "split"}
+    lines = [json.dumps(r.model_dump(mode="json", include=fields_kept)) for r in rows]
     (scratch / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
     import_file(space, "jsonl", scratch / "rows.jsonl", module=MODULE, who="benchmark")
     resolve(space, MODULE, who="benchmark")
@@ -160,19 +162,19 @@ def load(space: Workspace, schema: Schema, rows: list[AnnotatedExemplar], scratc
 
 def print_table(out: Path, minutes: float) -> None:
     """Means of the defaults, and of each change's differences to them."""
-    found = {k[:2]: t for k, t in read_done(out).items() if k[2] == minutes}
-    names = list(dict.fromkeys(name for name, _ in found))
+    trials = {k[:2]: t for k, t in read_done(out).items() if k[2] == minutes}
+    names = list(dict.fromkeys(name for name, _ in trials))
     print(
         "| change | seeds | epochs | functions | slot F1 | whole calls |\n|---|---|---|---|---|---|"
     )
     for name in names:
-        seeds = [s for n, s in found if n == name and ("defaults", s) in found]
-        epochs = statistics.fmean(found[name, s]["epochs"] or 0.0 for s in seeds)
+        seeds = [s for n, s in trials if n == name and ("defaults", s) in trials]
+        epochs = statistics.fmean(trials[name, s]["epochs"] or 0.0 for s in seeds)
         cells = []
         for measure in MEASURES:
-            own = [found[name, s][measure] for s in seeds]
+            own = [trials[name, s][measure] for s in seeds]
             if name != "defaults":
-                own = [v - found["defaults", s][measure] for v, s in zip(own, seeds, strict=True)]
+                own = [v - trials["defaults", s][measure] for v, s in zip(own, seeds, strict=True)]
             spread = statistics.pstdev(own)
             sign = "" if name == "defaults" else "+"
             cells.append(f"{100 * statistics.fmean(own):{sign}.1f} ± {100 * spread:.1f}")

@@ -66,11 +66,11 @@ def main() -> None:
 
 def regression(embedder: Embedder, case: Case) -> float:
     """Function accuracy of a logistic regression on embeddings."""
-    learnt, asked = case.labels, case.rows
+    learnt, rows = case.labels, case.rows
     model = LogisticRegression(C=30, max_iter=2000)
     model.fit(embedder.embed([e.utterance for e in learnt]), [e.function or "" for e in learnt])
-    vectors = embedder.embed([e.utterance for e in asked])
-    return float(model.score(vectors, [e.function or "" for e in asked]))
+    vectors = embedder.embed([e.utterance for e in rows])
+    return float(model.score(vectors, [e.function or "" for e in rows]))
 
 
 if __name__ == "__main__":

@@ -50,9 +50,9 @@ class Seen:
             return
         answer = json.loads(body)
         call = json.dumps([answer["function"], answer["arguments"]], sort_keys=True)
-        known = self.calls[answer["version"]][answer["utterance"]]
-        if call not in known:
-            known.append(call)
+        call_before = self.calls[answer["version"]][answer["utterance"]]
+        if call not in call_before:
+            call_before.append(call)
 
 
 class Connection:
@@ -99,48 +99,48 @@ async def ask(connection: Connection, seen: Seen, due: float) -> None:
 
 async def send_in_turn(plan: Plan) -> Seen:
     """Each client asks again when it has its answer."""
-    seen, end = Seen(), time.perf_counter() + plan.seconds
+    answers_seen, end = Seen(), time.perf_counter() + plan.seconds
 
     async def client() -> None:
         connection = Connection(plan)
-        while seen.sent < plan.requests if plan.requests else time.perf_counter() < end:
-            await ask(connection, seen, time.perf_counter())
+        while answers_seen.sent < plan.requests if plan.requests else time.perf_counter() < end:
+            await ask(connection, answers_seen, time.perf_counter())
         connection.close()
 
     await asyncio.gather(*(client() for _ in range(plan.clients)))
-    return seen
+    return answers_seen
 
 
 async def send_at_rate(plan: Plan) -> Seen:
     """A request whenever one is due, whether or not the ones before are answered."""
-    seen, free = Seen(), list[Connection]()
-    begun = time.perf_counter()
+    answers_seen, free = Seen(), list[Connection]()
+    start = time.perf_counter()
 
     async def one(due: float) -> None:
         connection = free.pop() if free else Connection(plan)
-        await ask(connection, seen, due)
+        await ask(connection, answers_seen, due)
         free.append(connection)
 
     async with asyncio.TaskGroup() as running:
         for number in range(int(plan.rate * plan.seconds)):
-            due = begun + number / plan.rate
+            due = start + number / plan.rate
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             running.create_task(one(due))
     for connection in free:
         connection.close()
-    return seen
+    return answers_seen
 
 
 def main() -> None:
     """Do what the plan says, and print what came."""
     plan = Plan(**json.load(sys.stdin))
-    begun = time.perf_counter()
-    seen = asyncio.run(send_at_rate(plan) if plan.rate else send_in_turn(plan))
+    start = time.perf_counter()
+    answers_seen = asyncio.run(send_at_rate(plan) if plan.rate else send_in_turn(plan))
     result: dict[str, Any] = {
-        "seconds": time.perf_counter() - begun,
-        "milliseconds": seen.milliseconds,
-        "failures": seen.failures,
-        "calls": seen.calls,
+        "seconds": time.perf_counter() - start,
+        "milliseconds": answers_seen.milliseconds,
+        "failures": answers_seen.failures,
+        "calls": answers_seen.calls,
     }
     json.dump(result, sys.stdout)
 

@@ -30,11 +30,11 @@ def sgd_module(directory: Path, part: str, *, all_turns: bool = False) -> SgdMod
     options = {"spans": True, "all_turns": all_turns}
     imported = read("sgd", directory / part, module=MODULE, schema=None, options=options)
     assert imported.schema is not None
-    kept: dict[tuple[str, str | None], AnnotatedExemplar] = {}
+    exemplars: dict[tuple[str, str | None], AnnotatedExemplar] = {}
     for exemplar in imported.exemplars:
-        made = _resolve(exemplar)
-        kept.setdefault((made.template or "", made.function), made)
-    return SgdModule(imported.schema, tuple(sorted(kept.values(), key=lambda e: e.id)))
+        exemplar_made = _resolve(exemplar)
+        exemplars.setdefault((exemplar_made.template or "", exemplar_made.function), exemplar_made)
+    return SgdModule(imported.schema, tuple(sorted(exemplars.values(), key=lambda e: e.id)))
 
 
 def _resolve(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:

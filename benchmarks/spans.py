@@ -104,7 +104,7 @@ def make_rows() -> None:
     schema = parse_schema(
         {"module": "a_spans_en", "functions": [{"name": "go", "slots": [{"name": "place"}]}]}
     )
-    chosen = random.Random(0)
+    dice = random.Random(0)
     alone, counts = Aligner(schema), Counter[str]()
     for kind in WRITING:
         right = {r.id: r for r in right_rows(kind)}
@@ -113,7 +113,7 @@ def make_rows() -> None:
         for way in BREAKS.values():
             rows = [b for r in right.values() if (b := break_spans(r, way))]
             counts["rows"] += len(rows)
-            few = chosen.sample(rows, min(12, len(rows)))
+            few = dice.sample(rows, min(12, len(rows)))
             counts["few"] += len(few)
             counts["taken"] += len(few) - count_refused(alone, few)
             aligner = Aligner(schema, knowledge=learn(schema, rows))

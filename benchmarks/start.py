@@ -25,10 +25,10 @@ ROUNDS = 5
 
 
 def seconds_until_usable(browser: object, script: Path, selector: str) -> float:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    begun = time.monotonic()
+    with socket.socket() as probe_socket:
+        probe_socket.bind(("127.0.0.1", 0))
+        port = probe_socket.getsockname()[1]
+    start = time.monotonic()
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     silent = subprocess.DEVNULL
     server = subprocess.Popen(
@@ -45,12 +45,12 @@ def seconds_until_usable(browser: object, script: Path, selector: str) -> float:
         page = browser.new_page()  # type: ignore[attr-defined]
         page.goto(address)
         page.locator(selector).first.wait_for()
-        taken = time.monotonic() - begun
+        seconds = time.monotonic() - start
         page.close()
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
-    return taken
+    return seconds
 
 
 def main() -> None:
@@ -69,18 +69,20 @@ def main() -> None:
             executable_path=chromium,
             args=["--no-sandbox", "--disable-gpu"],
         )
-        taken: dict[str, list[float]] = {"reference": [], "studio": []}
+        times_taken: dict[str, list[float]] = {"reference": [], "studio": []}
         for _ in range(ROUNDS):
             for name, script, ready in (
                 ("reference", reference, "button:has-text('Ready')"),
                 ("studio", ROOT / "app.py", "h3"),
             ):
-                taken[name].append(seconds_until_usable(browser, script, ready))
+                times_taken[name].append(seconds_until_usable(browser, script, ready))
         browser.close()
-    taken = {name: values[1:] for name, values in taken.items()}  # the first fills the cache
-    for name, values in taken.items():
+    times_taken = {
+        name: values[1:] for name, values in times_taken.items()
+    }  # the first fills the cache
+    for name, values in times_taken.items():
         print(f"{name}: median {statistics.median(values):.2f} s of {sorted(map(_short, values))}")
-    ratio = statistics.median(taken["studio"]) / statistics.median(taken["reference"])
+    ratio = statistics.median(times_taken["studio"]) / statistics.median(times_taken["reference"])
     print(f"ratio: {ratio:.2f} (load {os.getloadavg()[0]:.1f})")
 
 

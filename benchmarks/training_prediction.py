@@ -49,8 +49,8 @@ def main() -> int:
         space = Workspace(home)
         load_sample(space, only=("travel",))
         build(space, MODULE)
-        chosen = [CONFIGS[int(i)] for i in options.only.split(",")]
-        good = [one(space, settings, options.rows) for settings in chosen]
+        configs_chosen = [CONFIGS[int(i)] for i in options.only.split(",")]
+        good = [one(space, settings, options.rows) for settings in configs_chosen]
     return 0 if all(good) else 1
 
 
@@ -61,17 +61,17 @@ def one(space: Workspace, settings: dict[str, Any], rows: int) -> bool:
         {"dataset": dataset, "base_model": DEFAULT_GENERATOR, "max_steps": steps, **settings}
     )
     print(f"{settings}, {steps} steps; load {os.getloadavg()[0]:.1f}", flush=True)
-    begun = time.monotonic()
+    start = time.monotonic()
     report = preflight_report(space, config)
-    checked = time.monotonic() - begun
+    checked = time.monotonic() - start
     predicted = report.prediction
     if predicted is None:
         print(f"  Check refused: {report.problems}")
         return False
     run = launch.start(space, config)
     peak, whole = watch(run)
-    told = {e.data["step"]: e for e in run.events() if e.kind == "step"}
-    early = told[max(1, round(0.05 * steps))]
+    step_events = {e.data["step"]: e for e in run.events() if e.kind == "step"}
+    early = step_events[max(1, round(0.05 * steps))]
     left, really = early.data["eta_seconds"], run.events()[-1].at - early.at
     off, memory_off = left / really - 1, predicted.memory_bytes / peak - 1
     print(
@@ -87,7 +87,7 @@ def one(space: Workspace, settings: dict[str, Any], rows: int) -> bool:
 
 def watch(run: RunDirectory) -> tuple[float, float]:
     """Peak bytes of the run's process until it has been trained, and seconds to its end."""
-    begun, peak = time.monotonic(), 0.0
+    start, peak = time.monotonic(), 0.0
     while (state := run.state()[0]) not in FINAL:
         if state == "running":
             try:
@@ -98,7 +98,7 @@ def watch(run: RunDirectory) -> tuple[float, float]:
         time.sleep(0.2)
     if run.state()[0] != "finished":
         raise SystemExit(f"{run.state()}\n{run.log_tail()}")
-    return peak, time.monotonic() - begun
+    return peak, time.monotonic() - start
 
 
 if __name__ == "__main__":

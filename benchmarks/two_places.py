@@ -64,20 +64,20 @@ def first_readings(
         for size in sizes:
             knowledge = Knowledge(ContextModel(templates[:size]))
             aligner = Aligner(schema, reference=REFERENCE, knowledge=knowledge)
-            for kind, (utterance, said, gold) in cases:
-                best = aligner.align(_exemplar(name, utterance, said)).readings[0]
+            for kind, (utterance, words_by_slot, gold) in cases:
+                best = aligner.align(_exemplar(name, utterance, words_by_slot)).readings[0]
                 yield Made(kind, size, best.confidence, _places(best.spans) == gold)
 
 
 def _some(schema: Schema, cases: Iterator[_Case], kind: str) -> Iterator[tuple[str, _Case]]:
     aligner = Aligner(schema, reference=REFERENCE)
     count = 0
-    for utterance, said, gold in cases:
-        found = aligner.align(_exemplar(schema.functions[0].name, utterance, said))
-        readings = [_places(r.spans) for r in found.readings]
-        if found.outcome == "ambiguous" and found.complete and gold in readings:
+    for utterance, words_by_slot, gold in cases:
+        alignment = aligner.align(_exemplar(schema.functions[0].name, utterance, words_by_slot))
+        readings = [_places(r.spans) for r in alignment.readings]
+        if alignment.outcome == "ambiguous" and alignment.complete and gold in readings:
             count += 1
-            yield kind, (utterance, said, gold)
+            yield kind, (utterance, words_by_slot, gold)
         if count == _MOST:
             return
 
@@ -94,8 +94,8 @@ def _copy_values(turns: Sequence[Turn], draw: random.Random) -> Iterator[_Case]:
                 for slot, (a, b) in turn.gold.items()
             }
             gold[target] = (start, start + len(value))
-            said = {slot: turn.said[slot] for slot in turn.gold} | {target: value}
-            yield turn.utterance[:start] + value + turn.utterance[end:], said, gold
+            words_by_slot = {slot: turn.said[slot] for slot in turn.gold} | {target: value}
+            yield turn.utterance[:start] + value + turn.utterance[end:], words_by_slot, gold
 
 
 def _other_values(
@@ -105,14 +105,14 @@ def _other_values(
         value = turn.said[draw.choice(sorted(turn.gold))]
         other = draw.choice(others)
         start, end = other.gold[draw.choice(sorted(other.gold))]
-        told = other.utterance[:start] + value + other.utterance[end:]
-        said = {slot: turn.said[slot] for slot in turn.gold}
+        utterance_changed = other.utterance[:start] + value + other.utterance[end:]
+        words_by_slot = {slot: turn.said[slot] for slot in turn.gold}
         if draw.random() < 0.5:
-            before = len(told) + 1
+            before = len(utterance_changed) + 1
             gold = {slot: (a + before, b + before) for slot, (a, b) in turn.gold.items()}
-            yield f"{told} {turn.utterance}", said, gold
+            yield f"{utterance_changed} {turn.utterance}", words_by_slot, gold
         else:
-            yield f"{turn.utterance} {told}", said, turn.gold
+            yield f"{turn.utterance} {utterance_changed}", words_by_slot, turn.gold
 
 
 def _is_plain(turn: Turn) -> bool:

@@ -54,14 +54,14 @@ class Case:
 
 def with_spans(rows: Sequence[Row]) -> list[AnnotatedExemplar]:
     """The rows as resolved exemplars: value = words, with their gold spans."""
-    found = []
+    exemplars = []
     for row in rows:
         text = row.exemplar.utterance
         spans = [Span(slot=s, start=a, end=b, value=text[a:b]) for s, a, b in sorted(row.gold)]
         arguments: dict[str, list[str]] = defaultdict(list)
         for span in spans:
             arguments[span.slot].append(str(span.value))
-        found.append(
+        exemplars.append(
             row.exemplar.model_copy(
                 update={
                     "spans": tuple(spans),
@@ -69,7 +69,7 @@ def with_spans(rows: Sequence[Row]) -> list[AnnotatedExemplar]:
                 }
             )
         )
-    return found
+    return exemplars
 
 
 def make_cases(
@@ -87,19 +87,19 @@ def make_cases(
     exemplars = with_spans(rows)
     draw.shuffle(exemplars)
     half = len(exemplars) // 2
-    taught, tried = exemplars[:half], exemplars[half:]
+    taught, rows_tried = exemplars[:half], exemplars[half:]
     knowledge = learn(schema, taught)
     aligner = Aligner(schema, knowledge=knowledge)
     values: dict[str, list[str]] = defaultdict(list)
     for exemplar in taught:
         for slot, value in exemplar.arguments.items():
             values[slot] += [str(v) for v in as_values(value)]
-    known = {slot: set(map(str.casefold, own)) for slot, own in values.items()}
+    values_known = {slot: set(map(str.casefold, own)) for slot, own in values.items()}
     counts: Counter[str] = Counter()
-    for exemplar in tried:
+    for exemplar in rows_tried:
         for span in exemplar.spans or ():
             words = exemplar.utterance[span.start : span.end]
-            if words.casefold() not in known.get(span.slot, ()) and counts["said"] < most:
+            if words.casefold() not in values_known.get(span.slot, ()) and counts["said"] < most:
                 case = _case(
                     source, knowledge, aligner, exemplar, span.slot, values, draw, span, beside
                 )
@@ -138,16 +138,16 @@ def _case(
     if not other:
         return None
     value = draw.choice(sorted(other))
-    taken = [(s.start + shift, s.end + shift) for s in exemplar.spans or () if s is not span]
-    found = guesses(
+    places_taken = [(s.start + shift, s.end + shift) for s in exemplar.spans or () if s is not span]
+    guesses_made = guesses(
         knowledge.context,
         Text(text, aligner.language),
         slot,
         value,
-        taken,
+        places_taken,
         phrases=knowledge.phrases.get(slot, frozenset()),
     )
-    return Case(source, found, (span.start + shift, span.end + shift) if span else None)
+    return Case(source, guesses_made, (span.start + shift, span.end + shift) if span else None)
 
 
 def real(source: str, schema: Schema, rows: Sequence[Row]) -> Iterator[Case]:
@@ -161,7 +161,7 @@ def real(source: str, schema: Schema, rows: Sequence[Row]) -> Iterator[Case]:
         if len(missing) == 1 and missing[0].slot in gold and isinstance(missing[0].value, str):
             slot = missing[0].slot
             base = result.readings[0].spans if result.readings else ()
-            found = guesses(
+            guesses_made = guesses(
                 knowledge.context,
                 Text(row.exemplar.utterance, aligner.language),
                 slot,
@@ -169,39 +169,41 @@ def real(source: str, schema: Schema, rows: Sequence[Row]) -> Iterator[Case]:
                 [(s.start, s.end) for s in base if s.slot != slot],
                 phrases=knowledge.phrases.get(slot, frozenset()),
             )
-            yield Case(source, found, gold[slot])
+            yield Case(source, guesses_made, gold[slot])
 
 
 def cases(part: str) -> list[Case]:
     """All cases of the ``train`` parts, or of what is measured on."""
     directory = data_directory()
-    found: list[Case] = []
+    cases_made: list[Case] = []
     if directory is None:
-        return found
+        return cases_made
     modules = sgd_rows(directory, "train" if part == "train" else "dev", "said")
     every = [r.exemplar for _, rows in modules.values() for r in rows]
     for name, (schema, rows) in modules.items():
-        found += make_cases(f"sgd made {name}", schema, rows, 0, every)
+        cases_made += make_cases(f"sgd made {name}", schema, rows, 0, every)
     for schema, rows in sgd_rows(
         directory, "train" if part == "train" else "dev", "canonical"
     ).values():
-        found += real("sgd real", schema, rows)
+        cases_made += real("sgd real", schema, rows)
     home = hwu64_rows(directory)
     if home is not None:
         schema, rows = home
         own = [r for r in rows if (r.exemplar.split == "train") == (part == "train")]
         rounds, most = (1, _MOST) if part == "train" else (_ROUNDS, len(own))
         for seed in range(rounds):
-            found += make_cases("hwu made", schema, own, seed, [r.exemplar for r in own], most=most)
-    return found
+            cases_made += make_cases(
+                "hwu made", schema, own, seed, [r.exemplar for r in own], most=most
+            )
+    return cases_made
 
 
 def first_guesses(case: Case) -> Iterator[tuple[float, bool]]:
     """(confidence, whether it is right) of the first guess, and of the value being implied."""
-    said = said_probability(case.guesses[0] if case.guesses else None)
+    probability = said_probability(case.guesses[0] if case.guesses else None)
     if case.guesses:
-        yield said * calibrate("guess", [g.share for g in case.guesses])[0], case.right
-    yield 1 - said, case.gold is None
+        yield probability * calibrate("guess", [g.share for g in case.guesses])[0], case.right
+    yield 1 - probability, case.gold is None
 
 
 def by_chance(found: Sequence[Sequence[float]]) -> float:
@@ -237,7 +239,7 @@ def report(name: str, found: Sequence[Case]) -> None:
 
 def sample() -> None:
     """The sample project's own gold: everything that is asked, and what isn't in the text of it."""
-    asked: list[tuple[float, bool]] = []
+    pairs_asked: list[tuple[float, bool]] = []
     unsaid: list[list[tuple[float, bool]]] = []
     for schema, rows in sample_rows().values():
         knowledge = learn(schema, (r.exemplar for r in rows))
@@ -247,14 +249,15 @@ def sample() -> None:
             if result.outcome in ("resolved", "invalid") or not result.readings:
                 continue
             judged = [(r.confidence, row.judge(r.spans) == "right") for r in result.readings]
-            asked.append(judged[0])
+            pairs_asked.append(judged[0])
             if any(a.state in ("missing", "unsure") for a in result.arguments):
                 unsaid.append(judged)
-    sure = [right for confidence, right in asked if confidence >= PRESELECTED]
+    sure = [right for confidence, right in pairs_asked if confidence >= PRESELECTED]
     every = [reading for judged in unsaid for reading in judged]
     chance = by_chance([[confidence for confidence, _ in judged] for judged in unsaid])
     print(
-        f"sample: {len(asked)} asked; first right {sum(r for _, r in asked)}; chosen beforehand "
+        f"sample: {len(pairs_asked)} asked; first right {sum(r for _, r in pairs_asked)}; chosen "
+        "beforehand "
         f"{len(sure)}, of them wrong {sure.count(False)}; calibration error of all that is offered "
         f"where a value isn't in the text {calibration_error(every):.3f} ({len(every)} readings of "
         f"{len(unsaid)} utterances; by chance {chance:.3f})"
@@ -269,11 +272,11 @@ def fit(found: Sequence[Case]) -> None:
     kinds = Counter((c.source.split()[0], c.gold is None) for c in own)
     weights = [1_000 / kinds[c.source.split()[0], c.gold is None] for c in own]
     rows = [features(c.guesses[0])[1:] for c in own]
-    said = LogisticRegression(C=10).fit(rows, [c.gold is not None for c in own], weights)
-    print("said:", said.intercept_.round(2), said.coef_.round(2))
-    told = [c for c in own if c.gold]
-    odds = [[log_odds(c.guesses[0].share)] for c in told]
-    guess = LogisticRegression(C=10).fit(odds, [c.right for c in told])
+    model_fitted = LogisticRegression(C=10).fit(rows, [c.gold is not None for c in own], weights)
+    print("said:", model_fitted.intercept_.round(2), model_fitted.coef_.round(2))
+    cases_with_gold = [c for c in own if c.gold]
+    odds = [[log_odds(c.guesses[0].share)] for c in cases_with_gold]
+    guess = LogisticRegression(C=10).fit(odds, [c.right for c in cases_with_gold])
     print("guess:", guess.intercept_.round(2), guess.coef_.round(2))
 
 
@@ -281,9 +284,9 @@ def main() -> None:
     if "--fit" in sys.argv:
         fit(cases("train"))
         return
-    found = cases("dev")
-    for source in sorted({c.source.split()[0] for c in found}):
-        report(source, [c for c in found if c.source.split()[0] == source])
+    dev_cases = cases("dev")
+    for source in sorted({c.source.split()[0] for c in dev_cases}):
+        report(source, [c for c in dev_cases if c.source.split()[0] == source])
     sample()
 
 

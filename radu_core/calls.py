@@ -43,8 +43,8 @@ def flat_items(
     objects = {path[:depth] for path in names for depth in range(1, len(path))}
     if not names:
         return iter(arguments.items())
-    known = (names.keys() | objects) if any_case else set()
-    return _flatten(arguments, (), names, objects, known)
+    paths = (names.keys() | objects) if any_case else set()
+    return _flatten(arguments, (), names, objects, paths)
 
 
 def _flatten(

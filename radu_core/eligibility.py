@@ -114,15 +114,15 @@ def sort_out(schema: Schema, exemplars: Iterable[AnnotatedExemplar], purpose: Pu
     the lowest id."""
     used: list[AnnotatedExemplar] = []
     left_out: dict[str, Reason] = {}
-    seen: set[Key] = set()
+    keys: set[Key] = set()
     for exemplar in sorted(exemplars, key=lambda e: e.id):
         why = why_not(schema, exemplar, purpose)
         key = key_of(exemplar)
-        if why is None and purpose == Purpose.INDEX and key in seen:
+        if why is None and purpose == Purpose.INDEX and key in keys:
             why = Reason.DUPLICATE
         if why is None:
             used.append(exemplar)
-            seen.add(key)
+            keys.add(key)
         else:
             left_out[exemplar.id] = why
     return Eligible(tuple(used), left_out)

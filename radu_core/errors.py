@@ -41,9 +41,9 @@ class RaduError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        shown = "" if self.value is None else f": {shorten(self.value)}"
-        stop = "" if self.what.endswith((".", "!", "?")) and not shown else "."
-        return f"{self.what}{shown}{stop} {self.remedy}".rstrip()
+        text = "" if self.value is None else f": {shorten(self.value)}"
+        stop = "" if self.what.endswith((".", "!", "?")) and not text else "."
+        return f"{self.what}{text}{stop} {self.remedy}".rstrip()
 
 
 class InputError(RaduError):

@@ -24,42 +24,44 @@ _LONGEST_VALUE = 60
 
 def wrong_fields(error: ValidationError, model: type[BaseModel]) -> dict[str, str]:
     """What is wrong, by field, each once; ``""`` is the field of what is no settings at all."""
-    return {name: said for name, said, _ in _wrong(error, model)}
+    return {name: problem for name, problem, _ in _wrong(error, model)}
 
 
 def wrong_lines(error: ValidationError, model: type[BaseModel], *, most: int = 5) -> str:
     """Field, what would be right, and the value, of the first ``most`` fields, in one line."""
     found = _wrong(error, model)
-    lines = [f"{f'{name}: ' if name else ''}{said}{given}" for name, said, given in found[:most]]
+    lines = [
+        f"{f'{name}: ' if name else ''}{problem}{value}" for name, problem, value in found[:most]
+    ]
     more = len(found) - most
     return "; ".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 
 
 def field_problem(error: ErrorDetails) -> str:
     """What is wrong with a field of a file, in words, and what was given."""
-    given = shorten(error["input"], _LONGEST_VALUE)
+    value = shorten(error["input"], _LONGEST_VALUE)
     name = repr(str(error["loc"][-1])) if error["loc"] else ""
     if error["type"] == "number":
         return f"{error['msg']}. {NUMBER_REMEDY}"
     if error["type"] == "missing":
-        return f"the field {name} is missing (in {given})"
+        return f"the field {name} is missing (in {value})"
     if error["type"] == "union_tag_not_found":
-        return f"the field {error['ctx']['discriminator']} is missing (in {given})"
+        return f"the field {error['ctx']['discriminator']} is missing (in {value})"
     if error["type"] == "extra_forbidden":
-        return f"there is no such field as {name} (it has {given})"
-    return f"{error['msg']} (got {given})"
+        return f"there is no such field as {name} (it has {value})"
+    return f"{error['msg']} (got {value})"
 
 
 def _wrong(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str, str]]:
     """Field, what would be right, and the value that was given, if one was."""
-    found: dict[str, tuple[str, str, str]] = {}
+    problems: dict[str, tuple[str, str, str]] = {}
     for each in error.errors(include_url=False):
         names, field, of = _place(each["loc"], model)
         name = names[-1] if names else ""
         missing = each["type"] == "missing"
-        given = "" if missing else f" (got {shorten(each['input'], _LONGEST_VALUE)})"
-        found.setdefault(name, (name, _problem(each, name, field, of), given))
-    return list(found.values())
+        text = "" if missing else f" (got {shorten(each['input'], _LONGEST_VALUE)})"
+        problems.setdefault(name, (name, _problem(each, name, field, of), text))
+    return list(problems.values())
 
 
 def _place(
@@ -99,8 +101,8 @@ def _problem(each: Any, name: str, field: FieldInfo | None, model: type[BaseMode
 def expectation(field: FieldInfo) -> str:
     """What a field takes: "a whole number from 1 to 512", "lora, full or qlora"."""
     kinds = _kinds(field.annotation)
-    said = dict.fromkeys(_kind(kind, field) for kind in kinds if kind is not type(None))
-    return join_words([*said], "or") + (", or nothing" if type(None) in kinds else "")
+    kinds_text = dict.fromkeys(_kind(kind, field) for kind in kinds if kind is not type(None))
+    return join_words([*kinds_text], "or") + (", or nothing" if type(None) in kinds else "")
 
 
 def _kinds(annotation: Any) -> list[Any]:

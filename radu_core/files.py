@@ -168,8 +168,8 @@ def _descriptor(path: Path) -> int | None:
     for _ in range(40):  # as many links as Linux follows
         if not path.is_symlink():
             return None
-        found = _DESCRIPTOR.fullmatch(str(path.parent.resolve()))
-        if found and int(found[1]) == os.getpid() and path.name.isdecimal():
+        match = _DESCRIPTOR.fullmatch(str(path.parent.resolve()))
+        if match and int(match[1]) == os.getpid() and path.name.isdecimal():
             return int(path.name)
         path = path.parent / path.readlink()
     return None
@@ -256,11 +256,11 @@ class RepeatedKeyError(ValueError):
 
 
 def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    data = dict(pairs)
+    if len(data) < len(pairs):
         counts = Counter(key for key, _ in pairs)
         raise RepeatedKeyError(next(key for key, count in counts.items() if count > 1))
-    return found
+    return data
 
 
 def _decode(text: str, objects: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:

@@ -36,9 +36,9 @@ def put_into_words(text: str, words: Words) -> str:
         name, *values = match[1].split(_NEXT)
         if name not in words:
             return match[0]
-        said = words[name](*values)
+        sentence = words[name](*values)
         begins = _SENTENCE_END.search(text, 0, match.start()) is not None
-        return said[:1].upper() + said[1:] if begins else said
+        return sentence[:1].upper() + sentence[1:] if begins else sentence
 
     return _INSTRUCTION.sub(say, text)
 

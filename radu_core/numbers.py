@@ -48,8 +48,8 @@ class NumberError(ValueError):
 def number_problem(value: object) -> str:
     """Why a number can't be stored as a value, with the number; "" if it can, or is none."""
     if isinstance(value, float) and not math.isfinite(value):
-        shown = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        return f"{shown} isn't a finite number"
+        text = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return f"{text} isn't a finite number"
     if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         return (
             f"{shorten(value, 40)} is an integer so large that browsers and JSON readers round it"

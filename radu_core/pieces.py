@@ -54,21 +54,21 @@ def spans_of(pieces: Sequence[Piece], labels: Sequence[str]) -> list[tuple[str, 
 
     An ``I-slot`` that doesn't continue its slot begins a span.
     """
-    found: list[tuple[str, int, int]] = []
+    spans: list[tuple[str, int, int]] = []
     previous = "O"
     for (start, end), own in zip(pieces, labels, strict=True):
         if own.startswith("I-") and own[2:] == previous[2:]:
-            found[-1] = (own[2:], found[-1][1], end)
+            spans[-1] = (own[2:], spans[-1][1], end)
         elif own != "O":
-            found.append((own[2:], start, end))
+            spans.append((own[2:], start, end))
         previous = own
-    return found
+    return spans
 
 
 def count_inexact(pieces: Sequence[Piece], spans: Sequence[Span]) -> int:
     """How many of the spans labels can't say exactly: they cut a piece, or hold none."""
-    kept = set(spans_of(pieces, label(pieces, spans)))
-    return sum((s.slot, s.start, s.end) not in kept for s in spans)
+    spans_kept = set(spans_of(pieces, label(pieces, spans)))
+    return sum((s.slot, s.start, s.end) not in spans_kept for s in spans)
 
 
 def _pieces_of_spans(

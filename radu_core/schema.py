@@ -184,10 +184,12 @@ class Schema(_Model):
 
         Names may have dots: what is a slot of its function goes first, then the longest function.
         """
-        named = [f for f in self.functions if f"{text}.".startswith(f"{f.name}.")]
-        found = [(f, text[len(f.name) + 1 :]) for f in sorted(named, key=lambda f: -len(f.name))]
-        whole = (pair for pair in found if not pair[1] or pair[0].slot(pair[1]))
-        return next(whole, found[0] if found else None)
+        candidates = [f for f in self.functions if f"{text}.".startswith(f"{f.name}.")]
+        context_pairs = [
+            (f, text[len(f.name) + 1 :]) for f in sorted(candidates, key=lambda f: -len(f.name))
+        ]
+        whole = (pair for pair in context_pairs if not pair[1] or pair[0].slot(pair[1]))
+        return next(whole, context_pairs[0] if context_pairs else None)
 
     def recognizer(self, name: str | None) -> ListRecognizer | PatternRecognizer | None:
         """The recognizer of that name, or None."""
@@ -324,18 +326,18 @@ def recognize(recognizer: ListRecognizer | PatternRecognizer, text: str) -> list
     """
     if isinstance(recognizer, PatternRecognizer):
         return list(_pattern_matches(recognizer, text))
-    found = [
+    recognitions = [
         Recognition(m.start(), m.end(), label)
         for label, expressions in sorted(recognizer.labels.items())
         for expression in dict.fromkeys((label, *expressions))
         for m in re.finditer(rf"(?<!\w){re.escape(expression)}(?!\w)", text, re.IGNORECASE)
     ]
-    found.sort(key=lambda r: (r.start, -r.end, r.value))
-    kept: list[Recognition] = []
-    for match in found:
-        if not kept or match.start >= kept[-1].end:
-            kept.append(match)
-    return kept
+    recognitions.sort(key=lambda r: (r.start, -r.end, r.value))
+    accepted_ones: list[Recognition] = []
+    for match in recognitions:
+        if not accepted_ones or match.start >= accepted_ones[-1].end:
+            accepted_ones.append(match)
+    return accepted_ones
 
 
 def _pattern_matches(recognizer: PatternRecognizer, text: str) -> Iterator[Recognition]:
@@ -414,11 +416,11 @@ def _expectation(slot: Slot) -> str:
 
 
 def _unique(what: str, names: list[str]) -> None:
-    seen: set[str] = set()
+    names_so_far: set[str] = set()
     for name in names:
-        if name in seen:
+        if name in names_so_far:
             raise SchemaError(f"Two of the same {what}", value=name, remedy="Rename one of them.")
-        seen.add(name)
+        names_so_far.add(name)
 
 
 def name_problem(name: str) -> str:

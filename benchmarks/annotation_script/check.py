@@ -74,8 +74,8 @@ def load_script(workspace: Workspace) -> None:
 
 def check(workspace: Workspace) -> list[Checked]:
     """What became of every item of a loaded script."""
-    found = {i.exemplar.id: i for i in workspace.store.exemplars(MODULE)}
-    return [_check(item, found[item["id"]]) for item in items()]
+    item_by_id = {i.exemplar.id: i for i in workspace.store.exemplars(MODULE)}
+    return [_check(item, item_by_id[item["id"]]) for item in items()]
 
 
 def _check(item: dict[str, Any], stored: StoredExemplar) -> Checked:
@@ -107,11 +107,11 @@ def problem(item: dict[str, Any], known: Schema) -> str:
         return "a discarded item has spans" if gold["spans"] or gold["implied"] else ""
     spans = check_spans(utterance, [Span.model_validate(s) for s in gold["spans"]])
     placed = [(s.slot, repr(s.value)) for s in spans]
-    wanted = [
+    pairs_wanted = [
         (slot, repr(v)) for slot, value in gold["arguments"].items() for v in as_values(value)
     ]
-    meant = [pair for pair in wanted if pair[0] in gold["implied"]]
-    if sorted([*placed, *meant]) != sorted(wanted):
+    meant = [pair for pair in pairs_wanted if pair[0] in gold["implied"]]
+    if sorted([*placed, *meant]) != sorted(pairs_wanted):
         return "spans and implied slots aren't the arguments"
     if any(utterance[s.start : s.end].strip() != utterance[s.start : s.end] for s in spans):
         return "a span begins or ends with a space"
@@ -145,8 +145,8 @@ def surprise(checked: Checked) -> str:
 
 def main() -> None:
     """Print the table and what is wrong; exit 1 if something is."""
-    known = schema()
-    wrong = [f"{i['id']}: {p}" for i in items() if (p := problem(i, known))]
+    own_schema = schema()
+    wrong = [f"{i['id']}: {p}" for i in items() if (p := problem(i, own_schema))]
     with tempfile.TemporaryDirectory() as home:
         workspace = Workspace(Path(home))
         load_script(workspace)

@@ -102,8 +102,8 @@ class Person:
             return None
         values = [(s, v, *p) for s, (v, p) in self.wanted_spans(gold).items() if p]
         spans = sorted(map(json.dumps, values))
-        found = [n for n, r in enumerate(now["readings"]) if sorted(map(json.dumps, r)) == spans]
-        return found[0] if found and found[0] < 9 else None
+        numbers = [n for n, r in enumerate(now["readings"]) if sorted(map(json.dumps, r)) == spans]
+        return numbers[0] if numbers and numbers[0] < 9 else None
 
     def repair(self, now: dict[str, Any], wanted: dict[str, Any], gold: dict[str, Any]) -> bool:
         """One slot that isn't as it should be; False once all is right and accepted."""
@@ -125,11 +125,11 @@ class Person:
                 self.edit(now, argument, str(value))
                 return True
             if place and tuple(argument["mark"] or ()) != place:
-                asked = now["active"] == argument["key"]
-                if asked and now["digits"] == "places" and list(place) in now["places"]:
+                is_active = now["active"] == argument["key"]
+                if is_active and now["digits"] == "places" and list(place) in now["places"]:
                     self.press(str(now["places"].index(list(place)) + 1))
                     return True
-                last = asked and now["open"] == [argument["key"]]
+                last = is_active and now["open"] == [argument["key"]]
                 argument["mark"] = list(place)
                 accepts = last and self.is_right(now, wanted, gold)
                 self.mark(now, slot, place, key="Enter" if accepts else None)

@@ -122,8 +122,8 @@ def learn_names(seen: Sequence[Seen], language: Language) -> tuple[Aliases, Phra
     for name, words, score in _names_from_spans(seen, language.stop_words):
         aliases.setdefault(name, {})[words] = score
     ordered = {
-        name: tuple(sorted(known.items(), key=lambda k: (-len(k[0]), k[0])))
-        for name, known in sorted(aliases.items())
+        name: tuple(sorted(surfaces.items(), key=lambda k: (-len(k[0]), k[0])))
+        for name, surfaces in sorted(aliases.items())
     }
     return ordered, phrases
 
@@ -147,19 +147,19 @@ def _names_from_cases(
     """The score is 0.9, or 0.75 where nothing else speaks for it, and a tenth of the rule of
     succession's estimate, (together + 1) / (anywhere + 2).
     """
-    known = _telling(seen, left, stop, lambda m: (m.name, m.words), _LEAST_SHARE)
-    written = _count_written_names(seen)
+    telling = _telling(seen, left, stop, lambda m: (m.name, m.words), _LEAST_SHARE)
+    counts = _count_written_names(seen)
     frames = _frames(seen)
     found: dict[str, dict[Words, float]] = defaultdict(dict)
-    for name, runs in known.cases.items():
-        precise = known.precise[name]
-        for said, own in runs.items():
+    for name, runs in telling.cases.items():
+        precise = telling.precise[name]
+        for run, own in runs.items():
             if len(own) < _LEAST_SEEN:
                 continue
-            rarest = min((w for w in said if w in precise), key=lambda w: known.anywhere[w])
-            share = (precise[rarest] + 1) / (known.anywhere[rarest] + 2)
-            values = written[own[0].one.function, own[0].missing.slot]
-            like = akin(said, own[0].missing.words)
+            rarest = min((w for w in run if w in precise), key=lambda w: telling.anywhere[w])
+            share = (precise[rarest] + 1) / (telling.anywhere[rarest] + 2)
+            values = counts[own[0].one.function, own[0].missing.slot]
+            like = akin(run, own[0].missing.words)
             whole = _grow_cases(own, frames[own[0].missing.slot], stop)
             chance = whole is not own and len(whole) < _OFTEN  # the words beside it may be
             sure = not chance and (
@@ -176,7 +176,7 @@ def _phrases(
     seen: Sequence[Seen], left: Sequence[Sequence[Token]], stop: frozenset[str]
 ) -> Phrases:
     """ "light meal" says ``Brunch`` or ``Tapas``: the name of none, but always a cuisine."""
-    known = _telling(seen, left, stop, lambda m: (m.slot, ()), _LEAST_SHARE_OF_SLOT)
+    telling = _telling(seen, left, stop, lambda m: (m.slot, ()), _LEAST_SHARE_OF_SLOT)
     frames = _frames(seen)
     return {
         slot: frozenset(
@@ -184,7 +184,7 @@ def _phrases(
             for own in runs.values()
             if len(own) >= _LEAST_SEEN
         )
-        for slot, runs in sorted(known.cases.items())
+        for slot, runs in sorted(telling.cases.items())
     }
 
 
@@ -289,28 +289,28 @@ def _grow_cases(
 
 def _count_written_names(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]:
     """(function, slot) → how often each name stands written there."""
-    found: dict[tuple[str | None, str], Counter[str]] = defaultdict(Counter)
+    counts: dict[tuple[str | None, str], Counter[str]] = defaultdict(Counter)
     for one in seen:
         absent = {(m.slot, m.name) for m in one.missing}
         for slot, value in one.names:
             name = squeeze_text(value)
             if (slot, name) not in absent:
-                found[one.function, slot][name] += 1
-    return found
+                counts[one.function, slot][name] += 1
+    return counts
 
 
 def _as_names(cases: Sequence[_Case], *, capitals: bool) -> bool:
     """Whether most cases are written as a name: from the first word to the last with a capital that
     begins no sentence, or, with ``capitals``, all in capitals."""
-    named = 0
+    name_size = 0
     for case in cases:
         start, end = case.place
-        said, before = case.one.utterance[start:end], case.one.utterance[:start].rstrip()
+        surface, before = case.one.utterance[start:end], case.one.utterance[:start].rstrip()
         begun = bool(before) and before[-1] not in ".!?"
-        abbreviated = len(said) > 1 and said.isupper() and not case.one.utterance.isupper()
-        written = said[0].isupper() and said.split()[-1][0].isupper()
-        named += abbreviated or (written and begun and not capitals)
-    return named >= _MOST * len(cases)
+        abbreviated = len(surface) > 1 and surface.isupper() and not case.one.utterance.isupper()
+        written = surface[0].isupper() and surface.split()[-1][0].isupper()
+        name_size += abbreviated or (written and begun and not capitals)
+    return name_size >= _MOST * len(cases)
 
 
 def _in_frames(
@@ -322,17 +322,17 @@ def _in_frames(
     own = values[missing.name]
     if len(cases) < _OFTEN or own < max(_OFTEN, len(cases) / 3) or values.total() - own < _OFTEN:
         return False
-    known = frames[missing.slot]
-    return sum(_frame(c.one.utterance, c.place) in known for c in cases) >= _MOST * len(cases)
+    frame = frames[missing.slot]
+    return sum(_frame(c.one.utterance, c.place) in frame for c in cases) >= _MOST * len(cases)
 
 
 def _frames(seen: Sequence[Seen]) -> dict[str, Counter[tuple[str, ...]]]:
     """slot → the frames that its written values stand in."""
-    found: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
+    counts: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for one in seen:
         for slot, place in one.placed:
-            found[slot][_frame(one.utterance, place)] += 1
-    return found
+            counts[slot][_frame(one.utterance, place)] += 1
+    return counts
 
 
 def _frame(text: str, place: Place) -> tuple[str, ...]:

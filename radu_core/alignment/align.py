@@ -155,8 +155,10 @@ class Aligner:
         jointly, and ranked by the module's knowledge where several readings remain.
         """
         if exemplar.unlabelled:
-            known = exemplar.outcome == "unlabelled"  # then its reason says why it has no labels
-            return Alignment("unlabelled", (known and exemplar.reason) or UNLABELLED)
+            has_labels = (
+                exemplar.outcome == "unlabelled"
+            )  # then its reason says why it has no labels
+            return Alignment("unlabelled", (has_labels and exemplar.reason) or UNLABELLED)
         function = self._functions.get(exemplar.function or "")
         conflict = _conflict(exemplar, function)
         if conflict:
@@ -178,11 +180,11 @@ class Aligner:
         self, exemplar: AnnotatedExemplar, spans: Sequence[Span], function: Function
     ) -> Alignment:
         ordered = check_spans(exemplar.utterance, spans)
-        wanted = Counter((slot, repr(value)) for slot, value in _to_place(exemplar))
-        given = Counter((span.slot, repr(span.value)) for span in ordered)
-        for slot, value in sorted(given - wanted):
+        counts = Counter((slot, repr(value)) for slot, value in _to_place(exemplar))
+        span_counts = Counter((span.slot, repr(span.value)) for span in ordered)
+        for slot, value in sorted(span_counts - counts):
             return Alignment("invalid", f"A span says {slot}={value}, but the arguments don't.")
-        for slot, value in sorted(wanted - given):
+        for slot, value in sorted(counts - span_counts):
             return Alignment("invalid", f"The arguments say {slot}={value}, but no span does.")
         template = make_template(exemplar.utterance, ordered)
         if exemplar.template is not None and exemplar.template != template:
@@ -207,9 +209,9 @@ class Aligner:
 
     def _refuse(self, exemplar: AnnotatedExemplar, function: Function, problem: str) -> Alignment:
         """Invalid; with the places that alignment finds by itself, for a person to choose from."""
-        found = self._locate(function, exemplar)
+        alignment = self._locate(function, exemplar)
         return replace(
-            found,
+            alignment,
             outcome="invalid",
             reason=problem,
             resolved_by=None,
@@ -222,27 +224,28 @@ class Aligner:
         self, exemplar: AnnotatedExemplar, text: str, function: Function
     ) -> Alignment:
         template = parse_template(text)
-        wanted = _to_place(exemplar)
-        if Counter(template.slots) != Counter(slot for slot, _ in wanted):
+        values_to_place = _to_place(exemplar)
+        if Counter(template.slots) != Counter(slot for slot, _ in values_to_place):
             return Alignment(
                 "invalid",
                 f"The given template has the slots {sorted(template.slots)}, the arguments "
-                f"{sorted(slot for slot, _ in wanted)}; mark what isn't written as implied.",
+                f"{sorted(slot for slot, _ in values_to_place)}; mark what isn't written as "
+                "implied.",
             )
         ways = match_template(exemplar.utterance, template)
         if not ways:
             return Alignment(
                 "invalid", f"The given template {shorten(text)} doesn't fit the utterance."
             )
-        prepared = Text(exemplar.utterance, self.language)
+        sentence = Text(exemplar.utterance, self.language)
         places = {
             (slot, repr(value)): {
                 (c.start, c.end)
-                for c in self.finder.find(prepared, value, function, function.slot(slot)).best
+                for c in self.finder.find(sentence, value, function, function.slot(slot)).best
             }
-            for slot, value in wanted
+            for slot, value in values_to_place
         }
-        readings = [_as_reading(exemplar.utterance, way, wanted, places) for way in ways]
+        readings = [_as_reading(exemplar.utterance, way, values_to_place, places) for way in ways]
         problems = [self._contradiction(exemplar, r.spans, function) for r in readings]
         right = [r for r, problem in zip(readings, problems, strict=True) if not problem]
         if not right:
@@ -273,21 +276,21 @@ class Aligner:
         present = [p for p in placements if p.candidates]
         absent = [p for p in placements if not p.candidates]
         missing = [p for p in absent if not self._may_be_implied(p, slots[p.slot])]
-        found = enumerate_readings(utterance, present)
-        if not found.readings and found.complete and len(present) > 1:
+        enumeration = enumerate_readings(utterance, present)
+        if not enumeration.readings and enumeration.complete and len(present) > 1:
             present = [self._with_others(text, p, function) for p in present]
-            found = enumerate_readings(utterance, present)
-        readings = tuple(r for r in found.readings if r.spans or not missing)
+            enumeration = enumerate_readings(utterance, present)
+        readings = tuple(r for r in enumeration.readings if r.spans or not missing)
         implied = tuple(dict.fromkeys(p.slot for p in absent if p not in missing))
-        if len(readings) == 1 and found.complete and not missing:
+        if len(readings) == 1 and enumeration.complete and not missing:
             only = readings[0]
             if only.evidence >= SURE:
-                taken = {(s.start, s.end) for s in only.spans}
+                places = {(s.start, s.end) for s in only.spans}
                 inferred = [
                     (p, c)
                     for p in present
                     for c in p.candidates
-                    if c.kind in INFERRED and c.place in taken
+                    if c.kind in INFERRED and c.place in places
                 ]
                 reason = reasons.resolved_reason(text, (*exemplar.implied, *implied), inferred)
                 return Alignment(
@@ -301,10 +304,12 @@ class Aligner:
                     placements=tuple(placements),
                 )
         if self.knowledge is not None:
-            readings = rank(readings, self.knowledge.context, text, complete=found.complete)
+            readings = rank(readings, self.knowledge.context, text, complete=enumeration.complete)
             if missing:
                 readings = self._suggestions(text, function, missing, readings)
-        return self._ask(text, placements, missing, Readings(readings, found.complete), implied)
+        return self._ask(
+            text, placements, missing, Readings(readings, enumeration.complete), implied
+        )
 
     def _with_others(self, text: Text, placement: Placement, function: Function) -> Placement:
         """The placement with what its value may be written as besides, for when the best clash."""
@@ -312,8 +317,8 @@ class Aligner:
         others = self.finder.find_otherwise(text, placement.value, slot).best
         best = placement.found.best
         more = tuple(c for c in others if all((c.start, c.end) != (b.start, b.end) for b in best))
-        found = Found(best, (*placement.found.others, *more))
-        return Placement(placement.slot, placement.value, found)
+        placed_again = Found(best, (*placement.found.others, *more))
+        return Placement(placement.slot, placement.value, placed_again)
 
     def _suggestions(
         self,
@@ -329,9 +334,9 @@ class Aligner:
         assert self.knowledge is not None
         base = readings[0] if readings else Reading(escape(text.utterance), (), 1.0, 1.0)
         places = self._guesses(text, function, missing, base)
-        said = [said_probability(places[0] if places else None) for _ in missing]
+        probabilities = [said_probability(places[0] if places else None) for _ in missing]
         rights = calibrate("guess", [g.share for g in places]) if places else []
-        found = []
+        fits = []
         for place, right in zip(places, rights, strict=True):
             span = Span(
                 slot=missing[0].slot,
@@ -340,14 +345,14 @@ class Aligner:
                 value=missing[0].value,
             )
             spans = tuple(sorted((*base.spans, span), key=lambda s: s.start))
-            confidence = base.confidence * said[0] * right
+            confidence = base.confidence * probabilities[0] * right
             template = make_template(text.utterance, spans)
-            found.append(Reading(template, spans, place.share, confidence))
+            fits.append(Reading(template, spans, place.share, confidence))
         slots = tuple(dict.fromkeys(p.slot for p in missing))
         if not {s.slot for s in base.spans} & set(slots):
-            confidence = base.confidence * math.prod(1 - p for p in said)
-            found.append(replace(base, confidence=confidence, implied=slots))
-        return tuple(sorted(found, key=lambda r: (-r.confidence, r.template)))
+            confidence = base.confidence * math.prod(1 - p for p in probabilities)
+            fits.append(replace(base, confidence=confidence, implied=slots))
+        return tuple(sorted(fits, key=lambda r: (-r.confidence, r.template)))
 
     def _guesses(
         self, text: Text, function: Function, missing: Sequence[Placement], base: Reading
@@ -361,9 +366,9 @@ class Aligner:
             or not self._is_text(function, only)
         ):
             return []
-        taken = [(s.start, s.end) for s in base.spans]
+        places = [(s.start, s.end) for s in base.spans]
         phrases = self.knowledge.phrases.get(only.slot, frozenset())
-        return guesses(self.knowledge.context, text, only.slot, only.value, taken, phrases=phrases)
+        return guesses(self.knowledge.context, text, only.slot, only.value, places, phrases=phrases)
 
     def _may_be_implied(self, placement: Placement, slot: Slot) -> bool:
         """Whether a value is meant without being said: a yes or no of a slot that holds those, and
@@ -483,13 +488,13 @@ def _as_reading(
     """The spans of one way a template fits; ``evidence`` is 1.0 if each value was found there."""
     left = list(wanted)
     spans = []
-    found = True
+    is_complete = True
     for slot, start, end in way:
         own = [pair for pair in left if pair[0] == slot]
         here = [p for p in own if (start, end) in places[p[0], repr(p[1])]]
-        found = found and bool(here)
+        is_complete = is_complete and bool(here)
         pair = (here or own)[0]
         left.remove(pair)
         spans.append(Span(slot=slot, start=start, end=end, value=pair[1]))
-    evidence = 1.0 if found else 0.5
+    evidence = 1.0 if is_complete else 0.5
     return Reading(make_template(utterance, spans), tuple(spans), evidence, evidence)

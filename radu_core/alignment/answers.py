@@ -65,8 +65,8 @@ def denies(value: str, code: str) -> bool:
 def is_yes_no_slot(slot: Slot | None, code: str) -> bool:
     """Whether a slot can hold nothing but yes, no, or that it doesn't matter."""
     values = slot.possible_values if slot is not None else ()
-    said = {squeeze_text(str(v)) for v in values} - _EITHER
-    return bool(said) and all(is_yes_no(v, code) for v in said)
+    squeezed_values = {squeeze_text(str(v)) for v in values} - _EITHER
+    return bool(squeezed_values) and all(is_yes_no(v, code) for v in squeezed_values)
 
 
 def only_answers(
@@ -93,14 +93,14 @@ def _answers(text: Text, surface: str, place: Place, own: frozenset[str], *, no:
     if no and text.language.stem(follows) in own:
         return True
     if not no:
-        said = text.utterance[slice(*place)]
-        if squeeze_text(said) in _yes("en"):
+        wording = text.utterance[slice(*place)]
+        if squeeze_text(wording) in _yes("en"):
             return True  # "yes" is part of nothing else
-        return begins and said.lower() != "si"  # "das ist ja schön", "si hay parking"
+        return begins and wording.lower() != "si"  # "das ist ja schön", "si hay parking"
     if begins:
         return follows in _FOLLOWERS
-    said = text.utterance[slice(*place)]
-    return said == surface and said[0].isupper()
+    wording = text.utterance[slice(*place)]
+    return wording == surface and wording[0].isupper()
 
 
 @lru_cache(maxsize=64)

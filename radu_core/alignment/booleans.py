@@ -22,26 +22,26 @@ def statements(text: Text, slot: Slot | None) -> list[tuple[Place, bool]]:
     if not words:
         return []
     stem = text.language.stem
-    wanted = [stem(w) for w in words]
+    stems = [stem(w) for w in words]
     tokens = text.tokens
-    found = []
-    for first in range(len(tokens) - len(wanted) + 1):
-        if [stem(t.word) for t in tokens[first : first + len(wanted)]] != wanted:
+    mentions = []
+    for first in range(len(tokens) - len(stems) + 1):
+        if [stem(t.word) for t in tokens[first : first + len(stems)]] != stems:
             continue
-        last = first + len(wanted) - 1
+        last = first + len(stems) - 1
         ahead, behind = _negation(text, first), _negated_behind(text, last)
         start = tokens[first if ahead is None else ahead].start
         end = tokens[last if behind is None else behind].end
-        found.append(((start, end), ahead is None and behind is None))
-    return found
+        mentions.append(((start, end), ahead is None and behind is None))
+    return mentions
 
 
 def contradicting(text: Text, value: bool, slot: Slot | None) -> tuple[Candidate, ...]:
     """Where the slot's own words say the opposite of ``value``."""
     return tuple(
-        Candidate(*place, "doubted", DOUBTFUL, f"says {'yes' if said else 'no'}")
-        for place, said in statements(text, slot)
-        if said != value
+        Candidate(*place, "doubted", DOUBTFUL, f"says {'yes' if claim else 'no'}")
+        for place, claim in statements(text, slot)
+        if claim != value
     )
 
 

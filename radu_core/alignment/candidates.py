@@ -76,31 +76,31 @@ class Finder:
         if form.kind == "boolean":
             return self._boolean(text, form, slot)
         if form.kind == "text":
-            found = self._text(text, form, slot)
+            sentence = self._text(text, form, slot)
         else:
-            found = self._by_type(text, form, function, slot)
-        if found.best or found.others:
-            return found
+            sentence = self._by_type(text, form, function, slot)
+        if sentence.best or sentence.others:
+            return sentence
         return find_inside(text.utterance, form.surface)
 
     def _by_type(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
-        found = self._by_form(text, form, function, slot)
+        by_form = self._by_form(text, form, function, slot)
         if form.kind in ("said_date", "said_time"):  # searched as they are written first
-            return found
+            return by_form
         written = text.verbatim(form.surface) or text.in_any_case(form.surface)
         if not written:
-            return found
+            return by_form
         written = written[:_MOST_WRITTEN]
         if slot is None or slot.name not in self.widened:
-            found = _narrow(found, written)
-        return self._with_written(text, form, written, found, function, slot)
+            by_form = _narrow(by_form, written)
+        return self._with_written(text, form, written, by_form, function, slot)
 
     def _by_form(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
         if form.kind in ("number", "money"):
             if not form.surface[-1:].isdigit():
-                said = self._as_written(text, form.surface, slot)
-                if said:
-                    return Found(tuple(self._counts.by_noun(text, said, function, slot)))
+                candidates = self._as_written(text, form.surface, slot)
+                if candidates:
+                    return Found(tuple(self._counts.by_noun(text, candidates, function, slot)))
             return self._counts.find(text, form, function, slot)
         if form.kind == "date":
             return self._date(text, form)
@@ -110,13 +110,13 @@ class Finder:
             return self._date_time(text, form, slot)
         if form.kind == "said_time":
             widened = slot is not None and slot.name in self.widened
-            said = [] if widened else self._as_written(text, form.surface, slot)
-            same = () if said else find_same_times(text, form.minutes)
+            candidates = [] if widened else self._as_written(text, form.surface, slot)
+            same = () if candidates else find_same_times(text, form.minutes)
             return found_at(same, "time") if same else self._text(text, form, slot)
         if form.kind == "duration":
-            said = self._as_written(text, form.surface, slot)
-            if said:
-                return Found(tuple(said))
+            candidates = self._as_written(text, form.surface, slot)
+            if candidates:
+                return Found(tuple(candidates))
             same = [(d.start, d.end) for d in text.durations if d.seconds == form.amount]
             return found_at(same, "duration") if same else self._text(text, form, slot)
         return self._said_date(text, form, slot)
@@ -138,11 +138,11 @@ class Finder:
         """
         left = [p for p in written if not any(c.overlaps(p) for c in found.best)]
         sure = [c for c in found.best if c.score >= SURE]
-        named = bool(left) and any(
+        is_named = bool(left) and any(
             self._counts.is_named(text, c.place, function, slot) for c in sure
         )
         if len(written) > 1:
-            return self._several(text, form, written, left, found, named, function, slot)
+            return self._several(text, form, written, left, found, is_named, function, slot)
         if not left:
             here = next(c for c in found.best if c.overlaps(written[0]))
             first = (
@@ -152,11 +152,11 @@ class Finder:
             )
             return Found((first,), _without(first, (*found.best, *found.others)))
         only = self._literal(text, left[0], form, function, slot)
-        if named or (sure and only.score < SURE):
+        if is_named or (sure and only.score < SURE):
             return Found(found.best, (*found.others, only))
         if sure and not only.doubt:
-            said = text.utterance[slice(*sure[0].place)]
-            doubt = f"isn't alone: {said!r} says the same"
+            surface = text.utterance[slice(*sure[0].place)]
+            doubt = f"isn't alone: {surface!r} says the same"
             only = only._replace(kind="doubted", score=SURE, doubt=doubt)
         return Found((only,), _without(only, (*found.best, *found.others)))
 
@@ -299,9 +299,9 @@ class Finder:
         return []
 
     def _otherwise(self, text: Text, surface: str, slot: Slot | None) -> Found:
-        known = self._alias(text, surface)
-        found = (
-            known
+        candidates = self._alias(text, surface)
+        initials = (
+            candidates
             or [
                 Candidate(*p, "initials", 0.85 if capitals else 0.7)
                 for p, capitals in by_initials(text, surface)
@@ -309,7 +309,7 @@ class Finder:
             or self._in_part(text, surface, slot)
             or self._misspelt(text, surface, slot)
         )
-        return Found(tuple(found))
+        return Found(tuple(initials))
 
     def _in_part(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
         """Parts of a name; where the whole stands there in another writing, that, and no part of
@@ -337,25 +337,25 @@ class Finder:
         return self.language.stop_words | self.generic.get(slot.name if slot else "", frozenset())
 
     def _alias(self, text: Text, surface: str) -> list[Candidate]:
-        known = self.aliases.get(squeeze_text(surface))
-        if not known:
+        aliases = self.aliases.get(squeeze_text(surface))
+        if not aliases:
             return []
-        found: list[Candidate] = []
-        for words, score in known:
+        candidates: list[Candidate] = []
+        for words, score in aliases:
             for plain in _sequences(text, words):
                 place = with_possessive(text, plain, surface)
-                if all(place[1] <= c.start or place[0] >= c.end for c in found):
-                    found.append(Candidate(*place, "alias", score))
-        return found
+                if all(place[1] <= c.start or place[0] >= c.end for c in candidates):
+                    candidates.append(Candidate(*place, "alias", score))
+        return candidates
 
     # Booleans
 
     def _boolean(self, text: Text, form: Form, slot: Slot | None) -> Found:
         """Where the slot's own words stand, with what negates them when the value is false."""
         if slot is not None and slot.type != "boolean":
-            said = self._as_written(text, form.surface, slot)  # a song may be called "True"
-            if said:
-                return Found(tuple(said))
+            candidates = self._as_written(text, form.surface, slot)  # a song may be called "True"
+            if candidates:
+                return Found(tuple(candidates))
         elif len(literal := text.in_any_case(form.surface)) == 1:
             return found_at(literal, "exact")  # "set power to false"
         places = [place for place, says in statements(text, slot) if says == bool(form.amount)]
@@ -384,9 +384,9 @@ class Finder:
 
     def _date_time(self, text: Text, form: Form, slot: Slot | None) -> Found:
         assert form.day is not None
-        said = self._as_written(text, form.surface, slot)
-        if said:
-            return Found(tuple(said))
+        candidates = self._as_written(text, form.surface, slot)
+        if candidates:
+            return Found(tuple(candidates))
         places = list(find_date_times(text, form.day, form.amount, self.reference))
         sure = [place for place, unknown in places if not unknown]
         return found_at(sure, "date") if sure else found_at((p for p, _ in places), "undated")
@@ -399,8 +399,8 @@ class Finder:
         )
         if sure:
             return found_at(sure, "time", others=hours)
-        if written := find_written_times(text, int(form.amount)):
-            return found_at(written, "time", others=hours)
+        if places := find_written_times(text, int(form.amount)):
+            return found_at(places, "time", others=hours)
         return Found(tuple(h for h in hours if h.score >= SURE) or hours)
 
     def _said_date(self, text: Text, form: Form, slot: Slot | None) -> Found:

@@ -47,11 +47,11 @@ def conflicts(
             continue
         candidates = _candidates(finder, text, span, function)
         expected = [c.place for c in candidates]
-        taken = {c.place for c in candidates if _is_alike(c, _as_text(span.value))}
+        places = {c.place for c in candidates if _is_alike(c, _as_text(span.value))}
         problem = next(_problems(finder, text, span, spans, function), None)
         if silent:
             problem = "which answers nothing"
-        elif problem is None and (span.start, span.end) not in taken:
+        elif problem is None and (span.start, span.end) not in places:
             elsewhere = _elsewhere(text, span, spans)
             if not decided and not _is_writing(finder, text, span, spans, function, expected):
                 problem = ""
@@ -63,11 +63,11 @@ def conflicts(
 
 def has_clean_edges(text: str, start: int, end: int) -> bool:
     """Whether ``text[start:end]`` begins and ends with a letter or digit and cuts no word."""
-    said = text[start:end]
+    surface = text[start:end]
     return bool(
-        said
-        and said[0].isalnum()
-        and (said[-1].isalnum() or unicodedata.category(said[-1])[0] == "M")
+        surface
+        and surface[0].isalnum()
+        and (surface[-1].isalnum() or unicodedata.category(surface[-1])[0] == "M")
         and is_boundary(text, start)
         and is_boundary(text, end)
     )
@@ -75,10 +75,10 @@ def has_clean_edges(text: str, start: int, end: int) -> bool:
 
 def _is_value(text: Text, span: Span) -> bool:
     """Whether the span holds the value letter by letter, and no part of a longer number."""
-    said = text.utterance[span.start : span.end]
-    if said != _as_text(span.value) or isinstance(span.value, bool) or not said.strip():
+    surface = text.utterance[span.start : span.end]
+    if surface != _as_text(span.value) or isinstance(span.value, bool) or not surface.strip():
         return False
-    if said.lstrip("-−").replace(".", "").isdecimal() and longer_number(
+    if surface.lstrip("-−").replace(".", "").isdecimal() and longer_number(
         text, (span.start, span.end)
     ):
         return False
@@ -87,7 +87,7 @@ def _is_value(text: Text, span: Span) -> bool:
     if any(cuts_grapheme(text.utterance, at) for at in (span.start, span.end)):
         return False
     # Within a word: a compound, or a part that happens to read the same.
-    return not _cuts_number(text.utterance, span) and not text.verbatim(said)
+    return not _cuts_number(text.utterance, span) and not text.verbatim(surface)
 
 
 def _answers_nothing(text: Text, span: Span, function: Function) -> bool:
@@ -114,8 +114,8 @@ def _as_text(value: Scalar) -> str:
 
 def _candidates(finder: Finder, text: Text, span: Span, function: Function) -> list[Candidate]:
     """Where the value may stand, the likeliest first; not inside a word or another number."""
-    found = finder.find(text, span.value, function, function.slot(span.slot))
-    return [c for c in (*found.best, *found.others) if c.score >= SURE or not c.doubt]
+    places = finder.find(text, span.value, function, function.slot(span.slot))
+    return [c for c in (*places.best, *places.others) if c.score >= SURE or not c.doubt]
 
 
 def _is_writing(
@@ -141,8 +141,8 @@ def _is_writing(
         if _is_with_unit(surface, form.surface):
             return True
         more = any(span.start <= start and end <= span.end for start, end in here)
-        known = _is_known_name(finder, surface, span) or _is_qualified(surface, form.surface)
-        return more and known and has_clean_edges(text.utterance, span.start, span.end)
+        is_alias = _is_known_name(finder, surface, span) or _is_qualified(surface, form.surface)
+        return more and is_alias and has_clean_edges(text.utterance, span.start, span.end)
     if _is_same(surface, form.surface) and has_clean_edges(text.utterance, span.start, span.end):
         return True
     if any(not _is_covered(p, spans) for p in expected):
@@ -164,8 +164,8 @@ def _is_alike(place: Candidate, value: str) -> bool:
 def _is_known_name(finder: Finder, surface: str, span: Span) -> bool:
     """Whether the module's rows agree that these words are a name of the value."""
     words = plain_words(surface)
-    known = finder.aliases.get(squeeze_text(_as_text(span.value)), ())
-    return any(words == name for name, _ in known)
+    aliases = finder.aliases.get(squeeze_text(_as_text(span.value)), ())
+    return any(words == name for name, _ in aliases)
 
 
 def _is_with_unit(surface: str, value: str) -> bool:
@@ -220,8 +220,8 @@ def _elsewhere(text: Text, span: Span, spans: Sequence[Span]) -> Place | None:
 def _sentence(
     text: Text, span: Span, spans: Sequence[Span], expected: Sequence[Place], problem: str
 ) -> str:
-    said = text.utterance[span.start : span.end]
-    holds = f"the span {_at((span.start, span.end))} holds {said!r}"
+    surface = text.utterance[span.start : span.end]
+    holds = f"the span {_at((span.start, span.end))} holds {surface!r}"
     holds += f", {problem}" if problem else ""
     others = [s for s in spans if s is not span]
     free = [p for p in expected if not _is_covered(p, others)] or expected
@@ -229,8 +229,8 @@ def _sentence(
         return f"{span.value!r} was expected for {span.slot}; {holds}."
     near = min(free, key=lambda p: (abs(p[0] - span.start), p))
     there = text.utterance[slice(*near)]
-    meant = "" if there == _as_text(span.value) else f" ({span.value!r})"
-    return f"{there!r} at {_at(near)}{meant} was expected for {span.slot}; {holds}."
+    sentence = "" if there == _as_text(span.value) else f" ({span.value!r})"
+    return f"{there!r} at {_at(near)}{sentence} was expected for {span.slot}; {holds}."
 
 
 def _at(place: Place) -> str:

@@ -134,11 +134,11 @@ def _places(
 ) -> dict[tuple[str, str], set[Place]]:
     """Where alignment would place each value: what a shift must lead to."""
     text = Text(row.utterance, aligner.language)
-    found = {}
+    spots = {}
     for slot, value in row.arguments.items():
         for one in as_values(value):
             places = aligner.finder.find(text, one, function, function.slot(slot))
-            found[slot, repr(one)] = {
+            spots[slot, repr(one)] = {
                 *(
                     c.place
                     for c in (*places.best, *places.others)
@@ -146,7 +146,7 @@ def _places(
                 ),
                 *text.in_any_case(str(one)),
             }
-    return found
+    return spots
 
 
 def _move(

@@ -119,8 +119,8 @@ class Counts:
                 return Found(other.best, tuple(numbers))
         numbers = sure or numbers
         if numbers:
-            chosen = self.by_noun(text, numbers, function, slot)
-            return Found(tuple(chosen), tuple(in_clock))
+            candidates = self.by_noun(text, numbers, function, slot)
+            return Found(tuple(candidates), tuple(in_clock))
         if in_clock and not alone:
             return Found(tuple(in_clock))
         if ordinals:
@@ -132,8 +132,8 @@ class Counts:
         """Figures that say the number to whoever sets them as English does: "1,599" in German."""
         code, places = self.language.code, []
         for n in text.quantities:
-            said = text.utterance[n.start : n.end]
-            if form.amount in possible_numbers(said, code)[1:]:
+            surface = text.utterance[n.start : n.end]
+            if form.amount in possible_numbers(surface, code)[1:]:
                 places.append(
                     Candidate(n.start, n.end, "number", DOUBTFUL, f"reads as {n.value:.12g}")
                 )
@@ -155,8 +155,8 @@ class Counts:
         clock = self._clock_around(text, place, words)
         if clock:
             may_be = form.amount <= _MOST_DAYS or _is_year(form.amount)
-            told = may_be and _EXPLICIT.search(clock) and self._counts_things(slot)
-            score = DOUBTFUL if told else SURE
+            is_explicit = may_be and _EXPLICIT.search(clock) and self._counts_things(slot)
+            score = DOUBTFUL if is_explicit else SURE
             return Candidate(*place, "doubted", score, f"is part of {clock!r}")
         doubt = (
             _part_of_row(text, place)
@@ -170,15 +170,15 @@ class Counts:
         if not self._in_clock(text, Number(*place, 0, *place), words):
             return ""
         around = (c for c in text.taken_by_clock if c[0] < place[1] and place[0] < c[1])
-        said = text.utterance[slice(*next(around))]
-        return said if any(c.isalpha() for c in said) else ""
+        surface = text.utterance[slice(*next(around))]
+        return surface if any(c.isalpha() for c in surface) else ""
 
     def _counts_things(self, slot: Slot | None) -> bool:
         """Whether a slot holds numbers, and no part of a date or a time by its name."""
         if slot is None or slot.type not in ("integer", "number"):
             return False
-        said = set(plain_words(f"{slot.name} {slot.description}"))
-        return not (said | set(map(self.language.stem, said))) & _CLOCK_WORDS
+        topic_words = set(plain_words(f"{slot.name} {slot.description}"))
+        return not (topic_words | set(map(self.language.stem, topic_words))) & _CLOCK_WORDS
 
     def _said_twice(self, text: Text, place: Place, form: Form) -> str:
         """The same number in words right beside it ("four 4 days"), or ""."""
@@ -186,11 +186,11 @@ class Counts:
             if token is None:
                 continue
             gap = text.utterance[token.end : place[0]] or text.utterance[place[1] : token.start]
-            said = text.utterance[token.start : token.end]
+            surface = text.utterance[token.start : token.end]
             if gap == " " and any(
-                n.value == form.amount for n in find_quantities(said, self.language)
+                n.value == form.amount for n in find_quantities(surface, self.language)
             ):
-                return said
+                return surface
         return ""
 
     def is_named(self, text: Text, place: Place, function: Function, slot: Slot | None) -> bool:
@@ -239,11 +239,11 @@ class Counts:
     ) -> Found:
         unit = _unit_of(slot, self.language.code)
         if unit is not None:
-            wanted = form.amount * unit
+            seconds = form.amount * unit
             lengths = [
                 (d.start, d.end)
                 for d in text.durations
-                if d.seconds == wanted
+                if d.seconds == seconds
                 and not only_says_when(text.utterance, d.start, d.end, self.language.code)
             ]
             if form.amount != 1 and lengths:
@@ -289,10 +289,10 @@ class Counts:
         def candidates_of(keep: Callable[[list[str]], object]) -> list[Candidate]:
             return [p for p, noun in zip(places, nouns, strict=True) if keep(noun)]
 
-        named = candidates_of(lambda noun: self._names(noun, words.name))
-        if named:
-            bare = [p for p in places if p not in named and self.is_bare(text, p.place)]
-            return sorted([*named, *bare], key=lambda p: p.start)
+        candidates = candidates_of(lambda noun: self._names(noun, words.name))
+        if candidates:
+            bare = [p for p in places if p not in candidates and self.is_bare(text, p.place)]
+            return sorted([*candidates, *bare], key=lambda p: p.start)
         left = candidates_of(lambda noun: not words.others & set(noun[:1])) or places
         if len(left) > 1:
             described = candidates_of(lambda noun: words.description & set(noun))
@@ -347,8 +347,8 @@ def _reads_as(text: Text, place: Place, amount: float) -> str:
 
 def _compound_with(text: Text, number: Number) -> str:
     """The word with a hyphen that a number word begins ("two-way"), or ""."""
-    said = text.utterance[number.start : number.end]
-    if text.utterance[number.end : number.end + 1] not in HYPHENS or not said.isalpha():
+    surface = text.utterance[number.start : number.end]
+    if text.utterance[number.end : number.end + 1] not in HYPHENS or not surface.isalpha():
         return ""
     token = text.token_after(number.end)
     return text.utterance[number.start : token.end] if token else ""

@@ -110,28 +110,28 @@ _Reading = Callable[[re.Match[str]], "DateExpression"]
 
 def find_dates(text: str, language: Language) -> list[DateExpression]:
     """All dates of ``text``, left to right, the longest where several begin together."""
-    found = [*find_written_dates(text, language.code)] if _DIGIT.search(text) else []
+    expressions = [*find_written_dates(text, language.code)] if _DIGIT.search(text) else []
     if language.code != "en":
         if language.code in CODES:
-            found += find_east_asian_dates(text, language.code)
+            expressions += find_east_asian_dates(text, language.code)
         else:
-            found += find_named_dates(text, language)
-        return _without_overlap(found)
-    found += [read(match) for pattern, read in _GRAMMAR for match in pattern.finditer(text)]
-    kept = _without_overlap(found)
-    return [_doubt(text, e) for e in _shared_month(text, kept) if not _is_shifted(text, e)]
+            expressions += find_named_dates(text, language)
+        return _without_overlap(expressions)
+    expressions += [read(match) for pattern, read in _GRAMMAR for match in pattern.finditer(text)]
+    apart = _without_overlap(expressions)
+    return [_doubt(text, e) for e in _shared_month(text, apart) if not _is_shifted(text, e)]
 
 
 def _without_overlap(found: list[DateExpression]) -> list[DateExpression]:
     """The first of those that overlap, unless it is weak and the other reaches further."""
     found.sort(key=lambda e: (e.start, -e.end, e.weak))
-    kept: list[DateExpression] = []
+    expressions: list[DateExpression] = []
     for expression in found:
-        if not kept or expression.start >= kept[-1].end:
-            kept.append(expression)
-        elif expression.end > kept[-1].end and kept[-1].weak:
-            kept[-1] = expression
-    return kept
+        if not expressions or expression.start >= expressions[-1].end:
+            expressions.append(expression)
+        elif expression.end > expressions[-1].end and expressions[-1].weak:
+            expressions[-1] = expression
+    return expressions
 
 
 def _shared_month(text: str, found: Sequence[DateExpression]) -> list[DateExpression]:
@@ -156,25 +156,25 @@ def _doubt(text: str, expression: DateExpression) -> DateExpression:
     if expression.weak:
         return expression
     before = text[max(0, expression.start - _NEAR) : expression.start]
-    said = text[expression.start : expression.end]
+    surface = text[expression.start : expression.end]
     doubt = text[expression.end : expression.end + 2].lower() in ("'s", "’s")
     if expression.day and expression.relative is None and not expression.year:
-        ordinal = bool(re.search(r"\d(?:st|nd|rd|th)\b", said, re.I))
+        ordinal = bool(re.search(r"\d(?:st|nd|rd|th)\b", surface, re.I))
         if expression.month is None:
-            bare = not said.lower().startswith("the ")
+            bare = not surface.lower().startswith("the ")
             doubt = doubt or not _FOLLOWS.match(text, expression.end)
             doubt = doubt or bool(bare and not _LEADS.search(before))
-        elif not ordinal and said[0].isalpha():
+        elif not ordinal and surface[0].isalpha():
             doubt = doubt or not _FOLLOWS.match(text, expression.end)
-            doubt = doubt or bool(said.startswith("may") and _PRONOUN.search(before))
+            doubt = doubt or bool(surface.startswith("may") and _PRONOUN.search(before))
     if expression.weekday is not None and expression.day is None:
-        doubt = doubt or bool(_NAME_BEFORE.search(before) and said[0].isupper())
+        doubt = doubt or bool(_NAME_BEFORE.search(before) and surface[0].isupper())
         doubt = doubt or bool(_NTH.search(before) or _WEEK_LATER.match(text, expression.end))
-    if said.lower() in _HOLIDAYS:
+    if surface.lower() in _HOLIDAYS:
         doubt = doubt or not _FOLLOWS.match(text, expression.end)
     if _OUTSIDE.search(before):
         doubt = True
-    if said == "Day After Tomorrow" or "yesterday" in said.lower():
+    if surface == "Day After Tomorrow" or "yesterday" in surface.lower():
         doubt = True
     return replace(expression, weak=True) if doubt else expression
 

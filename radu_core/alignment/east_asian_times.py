@@ -50,11 +50,11 @@ _N = rf"(?:\d{{1,2}}|{HAN_NUMERAL}{{1,3}})"
 def find_east_asian_times(text: str, code: str) -> Iterator[TimeExpression]:
     """The times of ``text``; an hour without minutes or part of the day is weak where the same
     words are often something else (三点 is "three points" too)."""
-    pattern, named = _grammar(code)
+    pattern, names_by_group = _grammar(code)
     for match in pattern.finditer(text):
         if expression := _read(match, code):
             yield expression
-    for match in named.finditer(text):
+    for match in names_by_group.finditer(text):
         minutes = frozenset({_NAMED[code][match.group()]})
         yield TimeExpression(match.start(), match.end(), minutes)
 
@@ -104,24 +104,24 @@ def _number(said: str | None) -> int | None:
 def _grammar(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     parts = "|".join(sorted(_PARTS[code], key=len, reverse=True))
     dates = "|".join(_DATES[code]) or "(?!)"
-    named = "|".join(sorted(_NAMED[code], key=len, reverse=True))
+    text = "|".join(sorted(_NAMED[code], key=len, reverse=True))
     if code == "zh":
         clock = (
             rf"(?:(?P<evening>{dates})的?)?(?P<core>(?P<part>{parts})?的?(?:差(?P<before>一刻|{_N}分?)(?:钟|鐘)?)?(?<![\d.:第有{HAN_NUMERAL[1:-1]}])"
             rf"(?P<hour>{_N})(?:点|點|时|時)(?!间|間|代|候|刻|儿|子|建|意|要|原|理|内容|水)"
             rf"(?:(?P<exact>钟|鐘|整)|(?P<half>半|一刻|三刻)|(?P<minute>{_N})分?)?)"
         )
-        return re.compile(clock), re.compile(rf"(?:{named})(?!\d|{HAN_NUMERAL})")
+        return re.compile(clock), re.compile(rf"(?:{text})(?!\d|{HAN_NUMERAL})")
     if code == "ja":
         clock = (
             rf"(?:(?P<evening>{dates})の?)?(?P<core>(?P<part>{parts})?(?<![\d.:{HAN_NUMERAL[1:-1]}])(?P<hour>{_N})時(?!間|代|的|停|期|計)"
             rf"(?:(?P<exact>ちょうど)|(?P<half>半)|(?P<minute>{_N})分(?!間))?)"
         )
-        return re.compile(clock), re.compile(named)
+        return re.compile(clock), re.compile(text)
     hour = rf"(?:\d{{1,2}}|{NATIVE_KOREAN}|십[이일]?)"
     clock = (
         rf"(?<![가-힣\d.:])(?P<core>(?:(?P<part>{parts})\s?)?(?P<hour>{hour})\s?시(?!간|적|작|장|험|즌)"
         r"(?:\s?(?P<exact>정각)|\s?(?P<half>반)(?=[에으이부까쯤]|[^가-힣]|$)"
         r"|\s?(?P<minute>\d{1,2}|[일이삼사오십]{1,3})\s?분)?)"
     )
-    return re.compile(clock), re.compile(rf"(?<![가-힣])(?:{named})")
+    return re.compile(clock), re.compile(rf"(?<![가-힣])(?:{text})")

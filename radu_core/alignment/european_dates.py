@@ -162,10 +162,10 @@ def find_named_dates(text: str, language: Language) -> Iterator[DateExpression]:
         yield from _weekday(match, names, code)
     yield from _in_some_days(text, language)
     for match in names.today.finditer(text) if names.today else ():
-        said = lower_case(match.group())
-        doubt = said == _AMBIGUOUS_DAYS.get(code) and _MORNING[code].search(text[: match.start()])
+        word = lower_case(match.group())
+        doubt = word == _AMBIGUOUS_DAYS.get(code) and _MORNING[code].search(text[: match.start()])
         if not doubt:
-            yield DateExpression(match.start(), match.end(), relative=f"day+{names.days[said]}")
+            yield DateExpression(match.start(), match.end(), relative=f"day+{names.days[word]}")
 
 
 def _calendar(match: re.Match[str], names: _Names) -> Iterator[DateExpression]:
@@ -231,13 +231,13 @@ def _weekday(match: re.Match[str], names: _Names, code: str) -> Iterator[DateExp
         relative = "next"
     elif around & _words(_LAST, code):
         relative = "week+-1"
-    said = lower_case(match["weekday"])
+    word = lower_case(match["weekday"])
     yield DateExpression(
         match.start(),
         match.end(),
-        weekday=names.weekdays[said],
+        weekday=names.weekdays[word],
         relative=relative,
-        weak=said in _SHORT and not _SHORT_ENDS.match(match.string, match.end()),
+        weak=word in _SHORT and not _SHORT_ENDS.match(match.string, match.end()),
     )
 
 
@@ -260,13 +260,13 @@ def _names(code: str) -> _Names | None:
     if not months or not weekdays or any(w[0].isdigit() for w in months):
         return None
     days = {
-        said.lower(): offset
+        phrase.lower(): offset
         for key, offset in _RELATIVE.items()
-        for said in info.get("relative-type", {}).get(key, ())
-        if said not in _NO_DAY
+        for phrase in info.get("relative-type", {}).get(key, ())
+        if phrase not in _NO_DAY
     }
-    if said := _AFTER_TOMORROW.get(code):
-        days[said] = 2
+    if phrase := _AFTER_TOMORROW.get(code):
+        days[phrase] = 2
     ordinals = dict.fromkeys(_FIRST.get(code, "").split(), 1)
     if code == "ru":
         ordinals |= _RUSSIAN_DAYS

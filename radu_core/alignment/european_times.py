@@ -47,12 +47,14 @@ class _Clock:
 
 def _beside(words: dict[str, int], after: str, to: str, half: str = "") -> dict[str, int]:
     """Minutes after and to an hour, and around the half hour before it: "fünf vor halb"."""
-    found = {f"{w} {after}": n for w, n in words.items()} | {
+    minutes_by_phrase = {f"{w} {after}": n for w, n in words.items()} | {
         f"{w} {to}": -n for w, n in words.items()
     }
     if half:
-        found |= {f"{said} {half}": minutes - 30 for said, minutes in found.items()}
-    return found
+        minutes_by_phrase |= {
+            f"{phrase} {half}": minutes - 30 for phrase, minutes in minutes_by_phrase.items()
+        }
+    return minutes_by_phrase
 
 
 def _behind(words: dict[str, int], plus: str, minus: str) -> dict[str, int]:
@@ -208,11 +210,11 @@ def find_spoken_times(text: str, language: Language) -> Iterator[TimeExpression]
     clock = _CLOCKS.get(language.code)
     if clock is None:
         return
-    pattern, named = _grammar(language.code)
+    pattern, names_by_group = _grammar(language.code)
     for match in pattern.finditer(text):
         if expression := _read(text, match, clock, language):
             yield expression
-    for match in named.finditer(text):
+    for match in names_by_group.finditer(text):
         minutes = frozenset({clock.named[lower_case(match.group())]})
         yield TimeExpression(match.start(), match.end(), minutes)
 

@@ -93,8 +93,8 @@ def squeeze(text: str) -> Folded:
     "Mad Max: Fury-Road" and "mad max fury road" squeeze to the same text.
     """
     if text.isascii() and "&" not in text:
-        kept = [i for i, c in enumerate(text) if c.isalnum()]
-        return Folded("".join(text[i] for i in kept).lower(), (*kept, len(text)))
+        indices = [i for i, c in enumerate(text) if c.isalnum()]
+        return Folded("".join(text[i] for i in indices).lower(), (*indices, len(text)))
     return _fold_each(text, _squeeze_one)
 
 

@@ -42,16 +42,16 @@ def learn(
 ) -> Knowledge:
     """What the first ``most`` exemplars teach; spans and templates that are given count too."""
     aligner = Aligner(schema, reference=reference)
-    seen = [_look(aligner, e) for e in islice(exemplars, most)]
-    context = ContextModel(s.template for s in seen if s.template)
-    aliases, phrases = learn_names(seen, aligner.language)
+    looks = [_look(aligner, e) for e in islice(exemplars, most)]
+    context = ContextModel(s.template for s in looks if s.template)
+    aliases, phrases = learn_names(looks, aligner.language)
     edges: Counter[tuple[str, str]] = Counter()
-    for one in seen:
+    for one in looks:
         edges.update(one.edges)
     return Knowledge(
         context,
         aliases,
-        _generic(seen, context),
+        _generic(looks, context),
         phrases,
         _slots_with_units(edges),
         _any_case(edges),
@@ -110,13 +110,13 @@ def _marked_names(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str,
     text = exemplar.utterance
     for span in exemplar.spans or ():
         if isinstance(span.value, str) and _is_name(span.value):
-            said = text[span.start : span.end]
-            words = plain_words(said)
+            surface = text[span.start : span.end]
+            words = plain_words(surface)
             if (
                 words
                 and "".join(words) != squeeze_text(span.value)
                 and has_clean_edges(text, span.start, span.end)
-                and _may_name(text, said, span.value)
+                and _may_name(text, surface, span.value)
                 and not could_stand(text, span.start, span.end, span.value)
             ):
                 yield squeeze_text(span.value), words
@@ -127,8 +127,8 @@ def _may_name(utterance: str, said: str, value: str) -> bool:
     what stands beside it belongs to the name ("New York City"), as capitals and commas show."""
     if value.casefold() not in utterance.casefold():
         return True
-    before, found, after = said.partition(value)
-    return bool(found) and not any(
+    before, middle, after = said.partition(value)
+    return bool(middle) and not any(
         m.strip() and m.islower() and "," not in m for m in (before, after)
     )
 
@@ -140,19 +140,19 @@ def _edges(exemplar: AnnotatedExemplar, result: Alignment) -> Iterator[tuple[str
     figures stands for a value that isn't written as itself ("5 pm" for 17:00), and "narrow" where
     the value itself stands.
     """
-    given = exemplar.spans is not None or exemplar.template is not None
+    is_given = exemplar.spans is not None or exemplar.template is not None
     for span in result.spans or ():
-        value, said = str(span.value), exemplar.utterance[span.start : span.end]
+        value, surface = str(span.value), exemplar.utterance[span.start : span.end]
         if not any(c.isdigit() for c in value):
-            if said.casefold() == value.casefold():
-                yield span.slot, "as said" if said == value else "another case"
+            if surface.casefold() == value.casefold():
+                yield span.slot, "as said" if surface == value else "another case"
             continue
-        if said == value:
-            wider = given and _goes_on(exemplar.utterance, span)
+        if surface == value:
+            wider = is_given and _goes_on(exemplar.utterance, span)
             yield span.slot, "marked narrow" if wider else "narrow"
-        elif given and value in said:
+        elif is_given and value in surface:
             yield span.slot, "marked wide"
-        elif not given and _has_unit(said, clock=":" in value):
+        elif not is_given and _has_unit(surface, clock=":" in value):
             yield span.slot, "wide"
 
 
@@ -184,7 +184,7 @@ def _slots_with_units(edges: Counter[tuple[str, str]]) -> frozenset[str]:
     """The slots whose spans take in units. What people marked decides; otherwise whether values
     are normalised (a third or more of them in other words) and not as they are uttered.
     """
-    found = set()
+    slots = set()
     for slot in {slot for slot, _ in edges}:
         marked = edges[slot, "marked wide"], edges[slot, "marked narrow"]
         if marked[0] != marked[1]:
@@ -192,8 +192,8 @@ def _slots_with_units(edges: Counter[tuple[str, str]]) -> frozenset[str]:
         else:
             wide = edges[slot, "wide"] >= max(3, _NORMALISED * edges[slot, "narrow"])
         if wide:
-            found.add(slot)
-    return frozenset(found)
+            slots.add(slot)
+    return frozenset(slots)
 
 
 def _generic(seen: Sequence[Seen], context: ContextModel) -> dict[str, frozenset[str]]:
@@ -203,8 +203,8 @@ def _generic(seen: Sequence[Seen], context: ContextModel) -> dict[str, frozenset
         for slot, value in one.names:
             for word in plain_words(value):
                 names[slot, word].add(value)
-    found: dict[str, set[str]] = defaultdict(set)
+    values_by_slot: dict[str, set[str]] = defaultdict(set)
     for (slot, word), values in names.items():
         if max(len(values), context.literal[word]) >= _GENERIC:
-            found[slot].add(word)
-    return {slot: frozenset(words) for slot, words in sorted(found.items())}
+            values_by_slot[slot].add(word)
+    return {slot: frozenset(words) for slot, words in sorted(values_by_slot.items())}

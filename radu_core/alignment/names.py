@@ -49,14 +49,14 @@ def find_inflections(text: Text, value: str) -> list[tuple[Place, bool]]:
     """
     stem = text.language.stem
     words = _words(value)
-    wanted = [stem(w) for w in words]
-    found = []
-    for window in _windows(text, len(wanted)):
+    stems = [stem(w) for w in words]
+    inflections = []
+    for window in _windows(text, len(stems)):
         said = [t.word for t in window]
-        if [stem(w) for w in said] == wanted:
+        if [stem(w) for w in said] == stems:
             number = all(map(_differ_in_number, said, words))
-            found.append((_place(window), number))
-    return found
+            inflections.append((_place(window), number))
+    return inflections
 
 
 def _differ_in_number(one: str, other: str) -> bool:
@@ -71,24 +71,24 @@ def misspelt(text: Text, value: str) -> list[tuple[Place, float]]:
     letters allow one slip, longer values one in six letters.
     """
     words = _words(value)
-    wanted = "".join(words)
-    if len(wanted) < _SHORTEST_MISSPELT or wanted.isdigit():
+    sentence = "".join(words)
+    if len(sentence) < _SHORTEST_MISSPELT or sentence.isdigit():
         return []
     if len(words) > _LONGEST_NAME or len(text.tokens) > _LONGEST_TEXT:
         return []
-    most = 1 if len(wanted) < 8 else len(wanted) // 6
-    digits = _digits(wanted)
-    found = {}
+    most = 1 if len(sentence) < 8 else len(sentence) // 6
+    digits = _digits(sentence)
+    scores = {}
     for size in range(max(1, len(words) - 1), len(words) + 2):
         for window in _windows(text, size):
-            said = "".join(t.word for t in window)
-            if abs(len(said) - len(wanted)) > most or _digits(said) != digits:
+            compact = "".join(t.word for t in window)
+            if abs(len(compact) - len(sentence)) > most or _digits(compact) != digits:
                 continue
-            distance = OSA.distance(said, wanted, score_cutoff=most)
+            distance = OSA.distance(compact, sentence, score_cutoff=most)
             if distance <= most:
-                found[_place(window)] = 1 - distance / max(len(said), len(wanted))
-    best = max(found.values(), default=0.0)
-    return sorted((place, score) for place, score in found.items() if score == best)
+                scores[_place(window)] = 1 - distance / max(len(compact), len(sentence))
+    best = max(scores.values(), default=0.0)
+    return sorted((place, score) for place, score in scores.items() if score == best)
 
 
 def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place, bool]]:
@@ -110,13 +110,18 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
     found: dict[Place, tuple[float, bool]] = {}
     for tokens, matched in _runs(text, words):
         window, run = _trim(tokens, matched, stop, words)
-        said, content = ([w for w in run if w in those] for those in (telling, saying))
-        tells = said and (telling[0] in said or 2 * len(said) >= len(telling))
+        telling_words, content = ([w for w in run if w in those] for those in (telling, saying))
+        tells = telling_words and (
+            telling[0] in telling_words or 2 * len(telling_words) >= len(telling)
+        )
         if not tells and (len(content) < 3 or len(content) * 2 < len(saying)):
             continue
         if max(map(len, run)) < _SHORTEST_CUT or _goes_on(text, window, words):
             continue
-        whole = said and (len(said) == len(telling) or (len(said) > 1 and telling[0] in said))
+        whole = telling_words and (
+            len(telling_words) == len(telling)
+            or (len(telling_words) > 1 and telling[0] in telling_words)
+        )
         begins = run[0] == words[0] and run[0] in stop  # "The Gore"
         sure = bool(whole or len(content) + begins > 2) and _same_case(text, window, value)
         place = with_possessive(text, _place(window), value)
@@ -131,14 +136,14 @@ def find_reorderings(text: Text, value: str) -> list[Place]:
     count, sorted_words = len(words), sorted(words)
     if not 2 <= count <= _LONGEST_NAME:
         return []
-    found = []
+    places = []
     for first in range(len(tokens) - count + 1):
         window = tokens[first : first + count]
         said = tuple(t.word for t in window)
         between = (text.utterance[a.end : b.start] for a, b in pairwise(window))
         if said != words and sorted(said) == sorted_words and all(map(_JOINS.fullmatch, between)):
-            found.append(_place(window))
-    return found
+            places.append(_place(window))
+    return places
 
 
 def _trim(
@@ -163,11 +168,11 @@ def otherwise_whole(text: Text, value: str, part: Place) -> Place | None:
     inside = [i for i, t in enumerate(tokens) if part[0] <= t.start and t.end <= part[1]]
     if not inside:
         return None
-    named = [i for i, w in enumerate(words) if _same(tokens[inside[0]].word, w)]
+    matching = [i for i, w in enumerate(words) if _same(tokens[inside[0]].word, w)]
     ended = [i for i, w in enumerate(words) if _same(tokens[inside[-1]].word, w)]
-    if not named or not ended:
+    if not matching or not ended:
         return None
-    first = _follow(tokens, inside[0], words[: named[0]][::-1], -1)
+    first = _follow(tokens, inside[0], words[: matching[0]][::-1], -1)
     last = _follow(tokens, inside[-1], words[ended[-1] + 1 :], 1)
     if first is None or last is None or (first, last) == (inside[0], inside[-1]):
         return None
@@ -239,8 +244,12 @@ def _goes_on(text: Text, window: Sequence[Token], words: Sequence[str]) -> bool:
     if at + 1 < len(tokens) and may_join(text.utterance, tokens[at], tokens[at + 1]):
         follows = text.utterance[tokens[at + 1].start : tokens[at + 1].end]
         capital = follows[:1].isupper() and follows not in ("I", "I'm", "I'd", "I'll")
-        named = text.utterance[window[0].start].isupper() and capital
-        if named or follows[0].isdigit() or (len(follows) == 1 and follows not in ("I", "a", "i")):
+        is_capital = text.utterance[window[0].start].isupper() and capital
+        if (
+            is_capital
+            or follows[0].isdigit()
+            or (len(follows) == 1 and follows not in ("I", "a", "i"))
+        ):
             return True
         if follows.lower() == "of" and "of" not in words:
             return True
@@ -257,9 +266,9 @@ def with_possessive(text: Text, place: Place, value: str) -> Place:
 
 def _same_case(text: Text, window: Sequence[Token], value: str) -> bool:
     """Whether a name's part is written as a name. Where nothing is, several words may be small."""
-    said = text.utterance[window[0].start : window[-1].end]
+    surface = text.utterance[window[0].start : window[-1].end]
     minds = any(c.isupper() for c in text.utterance[1:].replace("I", ""))
-    return not (value[0].isupper() and said.islower() and (minds or len(window) == 1))
+    return not (value[0].isupper() and surface.islower() and (minds or len(window) == 1))
 
 
 def by_initials(text: Text, value: str) -> list[tuple[Place, bool]]:
@@ -271,13 +280,13 @@ def by_initials(text: Text, value: str) -> list[tuple[Place, bool]]:
     if len(words) < 2:
         return []
     minds = any(c.islower() for c in text.utterance)
-    found = []
+    places = []
     for token in text.tokens:
-        said = text.utterance[token.start : token.end]
-        capitals = minds and said.isupper()
-        if token.word == initials and (capitals or said.lower() not in text.language.stop_words):
-            found.append(((token.start, token.end), capitals))
-    return found
+        surface = text.utterance[token.start : token.end]
+        capitals = minds and surface.isupper()
+        if token.word == initials and (capitals or surface.lower() not in text.language.stop_words):
+            places.append(((token.start, token.end), capitals))
+    return places
 
 
 def akin(said: Sequence[str], words: Sequence[str]) -> bool:
@@ -300,16 +309,16 @@ def akin(said: Sequence[str], words: Sequence[str]) -> bool:
 def nearest_words(text: Text, value: str, *, most: int = 3) -> list[tuple[Place, float]]:
     """The places most like ``value`` by spelling, best first, with their similarity (0–1)."""
     words = _words(value)
-    wanted = "".join(words)
-    found: list[tuple[Place, float]] = []
+    sentence = "".join(words)
+    distances: list[tuple[Place, float]] = []
     if len(words) > _LONGEST_NAME or len(text.tokens) > _LONGEST_TEXT:
-        return found
+        return distances
     for size in range(1, len(words) + 2):
         for window in _windows(text, size):
-            said = "".join(t.word for t in window)
-            found.append((_place(window), OSA.normalized_similarity(said, wanted)))
-    found.sort(key=lambda f: (-f[1], f[0]))
-    return [f for f in found[:most] if f[1] >= 0.5]
+            compact = "".join(t.word for t in window)
+            distances.append((_place(window), OSA.normalized_similarity(compact, sentence)))
+    distances.sort(key=lambda f: (-f[1], f[0]))
+    return [f for f in distances[:most] if f[1] >= 0.5]
 
 
 def _windows(text: Text, size: int) -> Iterator[Sequence[Token]]:

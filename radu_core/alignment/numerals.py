@@ -249,8 +249,8 @@ def nouns_in_name(name: str, code: str) -> list[str]:
     """The English nouns that a slot's name counts: "people" for 人数, "rooms" for 部屋数."""
     if code not in _NOUNS or name.isascii():
         return []
-    found = {by: noun for by, noun in _nouns(code)[1].items() if by in name}
-    return sorted({n for by, n in found.items() if not any(by != o and by in o for o in found)})
+    nouns = {by: noun for by, noun in _nouns(code)[1].items() if by in name}
+    return sorted({n for by, n in nouns.items() if not any(by != o and by in o for o in nouns)})
 
 
 @lru_cache(maxsize=8)
@@ -300,17 +300,17 @@ def find_numerals(text: str, code: str) -> Iterator[Numeral]:
     """The numerals of ``text`` in its language; none where the language has no such."""
     if code not in _COUNTERS or text.isascii():
         return
-    taken = [m.span() for m in _NO_NUMERAL[code].finditer(text)]
+    blocked = [m.span() for m in _NO_NUMERAL[code].finditer(text)]
     for pattern in _grammar(code):
         for match in pattern.finditer(text):
-            said, (start, end) = match["n"], match.span("n")
-            if said[0] in "我你他她咱":
-                said, start = said[-1], end - 1
-            value = _JAPANESE.get(said) or numeral_value(said)
-            lone_scale = len(said) == 1 and said in "百千万萬億亿천만"
+            digits, (start, end) = match["n"], match.span("n")
+            if digits[0] in "我你他她咱":
+                digits, start = digits[-1], end - 1
+            value = _JAPANESE.get(digits) or numeral_value(digits)
+            lone_scale = len(digits) == 1 and digits in "百千万萬億亿천만"
             if lone_scale and _COUNTED_MONEY.get(code, _NEVER).match(text, end):
                 lone_scale = False  # 千円, 만 원
             behind = min(len(text), end + 2)
-            if value is None or lone_scale or any(s < behind and start < e for s, e in taken):
+            if value is None or lone_scale or any(s < behind and start < e for s, e in blocked):
                 continue
             yield Numeral(start, end, float(value), is_ordinal(text, start, end, code))

@@ -156,24 +156,24 @@ def find_quantities(text: str, language: Language) -> list[Number]:
     A number that is part of something else (3-4, 24/7, 1 000, "two thirds") is left out: it stands
     for no value by itself.
     """
-    found = [*_digits(text, language), *_words(text, language)]
-    found += [
+    numbers = [*_digits(text, language), *_words(text, language)]
+    numbers += [
         _plain(n.start, n.end, n.value, ordinal=n.ordinal, weak=n.value == 1)
         for n in find_numerals(text, language.code)
     ]
     if language.code == "en":
-        found += [
+        numbers += [
             _plain(m.start(), m.end(), _ENGLISH_VALUES[m.lastgroup or ""], weak=m[0][-1] == "e")
             for m in _ENGLISH.finditer(text)
         ]
-    found.sort(key=lambda n: (n.start, -n.end))
-    kept: list[Number] = []
-    for number in found:
-        if not kept or number.start >= kept[-1].end:
-            kept.append(number)
+    numbers.sort(key=lambda n: (n.start, -n.end))
+    numbers_apart: list[Number] = []
+    for number in numbers:
+        if not numbers_apart or number.start >= numbers_apart[-1].end:
+            numbers_apart.append(number)
     whole = (
         _with_half(text, _with_unit(text, n, language))
-        for n in _not_side_by_side(text, kept, language.code)
+        for n in _not_side_by_side(text, numbers_apart, language.code)
     )
     return [n for n in whole if n is not None]
 
@@ -246,22 +246,22 @@ def _words(text: str, language: Language) -> Iterator[Number]:
     words = [
         w for m in _WORDS.finditer(text) for w in _parts(m.group(), m.start(), language.numbers)
     ]
-    for found in find_numbers(words, language.numbers, 0.0):
-        first, last = words[found.start], words[found.end - 1]
-        said = [w.text().lower() for w in words[found.start : found.end]]
-        ahead = words[found.start - 1] if found.start else None
+    for number in find_numbers(words, language.numbers, 0.0):
+        first, last = words[number.start], words[number.end - 1]
+        said = [w.text().lower() for w in words[number.start : number.end]]
+        ahead = words[number.start - 1] if number.start else None
         if any(w.isdigit() for w in said) or (ahead is not None and ahead.text().isdigit()):
             continue
         if _PLURAL & set(said):
             continue
-        start, end, value = first.start, last.end, float(found.value)
+        start, end, value = first.start, last.end, float(number.value)
         if ahead is not None and ahead.text().lower() in ("a", "an") and said[0] in _SCALES:
             start = ahead.start
         if text[end : end + 6].lower() == " dozen":
             value, end = value * 12, end + 6
         if minus := _NEGATIVE.search(text, max(0, start - 9), start):
             value, start = -value, minus.start()
-        yield _plain(start, end, value, ordinal=found.is_ordinal, weak=value == 1)
+        yield _plain(start, end, value, ordinal=number.is_ordinal, weak=value == 1)
 
 
 def _parts(word: str, start: int, numbers: str) -> list[_Word]:

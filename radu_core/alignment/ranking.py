@@ -101,8 +101,8 @@ class ContextModel:
         """How much likelier ``word`` stands on that ``side`` of ``slot`` than of any slot."""
         word = self._key(word)
         new = max(1, self._kinds[slot, side])  # as if so many words had been drawn from all slots
-        seen = self._beside[slot, side, word]
-        lift = seen * self._sides[side] / self._words[side, word] if seen else 0.0
+        counts = self._beside[slot, side, word]
+        lift = counts * self._sides[side] / self._words[side, word] if counts else 0.0
         return math.log((lift + new) / (self._slots[slot, side] + new))
 
     def likelihood(self, slot: str, side: str, word: str) -> float:
@@ -163,10 +163,10 @@ def _is_contested(text: Text, readings: Sequence[Reading]) -> bool:
 def _is_negated(text: Text, start: int) -> bool:
     """Whether one of the three words before a place takes it back: "not today, tomorrow"."""
     before = [t for t in text.tokens if t.end <= start][-3:]
-    said = [text.utterance[t.start : t.end].lower() for t in before]
+    words = [text.utterance[t.start : t.end].lower() for t in before]
     if before and set(text.utterance[before[0].start : start]) & set(".!?;"):
         return False
-    return bool(text.language.negations & set(said))
+    return bool(text.language.negations & set(words))
 
 
 def shares(fits: Sequence[float]) -> list[float]:
@@ -193,14 +193,14 @@ def _neighbours(parts: Sequence[str | SlotRef]) -> list[tuple[str, str, str]]:
     """(slot, side, words): the word and the two words on each side of every slot. Where nothing but
     space lies between two slots, each is the other's neighbour.
     """
-    told = [p for p in parts if isinstance(p, SlotRef) or p.strip()]
-    found = []
-    for index, part in enumerate(told):
+    parts_with_words = [p for p in parts if isinstance(p, SlotRef) or p.strip()]
+    neighbours = []
+    for index, part in enumerate(parts_with_words):
         if isinstance(part, SlotRef):
-            before = told[index - 1] if index else ""
-            after = told[index + 1] if index + 1 < len(told) else ""
-            found += [(part.name, side, words) for side, words in around(before, after)]
-    return found
+            before = parts_with_words[index - 1] if index else ""
+            after = parts_with_words[index + 1] if index + 1 < len(parts_with_words) else ""
+            neighbours += [(part.name, side, words) for side, words in around(before, after)]
+    return neighbours
 
 
 def around(before: str | SlotRef, after: str | SlotRef) -> list[tuple[str, str]]:

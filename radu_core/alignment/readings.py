@@ -66,9 +66,9 @@ def enumerate_readings(utterance: str, placements: Sequence[Placement]) -> Readi
     answers at once with ``complete=False``. Where the best places of all values clash, the others
     are tried.
     """
-    found = _enumerate(utterance, placements, [p.found.best for p in placements])
-    if found.readings or not found.complete or not any(p.found.others for p in placements):
-        return found
+    readings = _enumerate(utterance, placements, [p.found.best for p in placements])
+    if readings.readings or not readings.complete or not any(p.found.others for p in placements):
+        return readings
     return _enumerate(utterance, placements, [(*p.found.best, *p.found.others) for p in placements])
 
 
@@ -80,9 +80,9 @@ def _enumerate(
         readings = _one_by_one(utterance, only, places[0][:MOST_READINGS])
         return Readings(readings, len(places[0]) <= MOST_READINGS)
     if all(len(p) == 1 for p in places):
-        chosen = [(placement, p[0]) for placement, p in zip(placements, places, strict=True)]
-        clash = _clash([c for _, c in chosen])
-        return Readings(() if clash else (_reading(utterance, chosen),), True)
+        choices = [(placement, p[0]) for placement, p in zip(placements, places, strict=True)]
+        clash = _clash([c for _, c in choices])
+        return Readings(() if clash else (_reading(utterance, choices),), True)
     if _too_many_for(places):
         return Readings((), True)
     order = sorted(
@@ -103,11 +103,15 @@ def _clash(candidates: Sequence[Candidate]) -> bool:
 def _one_by_one(
     utterance: str, placement: Placement, places: Sequence[Candidate]
 ) -> tuple[Reading, ...]:
-    found: dict[str, Reading] = {}
+    readings: dict[str, Reading] = {}
     for candidate in places:
         reading = _reading(utterance, [(placement, candidate)])
-        found.setdefault(reading.template, reading)
-    return tuple(sorted(found.values(), key=_order)) if len(found) > 1 else tuple(found.values())
+        readings.setdefault(reading.template, reading)
+    return (
+        tuple(sorted(readings.values(), key=_order))
+        if len(readings) > 1
+        else tuple(readings.values())
+    )
 
 
 def _order(reading: Reading) -> tuple[float, str]:
@@ -117,7 +121,7 @@ def _order(reading: Reading) -> tuple[float, str]:
 def _too_many_for(places: Sequence[tuple[Candidate, ...]]) -> bool:
     """Whether more values want the same places than there are places."""
     counts = Counter(places)
-    return any(count > len(wanted) for wanted, count in counts.items())
+    return any(count > len(value) for value, count in counts.items())
 
 
 def _reading(utterance: str, chosen: Sequence[tuple[Placement, Candidate]]) -> Reading:

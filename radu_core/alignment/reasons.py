@@ -80,8 +80,8 @@ def _only(text: Text, place: Candidate) -> str:
 def _missing(text: Text, placement: Placement) -> str:
     if placement.found.others:  # a yes or no: see ``booleans``
         opposite = placement.found.others[0]
-        said = text.utterance[slice(*opposite.place)]
-        return f"{said!r} {opposite.doubt}; is {placement.slot} {placement.value!r}?"
+        surface = text.utterance[slice(*opposite.place)]
+        return f"{surface!r} {opposite.doubt}; is {placement.slot} {placement.value!r}?"
     if inside := _word_with(text.utterance, str(placement.value)):
         return f"{placement.value!r} for {placement.slot} is only part of {inside!r}"
     if clock := _clock_with(text, placement.value):
@@ -97,14 +97,14 @@ def _unsure(text: Text, placement: Placement) -> str:
     value, first = placement.value, placement.candidates[0]
     doubted = [c for c in placement.candidates if c.kind in ("doubted", "inside")]
     if doubted:
-        said = _quote(text, [c.place for c in doubted[:1]])
-        return f"{said} {doubted[0].doubt}; is it {placement.slot}?"
-    said = _quote(text, [c.place for c in placement.candidates])
+        quotes = _quote(text, [c.place for c in doubted[:1]])
+        return f"{quotes} {doubted[0].doubt}; is it {placement.slot}?"
+    quotes = _quote(text, [c.place for c in placement.candidates])
     if first.kind in _OTHER_WRITINGS or _holds(text.utterance[slice(*first.place)], str(value)):
         doubts = {_doubt(c) for c in placement.candidates}
         but = f", but {_doubt(first)}" if _doubt(first) and len(doubts) == 1 else ""
-        return f"{said} may mean {value!r}{but}; is it {placement.slot}?"
-    return f"no {value!r} in the text for {placement.slot}; did you mean {said}?"
+        return f"{quotes} may mean {value!r}{but}; is it {placement.slot}?"
+    return f"no {value!r} in the text for {placement.slot}; did you mean {quotes}?"
 
 
 def _doubt(place: Candidate) -> str:
@@ -135,15 +135,15 @@ def _clock_with(text: Text, value: Scalar) -> str:
     """The date or time that says a number ("two pm" for 2), or ""."""
     if isinstance(value, str):
         return ""
-    said = [n for n in text.quantities if n.value == value]
-    clocks = (c for n in said for c in text.taken_by_clock if c[0] <= n.start and n.end <= c[1])
+    numbers = [n for n in text.quantities if n.value == value]
+    clocks = (c for n in numbers for c in text.taken_by_clock if c[0] <= n.start and n.end <= c[1])
     place = next(clocks, None)
     return text.utterance[slice(*place)] if place else ""
 
 
 def _quote(text: Text, places: Sequence[tuple[int, int]]) -> str:
-    said = list(dict.fromkeys(text.utterance[s:e] for s, e in places))
-    return " or ".join(map(repr, said[:3]))
+    quotes = list(dict.fromkeys(text.utterance[s:e] for s, e in places))
+    return " or ".join(map(repr, quotes[:3]))
 
 
 def _list(names: Sequence[str]) -> str:

@@ -276,6 +276,6 @@ TEMPLATE_SHIFTS: tuple[TemplateShift, ...] = (
 
 def could_stand(utterance: str, start: int, end: int, value: str) -> bool:
     """Whether some shift puts a span on ``value`` as it is, whatever its case."""
-    wanted = value.casefold()
+    text = value.casefold()
     places = (shift.apply(utterance, start, end) for shift in SHIFTS)
-    return any(p is not None and utterance[slice(*p)].casefold() == wanted for p in places)
+    return any(p is not None and utterance[slice(*p)].casefold() == text for p in places)

@@ -145,7 +145,7 @@ class Text:
 
     def units(self, name: str) -> list[Place]:
         """Where the sign or word of a currency stands beside a number: the "$" of "$46"."""
-        found = []
+        places = []
         for number in self.quantities:
             if number.unit != name:
                 continue
@@ -154,11 +154,14 @@ class Text:
                 if number.whole_start < number.start
                 else (number.end, number.whole_end)
             )
-            said = self.utterance[start:end]
-            found.append(
-                (start + len(said) - len(said.lstrip()), end - len(said) + len(said.rstrip()))
+            surface = self.utterance[start:end]
+            places.append(
+                (
+                    start + len(surface) - len(surface.lstrip()),
+                    end - len(surface) + len(surface.rstrip()),
+                )
             )
-        return found
+        return places
 
     def whole(self, first: int, last: int) -> Place:
         """The place of tokens ``first`` to ``last``; words joined by a hyphen are taken whole."""
@@ -199,24 +202,24 @@ class Text:
     def _one_phrase(self, place: Place, surface: str) -> bool:
         """Not across the end of a sentence, in a contraction ("he'll" for hell), nor with a stop
         word split off ("the rapist" for therapist)."""
-        said = self.utterance[slice(*place)]
-        if _SENTENCE_END.search(said) and not _SENTENCE_END.search(surface):
+        wording = self.utterance[slice(*place)]
+        if _SENTENCE_END.search(wording) and not _SENTENCE_END.search(surface):
             return False
-        if _CONTRACTION.search(said.lower()) and not _CONTRACTION.search(surface.lower()):
+        if _CONTRACTION.search(wording.lower()) and not _CONTRACTION.search(surface.lower()):
             return False
-        pieces = said.lower().split()
+        pieces = wording.lower().split()
         spaced = len(pieces) > len(surface.split())
         return not (spaced and self.language.stop_words & set(pieces))
 
     def _with_bracket(self, place: Place) -> Place:
         """With the bracket beside it that belongs to one inside: "(555) 123"."""
         start, end = place
-        said = self.utterance[start:end]
+        surface = self.utterance[start:end]
         if start and _BRACKETS.get(self.utterance[start - 1]) in _unmatched_brackets(
-            said, closing=True
+            surface, closing=True
         ):
             start -= 1
-        if self.utterance[end : end + 1] in _unmatched_brackets(said, closing=False):
+        if self.utterance[end : end + 1] in _unmatched_brackets(surface, closing=False):
             end += 1
         return start, end
 
@@ -246,12 +249,12 @@ def _unmatched_brackets(said: str, *, closing: bool) -> list[str]:
 
 
 def _find_all(text: str, needle: str) -> list[Place]:
-    found = []
+    places = []
     at = text.find(needle) if needle else -1
     while at != -1:
-        found.append((at, at + len(needle)))
+        places.append((at, at + len(needle)))
         at = text.find(needle, at + 1)
-    return found
+    return places
 
 
 def word_around(utterance: str, value: str) -> str:

@@ -63,24 +63,24 @@ _ENDS = re.compile(
 
 def find_times(text: str, language: Language) -> list[TimeExpression]:
     """All times of ``text``, left to right. Digits are understood in every language."""
-    found = [_digital(m) for m in _DIGITAL.finditer(text)]
+    expressions = [_digital(m) for m in _DIGITAL.finditer(text)]
     if language.code == "en":
-        found += [e for m in _SPOKEN.finditer(text) if (e := _spoken(m))]
-        found += [_in_words(m) for m in _IN_WORDS.finditer(text)]
-        found += [e for m in _WHOLE.finditer(text) if (e := _whole(m, text))]
-        found += [
+        expressions += [e for m in _SPOKEN.finditer(text) if (e := _spoken(m))]
+        expressions += [_in_words(m) for m in _IN_WORDS.finditer(text)]
+        expressions += [e for m in _WHOLE.finditer(text) if (e := _whole(m, text))]
+        expressions += [
             TimeExpression(
                 m.start(), m.end(), frozenset({0 if lower_case(m["name"]) == "midnight" else 720})
             )
             for m in _NAMED.finditer(text)
         ]
     elif language.code in CODES:
-        found += find_east_asian_times(text, language.code)
+        expressions += find_east_asian_times(text, language.code)
     else:
-        found += find_spoken_times(text, language)
-    found.sort(key=lambda e: (e.weak, e.start - e.end, e.start))
+        expressions += find_spoken_times(text, language)
+    expressions.sort(key=lambda e: (e.weak, e.start - e.end, e.start))
     kept: list[TimeExpression] = []
-    for expression in found:
+    for expression in expressions:
         if all(expression.end <= k.start or expression.start >= k.end for k in kept):
             kept.append(expression)
     return sorted((e for e in kept if e.minutes), key=lambda e: e.start)
@@ -95,9 +95,9 @@ def _spoken(match: re.Match[str]) -> TimeExpression | None:
     """ "Half past 3"; of figures only what is marked as a time, as "5 to 6" may count people."""
     word, way = lower_case(match["minutes"]), lower_case(match["way"])
     minutes = _MINUTES[word] if word in _MINUTES else int(word)
-    said = lower_case(match.group())
-    marked = any(match[g] for g in ("before", "half", "part", "at")) or "clock" in said
-    if not marked and word not in ("half", "quarter") and " minutes" not in said:
+    phrase = lower_case(match.group())
+    marked = any(match[g] for g in ("before", "half", "part", "at")) or "clock" in phrase
+    if not marked and word not in ("half", "quarter") and " minutes" not in phrase:
         return None
     if minutes >= 60 or (word == "half" and way not in ("past", "after")):
         return None
@@ -140,12 +140,12 @@ def _possible_minutes(hour: int, minute: int, match: re.Match[str]) -> frozenset
     """The minutes since midnight that hour, minute and the half of the day can mean."""
     half = lower_case(match["half"] or "")
     part = lower_case(match["before"] or match["part"] or match["at"] or "")
-    said: Half = ""
+    text: Half = ""
     if half == "a" or (part == "morning" and not half):
-        said = "am"
+        text = "am"
     elif half == "p" or part in ("afternoon", "evening", "noon"):
-        said = "pm"
+        text = "pm"
     elif part == "night":
-        said = "night"
+        text = "night"
     # 08:00 is in the morning
-    return possible_minutes(hour, minute, said, full=match["hour"].startswith("0"))
+    return possible_minutes(hour, minute, text, full=match["hour"].startswith("0"))

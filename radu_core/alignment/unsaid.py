@@ -114,5 +114,5 @@ def said_probability(best: Guess | None) -> float:
     if best is None:
         return _SAID_UNKNOWN
     score = sum(w * x for w, x in zip(_SAID, features(best), strict=True))
-    found = 1 / (1 + math.exp(-score))
-    return found if best.phrase or best.akin else min(found, _UNTIED)
+    probability = 1 / (1 + math.exp(-score))
+    return probability if best.phrase or best.akin else min(probability, _UNTIED)

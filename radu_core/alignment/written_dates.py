@@ -84,8 +84,8 @@ def _is_said_to_be_a_date(match: re.Match[str], code: str) -> bool:
     """Whether a word beside two figures says that they are a date: "am 9.3.", "3/5に"."""
     if code in _MONTH_FIRST:
         return bool(_BEHIND.match(match.string, match.end()))
-    said = _LEADS.get(code)
-    return bool(said and re.search(rf"\b(?:{said})\s$", match.string[: match.start()], re.I))
+    leads = _LEADS.get(code)
+    return bool(leads and re.search(rf"\b(?:{leads})\s$", match.string[: match.start()], re.I))
 
 
 def _is_date(year: int, month: int, day: int) -> bool:

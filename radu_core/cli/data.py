@@ -56,8 +56,10 @@ def init(
                 "A module needs a schema",
                 remedy="Give --schema FILE, or --function NAME for a new one without a file.",
             )
-        made = schema.create_module(space, module, function, description=description, who=who())
-        return _init_answer(files.SchemaFile(made), None)
+        module_schema = schema.create_module(
+            space, module, function, description=description, who=who()
+        )
+        return _init_answer(files.SchemaFile(module_schema), None)
     if function is not None:
         raise InputError("--schema and --function contradict each other", remedy="Give one.")
     if replace and module in space.store.modules():
@@ -273,16 +275,16 @@ def _place(rejection: Rejection | Notice, report: files.ImportReport) -> int | s
 
 def _pairs(items: list[str], *, as_json: bool = False) -> dict[str, Any]:
 
-    found: dict[str, Any] = {}
+    pairs: dict[str, Any] = {}
     for item in items:
         name, sign, value = item.partition("=")
         if not sign:
             raise InputError("An option must be name=value", value=item, remedy="Add the '='.")
         try:
-            found[name] = parse_json(value) if as_json else value
+            pairs[name] = parse_json(value) if as_json else value
         except ValueError:
-            found[name] = value
-    return found
+            pairs[name] = value
+    return pairs
 
 
 @command("resolve")
@@ -373,21 +375,21 @@ def accept(
     space = workspace()
     if undo is not None:
         return _undo_output(bulk.undo_bulk(space, module, undo, who=who()))
-    found = bulk.preview(space, module, from_=from_, queue=queue)
+    preview = bulk.preview(space, module, from_=from_, queue=queue)
     lines: list[Any] = [
         table(
             f"{module}: at least {from_:.0%} likely",
             ["function", "readings"],
-            list(found.functions.items()),
+            list(preview.functions.items()),
         ),
-        f"{quantity(len(found.items), 'reading')}, of which about {found.expected_wrong:.1f} will "
-        "be wrong.",
+        f"{quantity(len(preview.items), 'reading')}, of which about {preview.expected_wrong:.1f} "
+        "will be wrong.",
     ]
     if dry_run:
-        rows = [(i.id, f"{i.confidence:.0%}", i.template) for i in found.items[:20]]
-        title = "Least likely first" + (f" (20 of {len(found.items)})" if len(rows) == 20 else "")
-        return Output(found, [*lines, table(title, ["id", "likely", "template"], rows)])
-    done = bulk.accept(space, module, found.revisions, who=who())
+        rows = [(i.id, f"{i.confidence:.0%}", i.template) for i in preview.items[:20]]
+        title = "Least likely first" + (f" (20 of {len(preview.items)})" if len(rows) == 20 else "")
+        return Output(preview, [*lines, table(title, ["id", "likely", "template"], rows)])
+    done = bulk.accept(space, module, preview.revisions, who=who())
     lines.append(f"{len(done.accepted)} accepted.")
     if done.accepted:
         lines.append(f"To take them back: radu accept --module {module} --undo {done.batch}")

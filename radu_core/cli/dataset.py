@@ -68,13 +68,13 @@ def _config(space: Workspace, modules: list[str], options: Mapping[str, Any]) ->
     from radu_core.workflows.coverage.indexing import chosen_point
 
     strategies = options.get("strategies")
-    given = {**options, "strategies": tuple(strategies) if strategies else None}
+    config = {**options, "strategies": tuple(strategies) if strategies else None}
     if len(modules) == 1:
         space.store.schema(modules[0])
         names = ("k_desc", "k_exemplar")
         for name, k in zip(names, chosen_point(space, modules[0]), strict=True):
-            given[name] = k if given.get(name) is None else given[name]
-    return DatasetConfig.of(**given)
+            config[name] = k if config.get(name) is None else config[name]
+    return DatasetConfig.of(**config)
 
 
 @command("build-dataset")
@@ -106,21 +106,21 @@ def build_dataset(
             space, module, name=name, config=config, weights=weights, out=out, progress=progress
         )
     lines: list[Any] = []
-    made: list[dict[str, Any]] = []
+    outputs: list[dict[str, Any]] = []
     for view in views:
-        made.append(
+        outputs.append(
             {"module": view.directory.name, "directory": view.directory, "manifest": view.manifest}
         )
         lines += _manifest_lines(str(view.directory), view.manifest)
-    return Output({"datasets": made}, lines)
+    return Output({"datasets": outputs}, lines)
 
 
 def _weights(items: list[str]) -> dict[str, float]:
-    found = {}
+    weights = {}
     for item in items:
         key, _, value = item.rpartition("=")
         try:
-            found[key] = float(value)
+            weights[key] = float(value)
         except ValueError:
             key = ""
         if not key:
@@ -129,7 +129,7 @@ def _weights(items: list[str]) -> dict[str, float]:
                 value=item,
                 remedy="Write it like acme_travel_en/rag=0.5.",
             )
-    return found
+    return weights
 
 
 def _manifest_lines(title: str, manifest: Manifest | Mixture) -> list[Any]:
@@ -168,7 +168,7 @@ def datasets_list(
     """The datasets in the workspace, with their rows."""
     from radu_core.workflows.train import dataset
 
-    found = dataset.datasets(workspace(), module)
+    datasets = dataset.datasets(workspace(), module)
     rows = [
         (
             v.name,
@@ -176,7 +176,7 @@ def datasets_list(
             *(v.manifest.rows(s) for s in ("train", "validation", "test")),
             v.outdated,
         )
-        for v in found
+        for v in datasets
     ]
     data = [
         {
@@ -187,7 +187,7 @@ def datasets_list(
             "rows": {s: v.manifest.rows(s) for s in v.manifest.counts},
             "outdated": v.outdated,
         }
-        for v in found
+        for v in datasets
     ]
     columns = ["name", "of", "train", "validation", "test", "outdated"]
     return Output({"datasets": data}, [table("Datasets", columns, rows)])
@@ -217,11 +217,11 @@ def datasets_preview(
     space = workspace()
     config = _config(space, module, options)
     with progress_bar() as progress:
-        found = dataset.preview(space, module, config=config, sample=sample, progress=progress)
+        preview = dataset.preview(space, module, config=config, sample=sample, progress=progress)
     lines: list[Any] = []
-    for one in found:
+    for one in preview:
         lines += _preview_lines(one)
-    return Output({"previews": found}, lines)
+    return Output({"previews": preview}, lines)
 
 
 def _preview_lines(found: Preview) -> list[Any]:
@@ -262,10 +262,10 @@ def datasets_diff(
 
     space = workspace()
     with progress_bar() as progress:
-        found = dataset.compare(
+        diff = dataset.compare(
             dataset.find(space, old), dataset.find(space, new), out=out, progress=progress
         )
-    return Output(found, _diff_lines(found), ok=found.equal)
+    return Output(diff, _diff_lines(diff), ok=diff.equal)
 
 
 def _diff_lines(found: DatasetDiff) -> list[Any]:

@@ -87,7 +87,7 @@ def export_model(
         from radu_core.workflows.playground.bundle import write_bundle
 
         with progress_bar() as progress:
-            written = write_bundle(
+            bundle = write_bundle(
                 workspace(),
                 run,
                 target,
@@ -98,11 +98,11 @@ def export_model(
                 model_name=name,
                 progress=progress,
             )
-        return Output(_bundle_data(written), _bundle_lines(written))
+        return Output(_bundle_data(bundle), _bundle_lines(bundle))
     from radu_core.workflows.playground import export_model as workflow
 
     with progress_bar() as progress:
-        made = workflow.export_model(
+        model = workflow.export_model(
             workspace(),
             run,
             target,
@@ -111,7 +111,7 @@ def export_model(
             gguf_type=gguf_type,
             progress=progress,
         )
-    return Output(made, _model_lines(made))
+    return Output(model, _model_lines(model))
 
 
 def _model_lines(made: Export) -> list[str]:
@@ -134,14 +134,14 @@ def _export_onnx(run: str, target: Path) -> Output:
     from radu_core.workflows.playground.export_onnx import export_onnx
 
     with progress_bar() as progress:
-        made = export_onnx(workspace(), run, target, progress=progress)
+        export = export_onnx(workspace(), run, target, progress=progress)
     lines = [
-        f"{made.directory}: {quantity(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB.",
-        *([f"Compared with the encoder: {made.agreement}."] if made.agreement else []),
-        *(f"note: {note}" for note in made.notes),
-        f"How to use it: {made.directory / 'README.md'}",
+        f"{export.directory}: {quantity(len(export.files), 'file')}, {export.size / 1e6:,.1f} MB.",
+        *([f"Compared with the encoder: {export.agreement}."] if export.agreement else []),
+        *(f"note: {note}" for note in export.notes),
+        f"How to use it: {export.directory / 'README.md'}",
     ]
-    return Output(made, lines)
+    return Output(export, lines)
 
 
 def _check_text(check: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ def imports_list(module: Module) -> Output:
 
     Example: radu imports list --module acme_travel_en
     """
-    found = workflow.imports(workspace(), module)
+    imports = workflow.imports(workspace(), module)
     columns = [
         "number",
         "what",
@@ -48,10 +48,10 @@ def imports_list(module: Module) -> Output:
         "changed",
         "state",
     ]
-    rows = [_row(record) for record in found]
-    data = {"module": module, "imports": [{**vars(r), "state": workflow.state(r)} for r in found]}
+    rows = [_row(record) for record in imports]
+    data = {"module": module, "imports": [{**vars(r), "state": workflow.state(r)} for r in imports]}
     shown = [table(f"Imports into {module}", columns, rows, whole=["when (UTC)"])]
-    return Output(data, shown if found else ["Nothing has been imported yet."])
+    return Output(data, shown if imports else ["Nothing has been imported yet."])
 
 
 def _row(record: ImportRecord) -> tuple[Any, ...]:

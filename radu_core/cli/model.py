@@ -91,10 +91,10 @@ def _config(path: Path, space: Workspace) -> TrainConfig:
     from radu_core.training import TrainConfig
 
     config = TrainConfig.from_file(path)
-    known = space.datasets / config.dataset
-    if config.dataset.exists() or not known.is_dir():
+    dataset = space.datasets / config.dataset
+    if config.dataset.exists() or not dataset.is_dir():
         return config
-    return config.model_copy(update={"dataset": known})
+    return config.model_copy(update={"dataset": dataset})
 
 
 def _check_config(path: Path) -> Output:
@@ -257,12 +257,12 @@ def parse(
     """Turn utterances into function calls. Exit 1: one of them is out of scope."""
     from radu_core.workflows.evaluate import parse as workflow
 
-    given = utterances or _lines()
+    utterances_given = utterances or _lines()
     with progress_bar() as progress:
         calls = workflow.parse_many(
             workspace(),
             run,
-            given,
+            utterances_given,
             module=module,
             context=context,
             generator=generator,
@@ -271,13 +271,15 @@ def parse(
             progress=progress,
         )
     lines: list[str] = []
-    for utterance, call in zip(given, calls, strict=True):
-        lines += [f"{utterance}:"] if len(given) > 1 else []
+    for utterance, call in zip(utterances_given, calls, strict=True):
+        lines += [f"{utterance}:"] if len(utterances_given) > 1 else []
         lines += _call_lines(call)
-    told = [{"utterance": u, **c.model_dump()} for u, c in zip(given, calls, strict=True)]
+    rows = [
+        {"utterance": u, **c.model_dump()} for u, c in zip(utterances_given, calls, strict=True)
+    ]
     alone = utterances is not None and len(utterances) == 1
     return Output(
-        calls[0] if alone else {"calls": told},
+        calls[0] if alone else {"calls": rows},
         lines,
         ok=all(c.function is not None for c in calls),
     )

@@ -191,21 +191,21 @@ def table(
 ) -> Table:
     """A table for people; numbers are right-aligned. What is in ``whole`` columns, such as ids
     that are copied, is never broken into lines."""
-    made = Table(title=title, title_justify="left", show_lines=False)
+    grid = Table(title=title, title_justify="left", show_lines=False)
     for position, column in enumerate(columns):
         number = bool(rows) and all(isinstance(r[position], int | float) for r in rows)
-        kept = column in whole
-        widest = max((cell_len(str(r[position])) for r in rows), default=0) if kept else None
-        made.add_column(
+        is_whole = column in whole
+        widest = max((cell_len(str(r[position])) for r in rows), default=0) if is_whole else None
+        grid.add_column(
             column,
             justify="right" if number else "left",
             overflow="fold",
-            no_wrap=kept,
+            no_wrap=is_whole,
             min_width=widest,
         )
     for row in rows:
-        made.add_row(*(_escape(in_shell(str(cell))) for cell in row))
-    return made
+        grid.add_row(*(_escape(in_shell(str(cell))) for cell in row))
+    return grid
 
 
 @contextmanager

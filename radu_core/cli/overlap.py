@@ -102,7 +102,7 @@ def negatives(
     with progress_bar() as progress:
         if not text:
             return _dial(workflow.dial(space, module, options=options, progress=progress))
-        found = workflow.retrieve(
+        retrieval = workflow.retrieve(
             space,
             module,
             text="" if by_id else text,
@@ -110,7 +110,7 @@ def negatives(
             function=function,
             progress=progress,
         )
-    made = workflow.mine_negatives(space, module, found, options=options)
+    negatives_mined = workflow.mine_negatives(space, module, retrieval, options=options)
     rows = [
         (
             n.rank,
@@ -122,17 +122,21 @@ def negatives(
             n.why,
             n.hit.id,
         )
-        for n in made.negatives
+        for n in negatives_mined.negatives
     ]
     columns = ["rank", "cosine", "dense", "lexical", "function", "template", "why", "id"]
     lines: list[Any] = [
-        table(f"Negatives of {made.utterance!r} ({made.function or 'none'})", columns, rows),
-        f"{made.used_count} of {number} used, {made.suspected_count} suspected; "
-        f"{quantity(made.looked_at, 'exemplar')} looked at.",
+        table(
+            f"Negatives of {negatives_mined.utterance!r} ({negatives_mined.function or 'none'})",
+            columns,
+            rows,
+        ),
+        f"{negatives_mined.used_count} of {number} used, {negatives_mined.suspected_count} "
+        f"suspected; {quantity(negatives_mined.looked_at, 'exemplar')} looked at.",
     ]
-    if made.doubtful:
-        lines.append(f"may be right as well: {', '.join(made.doubtful)}")
-    return Output(made, lines, ok=made.used_count == number)
+    if negatives_mined.doubtful:
+        lines.append(f"may be right as well: {', '.join(negatives_mined.doubtful)}")
+    return Output(negatives_mined, lines, ok=negatives_mined.used_count == number)
 
 
 def _dial(found: Any) -> Output:
@@ -164,7 +168,7 @@ def pairs_list(module: Module) -> Output:
     """All judged pairs, newest first, and what follows from each."""
     from radu_core.workflows.coverage import judgements as workflow
 
-    found = workflow.judged_pairs(workspace(), module)
+    pairs = workflow.judged_pairs(workspace(), module)
     rows = [
         (
             p.verdict,
@@ -176,10 +180,10 @@ def pairs_list(module: Module) -> Output:
             f"{p.at:%Y-%m-%d %H:%M}",
             p.effect,
         )
-        for p in found
+        for p in pairs
     ]
     columns = ["judged", "exemplar", "function", "and", "function", "by", "at", "so"]
-    return Output({"module": module, "pairs": found}, [table("Judged pairs", columns, rows)])
+    return Output({"module": module, "pairs": pairs}, [table("Judged pairs", columns, rows)])
 
 
 @command("judge", group=_pairs)

@@ -73,7 +73,7 @@ def prompts(
     space = workspace()
     first_desc, first_exemplar = chosen_point(space, module)
     with progress_bar() as progress:
-        shown = workflow.preview(
+        preview = workflow.preview(
             space,
             module,
             strategy=strategy,
@@ -89,22 +89,22 @@ def prompts(
             progress=progress,
         )
     lines: list[Any] = []
-    for made in shown.rows:
-        lines += _row_lines(made, tokens=tokens)
-    if shown.answer_retrieved is not None:
+    for row in preview.rows:
+        lines += _row_lines(row, tokens=tokens)
+    if preview.answer_retrieved is not None:
         what = _FOUND[strategy]
-        lines.append(f"{what}: {'yes' if shown.answer_retrieved else 'NO'}")
-    lines += [f"{w.severity}: {w.kind}. {w.text} {w.remedy}" for w in shown.warnings]
-    lines += [f"note: {note}" for note in shown.notes]
-    if shown.rows and shown.rows[0].tokens is None:
-        lines.append(f"note: {_not_installed(shown.model)}")
-    wrong = [w for w in _all_warnings(shown) if w.severity == "error"]
-    ok = shown.answer_retrieved is not False and not wrong
-    return Output(workflow.as_json(shown), lines, ok=ok)
+        lines.append(f"{what}: {'yes' if preview.answer_retrieved else 'NO'}")
+    lines += [f"{w.severity}: {w.kind}. {w.text} {w.remedy}" for w in preview.warnings]
+    lines += [f"note: {note}" for note in preview.notes]
+    if preview.rows and preview.rows[0].tokens is None:
+        lines.append(f"note: {_not_installed(preview.model)}")
+    wrong = [w for w in _all_warnings(preview) if w.severity == "error"]
+    ok = preview.answer_retrieved is not False and not wrong
+    return Output(workflow.as_json(preview), lines, ok=ok)
 
 
 def _all_warnings(shown: Any) -> list[Any]:
-    return [*shown.warnings, *(w for made in shown.rows for w in made.warnings)]
+    return [*shown.warnings, *(w for row in shown.rows for w in row.warnings)]
 
 
 def _not_installed(model: str) -> str:
@@ -140,9 +140,9 @@ def _token_text(view: TokenView) -> str:
     lines = []
     for cell in view.cells:
         text = repr(cell.text)[1:-1]
-        shown = f"⟦{text}⟧" if cell.supervised else f" {text}"
+        sentence = f"⟦{text}⟧" if cell.supervised else f" {text}"
         kind = "special " if cell.special else ""
-        lines.append(f"{' '.join(map(str, cell.ids)):>14}  {cell.origin:<12} {kind}{shown}")
+        lines.append(f"{' '.join(map(str, cell.ids)):>14}  {cell.origin:<12} {kind}{sentence}")
     return "\n".join(lines)
 
 
@@ -176,12 +176,12 @@ def _version(name: str, module: str, version: int | None) -> tuple[str, int]:
     from radu_core.workflows.prompts import templates as workflow
 
     view = workflow.template(workspace(), module, name)
-    wanted = view.number if version is None else version
+    number = view.number if version is None else version
     for found in view.versions:
-        if found.number == wanted:
+        if found.number == number:
             return found.text, found.number
-    known = ", ".join(str(v.number) for v in view.versions)
-    raise InputError("No such version", value=version, remedy=f"There are: {known}.")
+    text = ", ".join(str(v.number) for v in view.versions)
+    raise InputError("No such version", value=version, remedy=f"There are: {text}.")
 
 
 @command("diff", group=_templates)
@@ -221,15 +221,17 @@ def templates_set(
             "Can't read the template", value=str(path), remedy="Name a text file in UTF-8."
         ) from error
     space = workspace()
-    found, notes = workflow.Verdict(), []
+    verdict, notes = workflow.Verdict(), []
     try:
         with progress_bar() as progress:
-            found = workflow.verdict(workflow.compare(space, module, name, text, progress=progress))
+            verdict = workflow.verdict(
+                workflow.compare(space, module, name, text, progress=progress)
+            )
     except ModelError as error:  # a template can be written where no model is installed
         notes = [f"not tried on the pinned examples: {error}"]
-    _refuse(name, found, force=force)
+    _refuse(name, verdict, force=force)
     number = workflow.save_template(space, module, name, text, who=who())
-    return _version_output(name, module, number, notes=[*notes, *_reasons(found.errors)])
+    return _version_output(name, module, number, notes=[*notes, *_reasons(verdict.errors)])
 
 
 def _refuse(name: str, found: Verdict, *, force: bool) -> None:

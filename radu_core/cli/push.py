@@ -66,11 +66,11 @@ def push(
             module=module,
             progress=progress,
         )
-    made = "a new repository" if done.created else "a repository that was there"
+    text = "a new repository" if done.created else "a repository that was there"
     return Output(
         done,
         [
-            f"{done.url}: {quantity(done.files, 'file')}, {done.size / 1e6:,.1f} MB, in {made}.",
+            f"{done.url}: {quantity(done.files, 'file')}, {done.size / 1e6:,.1f} MB, in {text}.",
             f"Commit {done.commit}.",
             *(f"note: {note}" for note in done.notes),
         ],

@@ -53,9 +53,9 @@ KExemplar = Annotated[int | None, typer.Option(min=0, max=100, help=f"{label('k_
 
 def split_of(name: str) -> Split:
     """The split of that name; ``InputError`` if there is none."""
-    for known in ("train", "validation", "test"):
-        if name == known:
-            return known
+    for split in ("train", "validation", "test"):
+        if name == split:
+            return split
     raise InputError("No such split", value=name, remedy="Use train, validation or test.")
 
 
@@ -103,15 +103,15 @@ def index(
         raise InputError("--tune and --dense-weight contradict each other", remedy="Say one.")
     space = workspace()
     before = coverage.retrieval_settings(space, module)
-    chosen = _settings(space, module, embedder, dense_weight, graph_from)
+    settings = _settings(space, module, embedder, dense_weight, graph_from)
     tuning = None
     with progress_bar() as progress:
-        built = coverage.build_index(space, module, settings=chosen, progress=progress)
+        built = coverage.build_index(space, module, settings=settings, progress=progress)
         if tune:
-            tuning = coverage.tune(space, module, settings=chosen, progress=progress)
-            chosen = chosen.model_copy(update={"dense_weight": tuning.weight})
-        if chosen != before:
-            coverage.set_retrieval(space, module, chosen, who=who())
+            tuning = coverage.tune(space, module, settings=settings, progress=progress)
+            settings = settings.model_copy(update={"dense_weight": tuning.weight})
+        if settings != before:
+            coverage.set_retrieval(space, module, settings, who=who())
             built = coverage.build_index(space, module, progress=progress)
     counts = {"functions": len(built.functions), "exemplars": len(built.exemplars)}
     unused = eligible.left_out(space, module)[Purpose.INDEX]
@@ -121,7 +121,7 @@ def index(
         "fingerprint": built.fingerprint,
         "source": built.source,
         "left_out": unused,
-        "changed": chosen != before,
+        "changed": settings != before,
         "tuning": tuning,
     }
     lines: list[Any] = [
@@ -134,7 +134,7 @@ def index(
         rows = eligible.left_out_rows(space, module, Purpose.INDEX)
         lines.append(_write_csv(left_out, rows, eligible.COLUMNS))
     lines += _tuning_lines(tuning) if tuning else []
-    if chosen != before:
+    if settings != before:
         lines.append("Saved for the module: build its datasets again.")
     return Output(data, lines)
 
@@ -161,8 +161,8 @@ def _tuning_lines(tuning: Tuning) -> list[Any]:
 
 
 def _mark(tuning: Tuning, weight: float) -> str:
-    named = [("taken", tuning.weight), ("highest", tuning.best)]
-    return ", ".join(name for name, value in named if value == weight)
+    marks = [("taken", tuning.weight), ("highest", tuning.best)]
+    return ", ".join(name for name, value in marks if value == weight)
 
 
 @command("find-k")
@@ -198,7 +198,7 @@ def find_k(
     space, part = workspace(), split_of(split)
     settings = _settings(space, module, embedder, dense_weight)
     with progress_bar() as progress:
-        found = coverage.coverage_report(
+        report = coverage.coverage_report(
             space,
             module,
             split=part,
@@ -208,12 +208,12 @@ def find_k(
             settings=settings,
             progress=progress,
         )
-    choice = found.choice
-    explained = coverage.explained_misses(found, choice.k_desc, choice.k_exemplar)
+    choice = report.choice
+    explained = coverage.explained_misses(report, choice.k_desc, choice.k_exemplar)
     rows = coverage.miss_rows(explained)
-    lines = _report_lines(found, coverage.percentile_rows(found), rows)
+    lines = _report_lines(report, coverage.percentile_rows(report), rows)
     files: list[tuple[Path | None, Sequence[str], Callable[[], Sequence[Mapping[str, Any]]]]] = [
-        (surface, (), lambda: coverage.surface_rows(found)),  # never without rows
+        (surface, (), lambda: coverage.surface_rows(report)),  # never without rows
         (misses, coverage.MISS_COLUMNS, lambda: rows),
         (left_out, coverage.LEFT_OUT_COLUMNS, lambda: coverage.left_out_rows(space, module, part)),
     ]
@@ -226,18 +226,18 @@ def find_k(
     data = {
         "module": module,
         "split": split,
-        "total": found.grid.total,
+        "total": report.grid.total,
         "choice": choice,
-        "hits": found.grid.hits,
-        "mean_functions": found.grid.mean_functions,
-        "accuracy": found.accuracy,
-        "per_function": found.grid.per_function(choice.k_desc, choice.k_exemplar),
-        "misses": found.misses,
-        "curves": {name: found.grid.curve(name) for name in _CURVES},
-        "percentiles": coverage.percentile_rows(found),
+        "hits": report.grid.hits,
+        "mean_functions": report.grid.mean_functions,
+        "accuracy": report.accuracy,
+        "per_function": report.grid.per_function(choice.k_desc, choice.k_exemplar),
+        "misses": report.misses,
+        "curves": {name: report.grid.curve(name) for name in _CURVES},
+        "percentiles": coverage.percentile_rows(report),
         "causes": {one.miss.id: one.causes for one in explained},
-        "left_out": found.left_out,
-        "source": found.grid.index.source,
+        "left_out": report.left_out,
+        "source": report.grid.index.source,
     }
     return Output(data, lines, ok=choice.reached)
 
@@ -338,33 +338,33 @@ def compare_retrieval(
             k_exemplar=k_exemplar,
             progress=progress,
         )
-    moved = found.difference
-    better = moved.after > moved.before and moved.p < _SIGNIFICANT
-    kept = keep and better
-    if kept:
+    difference = found.difference
+    better = difference.after > difference.before and difference.p < _SIGNIFICANT
+    is_kept = keep and better
+    if is_kept:
         coverage.set_retrieval(space, module, other, who=who())
     lines = [
         f"With {describe_point(*found.points[0])}, on "
-        f"{quantity(moved.total, 'utterance')} of {split}:",
+        f"{quantity(difference.total, 'utterance')} of {split}:",
         *([found.note] if found.note else []),
-        *_difference_lines(moved, (_settings_text(own), _settings_text(other))),
-        *_moved_lines(found.one.grid.queries, moved),
+        *_difference_lines(difference, (_settings_text(own), _settings_text(other))),
+        *_moved_lines(found.one.grid.queries, difference),
     ]
     if keep:
-        lines.append("Kept: build the module's datasets again." if kept else "Not kept.")
+        lines.append("Kept: build the module's datasets again." if is_kept else "Not kept.")
     data = {
         "module": module,
         "split": split,
         "settings": [own, other],
         "points": found.points,
-        "total": moved.total,
-        "covered": [moved.before, moved.after],
-        "p": moved.p,
-        "gained": what_if.query_texts(found.one.grid.queries, moved.gained),
-        "lost": what_if.query_texts(found.one.grid.queries, moved.lost),
-        "per_function": what_if.function_changes(found.one.grid, moved),
+        "total": difference.total,
+        "covered": [difference.before, difference.after],
+        "p": difference.p,
+        "gained": what_if.query_texts(found.one.grid.queries, difference.gained),
+        "lost": what_if.query_texts(found.one.grid.queries, difference.lost),
+        "per_function": what_if.function_changes(found.one.grid, difference),
         "better": better,
-        "kept": kept,
+        "kept": is_kept,
         "note": found.note,
     }
     return Output(data, lines, ok=better)
@@ -452,33 +452,33 @@ def what_if(
         descriptions={} if description is None else {function: description},
         added=[(function, text) for text in exemplar or ()],
     )
-    moved, kept, lines_kept = found.difference, False, []
+    difference, is_kept, lines_kept = found.difference, False, []
     if keep and description is not None:
         alone = workflow.what_if(report, point, descriptions={function: description})
-        kept = force or alone.difference.after >= alone.difference.before
-        lines_kept = [_keep_lines(alone.difference, kept=kept)]
-        if kept:
+        is_kept = force or alone.difference.after >= alone.difference.before
+        lines_kept = [_keep_lines(alone.difference, kept=is_kept)]
+        if is_kept:
             workflow.keep_description(space, module, function, description, who=who())
     lines: list[Any] = [
         f"With {describe_point(*point)}, on {quantity(found.measured, 'utterance')} of {split}:",
-        *_difference_lines(moved, ("now", "then")),
+        *_difference_lines(difference, ("now", "then")),
         *(f"changes nothing, it is there already: {text}" for text in found.repeated),
-        *_moved_lines(found.before.queries, moved),
+        *_moved_lines(found.before.queries, difference),
     ]
     lines += lines_kept
     data = {
         "module": module,
         "split": split,
         "point": point,
-        "total": moved.total,
-        "covered": [moved.before, moved.after],
-        "p": moved.p,
+        "total": difference.total,
+        "covered": [difference.before, difference.after],
+        "p": difference.p,
         "repeated": found.repeated,
-        "gained": workflow.query_texts(found.before.queries, moved.gained),
-        "lost": workflow.query_texts(found.before.queries, moved.lost),
-        "kept": kept,
+        "gained": workflow.query_texts(found.before.queries, difference.gained),
+        "lost": workflow.query_texts(found.before.queries, difference.lost),
+        "kept": is_kept,
     }
-    return Output(data, lines, ok=moved.after > moved.before)
+    return Output(data, lines, ok=difference.after > difference.before)
 
 
 def _keep_lines(alone: Difference, *, kept: bool) -> str:

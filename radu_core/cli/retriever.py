@@ -29,13 +29,13 @@ def retriever_show(module: Module) -> Output:
     """What a module retrieves with, what it had before, and what of it is stale."""
     from radu_core.workflows.train.retriever import standing
 
-    found = standing(workspace(), module)
-    lines = [f"{module} retrieves with {found.embedder}."]
-    if found.before:
+    standing_now = standing(workspace(), module)
+    lines = [f"{module} retrieves with {standing_now.embedder}."]
+    if standing_now.before:
         lines.append(
-            f"Before: {found.before}. The way back: radu retriever restore --module {module}"
+            f"Before: {standing_now.before}. The way back: radu retriever restore --module {module}"
         )
-    return Output(found, [*lines, *_stale(found.stale)])
+    return Output(standing_now, [*lines, *_stale(standing_now.stale)])
 
 
 @command("use", group=_retriever)
@@ -53,8 +53,8 @@ def retriever_use(
     from radu_core.workflows.train.retriever import use
 
     with progress_bar() as progress:
-        found = use(workspace(), run, who=who(), anyway=anyway, progress=progress)
-    return _answer(found)
+        switch = use(workspace(), run, who=who(), anyway=anyway, progress=progress)
+    return _answer(switch)
 
 
 @command("restore", group=_retriever)
@@ -63,8 +63,8 @@ def retriever_restore(module: Module) -> Output:
     from radu_core.workflows.train.retriever import restore
 
     with progress_bar() as progress:
-        found = restore(workspace(), module, who=who(), progress=progress)
-    return _answer(found)
+        switch = restore(workspace(), module, who=who(), progress=progress)
+    return _answer(switch)
 
 
 def _answer(found: Switch) -> Output:

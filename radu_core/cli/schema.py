@@ -48,20 +48,20 @@ def show(
     shown = space.store.schema(module)
     if version is not None:
         shown = restorable(space, module, version).version.schema
-    seen = schema.view(space, module, schema=shown)
+    view = schema.view(space, module, schema=shown)
     data = {
         "module": module,
         "hash": shown.hash,
         "schema": shown.model_dump(mode="json"),
-        "findings": seen.findings,
-        "exemplars": seen.labelled,
-        "strays": seen.strays,
+        "findings": view.findings,
+        "exemplars": view.labelled,
+        "strays": view.strays,
     }
     lines: list[Any] = [as_text(shown)]
-    lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in seen.findings]
+    lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in view.findings]
     lines += [
         f"{quantity(n, 'exemplar is', 'exemplars are')} labelled {name}: no such function"
-        for name, n in seen.strays.items()
+        for name, n in view.strays.items()
     ]
     return Output(data, lines)
 
@@ -71,10 +71,10 @@ def versions(module: Module) -> Output:
     """List every schema that the module has had: who saved it, when, and what was done."""
     space = workspace()
     space.store.schema(module)
-    found = space.store.schema_versions(module)
+    versions_stored = space.store.schema_versions(module)
     rows = [
         (v.number, f"{v.at:%Y-%m-%d %H:%M}", v.who, len(v.schema.functions), v.note or "")
-        for v in found
+        for v in versions_stored
     ]
     data = [
         {
@@ -85,7 +85,7 @@ def versions(module: Module) -> Output:
             "hash": v.schema.hash,
             "functions": len(v.schema.functions),
         }
-        for v in found
+        for v in versions_stored
     ]
     columns = ["version", "when", "who", "functions", "what"]
     return Output({"module": module, "versions": data}, [table(module, columns, rows)])
@@ -104,12 +104,10 @@ def set_(
 ) -> Output:
     """Replace the schema by a file's, then align again."""
     with readable(path):
-        found = files.read_schema(module, path, keep_good=keep_good)
-    answer = _put(module, found.schema, f"Set from {path.name}", expect, dry_run)
-    said = {"left_out": found.left_out, "rejections": found.rejections}
-    return replace(
-        answer, data={**answer.data, **said}, text=[*left_out_lines(found), *answer.text]
-    )
+        file = files.read_schema(module, path, keep_good=keep_good)
+    answer = _put(module, file.schema, f"Set from {path.name}", expect, dry_run)
+    said = {"left_out": file.left_out, "rejections": file.rejections}
+    return replace(answer, data={**answer.data, **said}, text=[*left_out_lines(file), *answer.text])
 
 
 @command("restore", group=_schema)
@@ -121,31 +119,33 @@ def restore(
     dry_run: DryRun = False,
 ) -> Output:
     """Use an earlier version of the schema again, then align again."""
-    found = restorable(workspace(), module, number)
-    answer = _put(module, found.schema, f"Restored version {number}", None, dry_run)
-    lines = [f"renamed since, and kept so: {name}" for name in found.names]
-    return replace(answer, data={**answer.data, "names": found.names}, text=[*lines, *answer.text])
+    restored = restorable(workspace(), module, number)
+    answer = _put(module, restored.schema, f"Restored version {number}", None, dry_run)
+    lines = [f"renamed since, and kept so: {name}" for name in restored.names]
+    return replace(
+        answer, data={**answer.data, "names": restored.names}, text=[*lines, *answer.text]
+    )
 
 
 def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool) -> Output:
     space = workspace()
     now = space.store.schema(module)
     cost = schema_cost(space, wanted)
-    made = what_is_built(space, module)
+    dependents = what_is_built(space, module)
     data: dict[str, Any] = {
         "module": module,
         "cost": cost,
-        "built": made,
+        "built": dependents,
         "diff": diff(now, wanted),
     }
-    lines: list[Any] = [*data["diff"], str(cost), *_broken_table(cost.broken), str(made)]
+    lines: list[Any] = [*data["diff"], str(cost), *_broken_table(cost.broken), str(dependents)]
     if dry_run:
         return Output({**data, "saved": False, "hash": now.hash}, lines)
     saved = schema.save_schema(
         space, module, wanted, who=who(), expected=now.hash if expect is None else expect, note=note
     )
-    said = f"Saved. {quantity(saved.funnel.changed, 'utterance')} changed outcome."
-    lines.append(said if saved.changed else "The schema was like that already.")
+    text = f"Saved. {quantity(saved.funnel.changed, 'utterance')} changed outcome."
+    lines.append(text if saved.changed else "The schema was like that already.")
     return Output(
         {**data, "saved": saved.changed, "hash": wanted.hash, "funnel": saved.funnel}, lines
     )
@@ -217,12 +217,12 @@ def remove(
 ) -> Output:
     """Remove a function, slot or recognizer. Its exemplars become invalid unless an option says
     what becomes of them."""
-    chosen = [f for f, given in (("move", to), ("unlabel", unlabel), ("drop", drop)) if given]
-    if len(chosen) > 1:
+    fates = [f for f, is_given in (("move", to), ("unlabel", unlabel), ("drop", drop)) if is_given]
+    if len(fates) > 1:
         raise InputError(
             "--to, --unlabel and --drop-values contradict each other", remedy="Give one of them."
         )
-    fate: Any = chosen[0] if chosen else "keep"
+    fate: Any = fates[0] if fates else "keep"
     space = workspace()
     what = schema_rename.target(space.store.schema(module), name, of=of, recognizer=recognizer)
     plan = schema_remove.plan_remove(space, module, what, fate=fate, to=to)

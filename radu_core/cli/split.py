@@ -44,13 +44,13 @@ def split(
         return Output(
             {"module": module, "crossing": crossing}, _crossing_text(crossing), ok=not crossing
         )
-    wanted = splitting.Wanted(
+    wish = splitting.Wanted(
         splitting.parse_share(validation), splitting.parse_share(test), seed, again
     )
     if dry_run:
-        report = splitting.plan(space, module, wanted)
+        report = splitting.plan(space, module, wish)
     else:
-        report = splitting.split(space, module, wanted, who=who())
+        report = splitting.split(space, module, wish, who=who())
     data = {**vars(report), "counts": report.counts, "dry_run": dry_run}
     return Output(data, _text(report, dry_run=dry_run))
 

@@ -26,10 +26,10 @@ def models_list() -> Output:
     """The models in the workspace."""
     from radu_core.models import installed_models
 
-    found = installed_models(workspace().models)
+    models = installed_models(workspace().models)
     columns = ["name", "source", "revision", "licence"]
-    rows = [[m.get(column, "") for column in columns] for m in found]
-    return Output({"models": found}, [table("Models", columns, rows)])
+    rows = [[m.get(column, "") for column in columns] for m in models]
+    return Output({"models": models}, [table("Models", columns, rows)])
 
 
 @command("fetch", group=_models)

@@ -43,18 +43,18 @@ def exemplars_delete(
     Example: radu exemplars delete f01 f02 --module acme_travel_en
     """
     space = workspace()
-    found = workflow.choose(space, module, ids=ids or (), tag=tag, search=search)
-    data: dict[str, Any] = {"module": module, "ids": found, "dry_run": dry_run}
-    if not found:
+    ids_found = workflow.choose(space, module, ids=ids or (), tag=tag, search=search)
+    data: dict[str, Any] = {"module": module, "ids": ids_found, "dry_run": dry_run}
+    if not ids_found:
         return Output(data, ["No exemplar was found, so none is deleted."])
     if dry_run:
-        shown = [*found[:_LISTED], *(["…"] if len(found) > _LISTED else [])]
-        return Output(data, [f"{quantity(len(found), 'exemplar')} would be deleted.", *shown])
+        shown = [*ids_found[:_LISTED], *(["…"] if len(ids_found) > _LISTED else [])]
+        return Output(data, [f"{quantity(len(ids_found), 'exemplar')} would be deleted.", *shown])
     if for_good:
         now = datetime.now(UTC)
-        erased = workflow.delete_for_good(space, module, found, who=who(), now=now)
+        erased = workflow.delete_for_good(space, module, ids_found, who=who(), now=now)
         return Output(erased, erased.sentences)
-    done = workflow.delete(space, module, found, who=who())
+    done = workflow.delete(space, module, ids_found, who=who())
     lines = [f"{quantity(len(done.ids), 'exemplar')} of {module} moved to the trash."]
     back = done.ids[0] if len(done.ids) == 1 else "ID…"
     return Output(
@@ -94,14 +94,14 @@ def exemplars_trash(
     if empty:
         erased = workflow.empty(space, module, ids or None, who=who(), now=datetime.now(UTC))
         return Output(erased, erased.sentences)
-    found = workflow.trash(space, module, ids=ids or None)
+    trash = workflow.trash(space, module, ids=ids or None)
     rows = [
         (t.exemplar.id, shorten(t.exemplar.utterance), f"{t.at:%Y-%m-%d %H:%M}", t.who, t.note)
-        for t in found.items
+        for t in trash.items
     ]
     columns = ["id", "utterance", "when (UTC)", "who", "why"]
-    title = f"{quantity(found.total, 'exemplar')} of {module} in the trash"
-    return Output(found, [table(title, columns, rows)] if rows else ["The trash is empty."])
+    title = f"{quantity(trash.total, 'exemplar')} of {module} in the trash"
+    return Output(trash, [table(title, columns, rows)] if rows else ["The trash is empty."])
 
 
 @command("list", group=_modules)
@@ -150,13 +150,13 @@ def modules_trash(
     Example: radu modules trash acme_travel_en --empty
     """
     space = workspace()
-    found = workflow.modules_in_trash(space, module)
+    modules = workflow.modules_in_trash(space, module)
     if empty:
         now = datetime.now(UTC)
-        erased = [workflow.erase_module(space, name, who=who(), now=now) for name in found]
+        erased = [workflow.erase_module(space, name, who=who(), now=now) for name in modules]
         lines = [line for one in erased for line in one.sentences]
         return Output({"deleted": erased}, lines or ["The trash is empty."])
-    rows = [(name, f"{at:%Y-%m-%d %H:%M}", by) for name, (at, by) in found.items()]
+    rows = [(name, f"{at:%Y-%m-%d %H:%M}", by) for name, (at, by) in modules.items()]
     data = [{"module": name, "at": at, "who": by} for name, at, by in rows]
     shown = [table("Modules in the trash", ["module", "when (UTC)", "who"], rows)]
     return Output({"modules": data}, shown if rows else ["The trash is empty."])

@@ -162,11 +162,11 @@ def _sample(labelled: _Labelled) -> _Labelled:
 
     names = np.unique(labelled.functions)
     if len(names) * _FOLDS > _MOST_CHOSEN_ON:
-        kept = names[_spaced_places(len(names), _MOST_CHOSEN_ON // _FOLDS)]
-        labelled = labelled.part(np.isin(labelled.functions, kept))
-    chosen = np.zeros(len(labelled.functions), dtype=bool)
-    chosen[_spaced_places(len(chosen), _MOST_CHOSEN_ON)] = True
-    return labelled.part(chosen)
+        names_sampled = names[_spaced_places(len(names), _MOST_CHOSEN_ON // _FOLDS)]
+        labelled = labelled.part(np.isin(labelled.functions, names_sampled))
+    is_chosen = np.zeros(len(labelled.functions), dtype=bool)
+    is_chosen[_spaced_places(len(is_chosen), _MOST_CHOSEN_ON)] = True
+    return labelled.part(is_chosen)
 
 
 def _spaced_places(count: int, most: int) -> NDArray[np.int64]:
@@ -180,11 +180,11 @@ def _share_right(labelled: _Labelled, fit: Callable[[_Labelled], _Choose]) -> fl
     """How many of all folds are right, each by what was fitted on the others."""
     right = 0
     for fold in range(_FOLDS):
-        held = labelled.folds == fold
-        rest = labelled.part(~held)
-        if held.any() and len(rest.functions):
-            said = fit(rest)(labelled.vectors[held])
-            right += sum(a == b for a, b in zip(said, labelled.functions[held], strict=True))
+        is_held = labelled.folds == fold
+        rest = labelled.part(~is_held)
+        if is_held.any() and len(rest.functions):
+            names = fit(rest)(labelled.vectors[is_held])
+            right += sum(a == b for a, b in zip(names, labelled.functions[is_held], strict=True))
     return right / len(labelled.functions)
 
 
@@ -257,10 +257,10 @@ def _predictor(
         if not rows:
             return []
         start = time.perf_counter()
-        chosen = choose(embedder.embed([r.utterance for r in rows]))
+        functions = choose(embedder.embed([r.utterance for r in rows]))
         calls = [
             (name or None, filler.arguments(name, row.utterance) if name else {})
-            for name, row in zip(chosen, rows, strict=True)
+            for name, row in zip(functions, rows, strict=True)
         ]
         seconds = (time.perf_counter() - start) / len(rows)
         return [Prediction(function=f, arguments=a, seconds=seconds) for f, a in calls]

@@ -61,8 +61,8 @@ def compare(
     for _ in range(_SHUFFLES // _CHUNK):
         moved = dice.integers(0, 2, (_CHUNK, len(change))).astype(float) @ change
         for label, value in MEASURES.items():
-            found = np.abs(value(here + moved) - value(there - moved))
-            extreme[label] += int((found >= abs(value(here) - value(there)) - 1e-9).sum())
+            differences = np.abs(value(here + moved) - value(there - moved))
+            extreme[label] += int((differences >= abs(value(here) - value(there)) - 1e-9).sum())
     return tuple(
         Comparison(
             other=name,

@@ -122,7 +122,7 @@ class Crf:
         ]
         scores: dict[Penalty, float] = {}
         for penalty in _PENALTIES:
-            right = said = 0
+            right = predicted = 0
             for held in _HELD:
                 rest = [s for _, fold, s in some if fold != held]
                 if not _has_labels(rest):
@@ -130,10 +130,10 @@ class Crf:
                 field = fit_field(rest, penalty)
                 for function, fold, sentence in some:
                     if fold == held:
-                        found = field.decode(sentence.attributes, self._slots[function])
-                        hits, all_said = _count_same(sentence.labels, found)
-                        right, said = right + hits, said + all_said
-            scores[penalty] = right / said if said else 0.0
+                        labels = field.decode(sentence.attributes, self._slots[function])
+                        hits, all_said = _count_same(sentence.labels, labels)
+                        right, predicted = right + hits, predicted + all_said
+            scores[penalty] = right / predicted if predicted else 0.0
         return max(_PENALTIES, key=lambda p: scores[p])
 
 

@@ -39,26 +39,26 @@ class Features:
         lower = [w.lower() for w in words]
         listed = self._find_listed(text, pieces)
         numbers = find_quantities(text, self._language)
-        made = []
+        rows = []
         for at, (start, end) in enumerate(pieces):
             attributes = [*_of_word(words[at]), *_around(words, lower, at), *listed[at]]
             if any(n.start < end and start < n.end for n in numbers):
                 attributes.append("number")
             attributes += [f"f={function}", f"f,0={function}|{lower[at]}"]
             attributes += [f"f,-1={function}|{lower[at - 1]}"] if at else []
-            made.append(attributes)
-        return made
+            rows.append(attributes)
+        return rows
 
     def _find_listed(self, text: str, pieces: Sequence[tuple[int, int]]) -> list[list[str]]:
         """Of each piece the slots that list a value it begins or is inside of."""
-        found: list[set[str]] = [set() for _ in pieces]
+        listed_kinds: list[set[str]] = [set() for _ in pieces]
         for first, (start, _) in enumerate(pieces):
             for last in range(first, min(len(pieces), first + self._longest)):
                 for slot in self._listed.get(text[start : pieces[last][1]].casefold(), ()):
-                    found[first].add(f"lists B {slot}")
+                    listed_kinds[first].add(f"lists B {slot}")
                     for inside in range(first + 1, last + 1):
-                        found[inside].add(f"lists I {slot}")
-        return [sorted(names) for names in found]
+                        listed_kinds[inside].add(f"lists I {slot}")
+        return [sorted(names) for names in listed_kinds]
 
 
 def _of_word(word: str) -> Iterator[str]:

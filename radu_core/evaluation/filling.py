@@ -34,8 +34,8 @@ def fill(function: Function, found: Arguments, name: str, value: Scalar) -> bool
 
 def read_number(text: str, code: str) -> float | None:
     """The number that a text is, in digits or words of a language ("twenty two"), if it is one."""
-    found = find_quantities(text, language(code))
-    whole = (n for n in found if (n.whole_start, n.whole_end) == (0, len(text)))
+    numbers = find_quantities(text, language(code))
+    whole = (n for n in numbers if (n.whole_start, n.whole_end) == (0, len(text)))
     value = next((n.value for n in whole), None)
     return int(value) if value is not None and value % 1 == 0 else value
 

@@ -45,8 +45,8 @@ class Gazetteer:
     def __init__(self, schema: Schema, train: Sequence[AnnotatedExemplar]) -> None:
         self._schema = schema
         self._context = ContextModel(e.template for e in train if e.template)
-        seen = _count_surfaces(train)
-        self._known = {f.name: _surfaces_of(f, seen) for f in schema.functions}
+        surfaces = _count_surfaces(train)
+        self._known = {f.name: _surfaces_of(f, surfaces) for f in schema.functions}
         self._longest = max((_length(s) for k in self._known.values() for s in k), default=0)
         self._trust(train)
 
@@ -62,9 +62,9 @@ class Gazetteer:
         for place in places:
             if any(place.start < t.end and t.start < place.end for t in taken):
                 continue
-            said = utterance[place.start : place.end]
+            piece = utterance[place.start : place.end]
             ranked = self._rank(surfaces[place.shape], utterance, place)
-            if any(fill(known, found, slot, said if v is None else v) for slot, v in ranked):
+            if any(fill(known, found, slot, piece if v is None else v) for slot, v in ranked):
                 taken.append(place)
         return found
 
@@ -121,13 +121,13 @@ class Gazetteer:
 
 def _count_surfaces(train: Sequence[AnnotatedExemplar]) -> _Seen:
     """Of each slot how often which surface stood for which value."""
-    seen: _Seen = defaultdict(Counter)
+    surfaces: _Seen = defaultdict(Counter)
     for exemplar in train:
         for span in exemplar.spans or () if exemplar.function is not None else ():
             surface = exemplar.utterance[span.start : span.end].casefold()
-            seen[exemplar.function, span.slot][surface, span.value] += 1
-            seen[None, span.slot][surface, span.value] += 1
-    return seen
+            surfaces[exemplar.function, span.slot][surface, span.value] += 1
+            surfaces[None, span.slot][surface, span.value] += 1
+    return surfaces
 
 
 def _surfaces_of(function: Function, seen: _Seen) -> dict[str, Counter[_FitsSlot]]:
@@ -136,22 +136,22 @@ def _surfaces_of(function: Function, seen: _Seen) -> dict[str, Counter[_FitsSlot
     The function's own labels count before those of a slot of the same name elsewhere, and these
     before what the schema lists.
     """
-    known: dict[str, Counter[_FitsSlot]] = defaultdict(Counter)
+    counts: dict[str, Counter[_FitsSlot]] = defaultdict(Counter)
     for slot in function.slots:
         if slot.recognizer is not None:
             continue
         own = seen.get((function.name, slot.name), Counter())
         for (surface, value), count in own.items():
-            known[surface][slot.name, value] += 1000 * count
+            counts[surface][slot.name, value] += 1000 * count
             if _DIGITS.search(surface) and str(value).casefold() == surface:
-                known[_shape(surface)][slot.name, None] += 1000 * count
+                counts[_shape(surface)][slot.name, None] += 1000 * count
         for (surface, value), count in seen.get((None, slot.name), Counter()).items():
             if fits_type(value, slot):
-                known[surface][slot.name, value] += count
+                counts[surface][slot.name, value] += count
         for value in slot.possible_values:
             if not isinstance(value, bool):
-                known[str(value).casefold()][slot.name, value] += 0
-    return dict(known)
+                counts[str(value).casefold()][slot.name, value] += 0
+    return dict(counts)
 
 
 def _shape(surface: str) -> str:

@@ -176,11 +176,11 @@ def scope_report(
 ) -> ScopeReport:
     """Of a model with the curve ``own``, on rows it was measured on."""
     scores = [p.out_of_scope or 0.0 for p in said]
-    measured = curve_of(scores, [r.function is not None for r in rows], by="labels")
+    curve = curve_of(scores, [r.function is not None for r in rows], by="labels")
     inside = [p for r, p in zip(rows, said, strict=True) if r.function is not None]
     return ScopeReport(
         kept=kept,
-        curve=measured or own,
+        curve=curve or own,
         inside=len(inside),
         refused=sum(p.function is None for p in inside),
     )
@@ -260,26 +260,26 @@ class EvaluationReport(BaseModel):
     @property
     def ways(self) -> tuple[Metrics, ...]:
         """The trained model, then what else answers with it: an ensemble, a language model."""
-        return (self.trained, *(found.metrics for found in self._beside))
+        return (self.trained, *(way.metrics for way in self._beside))
 
     def additions(self) -> list[str]:
         """What an ensemble and language models add, in sentences, and what was replaced."""
-        found = [line for each in self._beside for line in each.lines()]
+        lines = [line for each in self._beside for line in each.lines()]
         if self.split == "validation" and (self.full or self.full_ensemble or self.others):
-            found.append(
+            lines.append(
                 "the language model was weighed on rows of validation, and these are some of them: "
                 "what it adds looks better than it is; measure it on test"
             )
         if self.replaced:
-            found.append(
+            lines.append(
                 f"replaced, as it is of other rows, settings or answers: {', '.join(self.replaced)}"
             )
-        return found
+        return lines
 
     @property
     def _beside(self) -> tuple[WithEnsemble | WithGenerator, ...]:
-        found = (self.ensemble, self.full, self.full_ensemble)
-        return (*(each for each in found if each), *self.others)
+        systems = (self.ensemble, self.full, self.full_ensemble)
+        return (*(each for each in systems if each), *self.others)
 
     def with_earlier(self, earlier: EvaluationReport) -> EvaluationReport:
         """This report with what ``earlier`` measured as well and this one didn't.
@@ -290,8 +290,8 @@ class EvaluationReport(BaseModel):
         """
 
         def identity(report: EvaluationReport) -> tuple[object, ...]:
-            kept = report.scope.kept if report.scope else None
-            return report.rows_hash, report.settings, kept, report.errors
+            share_kept = report.scope.kept if report.scope else None
+            return report.rows_hash, report.settings, share_kept, report.errors
 
         if not self.rows_hash or identity(self) != identity(earlier):
             before = [m.system for m in earlier.systems if m not in earlier.baselines]
@@ -310,8 +310,8 @@ _AS_WELL = ("untrained", "generated", "ensemble", "full", "full_ensemble")
 
 def hash_of_rows(rows: Iterable[AnnotatedExemplar]) -> str:
     """Of ids, texts and labels, whatever the order: equal for the same rows, asked the same."""
-    told = sorted([r.id, r.utterance, r.context, r.function, r.arguments] for r in rows)
-    return content_hash(told)
+    contents = sorted([r.id, r.utterance, r.context, r.function, r.arguments] for r in rows)
+    return content_hash(contents)
 
 
 @dataclass(frozen=True)
@@ -338,17 +338,17 @@ def against_baselines(report: EvaluationReport) -> Verdict:
     """
     verdict = Verdict([], [], [])
     for label, value in _MEASURES.items():
-        ranked = sorted(report.baselines, key=value, reverse=True)
-        found = {c.other: c for c in report.comparisons if c.measure == label}
-        if not ranked or any(m.system not in found for m in ranked):
+        baselines = sorted(report.baselines, key=value, reverse=True)
+        comparisons = {c.other: c for c in report.comparisons if c.measure == label}
+        if not baselines or any(m.system not in comparisons for m in baselines):
             continue
         if label == "slot F1" and not report.trained.slot_pairs:
             continue
-        lost = {n for n in _significant([*found.values()]) if found[n].difference < 0}
-        won = {n for n, c in found.items() if c.difference > 0 and c.p < _CHANCE}
-        unclear = [m for m in ranked if m.system not in won]
-        worse = [m for m in ranked if m.system in lost]
-        best = (worse or unclear or ranked)[0]
+        lost = {n for n in _significant([*comparisons.values()]) if comparisons[n].difference < 0}
+        won = {n for n, c in comparisons.items() if c.difference > 0 and c.p < _CHANCE}
+        unclear = [m for m in baselines if m.system not in won]
+        worse = [m for m in baselines if m.system in lost]
+        best = (worse or unclear or baselines)[0]
         line = f"{label} {value(report.trained):.1%} against {value(best):.1%} ({best.system})"
         (verdict.worse if worse else verdict.unclear if unclear else verdict.better).append(line)
     return verdict
@@ -371,7 +371,9 @@ def compare_each(
     baselines: Mapping[str, Sequence[Prediction]],
 ) -> tuple[Comparison, ...]:
     """``own`` predictions against those of each baseline, on the same rows, in each measure."""
-    return tuple(c for name, said in baselines.items() for c in compare(name, rows, own, said))
+    return tuple(
+        c for name, baseline in baselines.items() for c in compare(name, rows, own, baseline)
+    )
 
 
 _CHANCE = 0.05

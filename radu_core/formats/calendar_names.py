@@ -22,8 +22,8 @@ def language_data(code: str) -> dict[str, Any] | None:
         module = import_module(f"dateparser.data.date_translation_data.{code}")
     except ModuleNotFoundError:
         return None
-    found: dict[str, Any] = module.info
-    return found
+    names: dict[str, Any] = module.info
+    return names
 
 
 def month_names(code: str) -> dict[str, int]:

@@ -32,12 +32,12 @@ def rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any] | RowError | str]:
         yield RowError("messages", messages, "no message is a user's", 'One needs "role": "user".')
     for turn, n in enumerate(users, start=1):
         answer = messages[n + 1] if n + 1 < len(messages) else None
-        kept = {key: row[key] for key in ("split", "tags") if key in row}
+        extras = {key: row[key] for key in ("split", "tags") if key in row}
         if row.get("id") not in (None, ""):
-            kept["id"] = str(row["id"]) if len(users) == 1 else f"{row['id']}-{turn}"
+            extras["id"] = str(row["id"]) if len(users) == 1 else f"{row['id']}-{turn}"
         try:
             label = _label(answer) if answer and _role(answer) in _ANSWERS else {}
-            yield {"utterance": _content(messages[n].get("content")), **label, **kept}
+            yield {"utterance": _content(messages[n].get("content")), **label, **extras}
         except RowError as error:
             yield error
     for n, message in enumerate(messages):
@@ -84,10 +84,10 @@ def _label(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _function(call: Any) -> Mapping[str, Any]:
-    found = call.get("function", call) if isinstance(call, Mapping) else None
-    if not isinstance(found, Mapping) or not isinstance(found.get("name"), str):
+    function = call.get("function", call) if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise RowError("tool_calls", call, "isn't a call of a function", 'It needs a "name".')
-    return found
+    return function
 
 
 def _content(content: Any) -> Any:

@@ -68,20 +68,20 @@ class Collected:
         try:
             if isinstance(row, RowError):
                 raise row
-            found = tidy(row, self._schema, cells=self._cells, unlabelled_as_scope=self._as_scope)
-            own_id = found.fields.get("id") not in (None, "")
-            exemplar = to_exemplar(found.fields, self._schema)
-            taken = self._take(Given(line, source, exemplar, own_id))
+            fields = tidy(row, self._schema, cells=self._cells, unlabelled_as_scope=self._as_scope)
+            own_id = fields.fields.get("id") not in (None, "")
+            exemplar = to_exemplar(fields.fields, self._schema)
+            record = self._take(Given(line, source, exemplar, own_id))
         except RowError as error:
             if error.exemplar is not None:
                 given = Given(line, source, error.exemplar, own_id)
                 self._misplaced[len(self._rejections)] = given
             self._rejections.append(error.at(line, source or self._source))
             return
-        if taken:
-            for change in found.changes:
+        if record:
+            for change in fields.changes:
                 self.count_change(change.kind, f"{_place(line, source)}, {change.what}")
-            self._ignored.update(found.ignored)
+            self._ignored.update(fields.ignored)
 
     def count_change(self, kind: str, example: str) -> None:
         """Count something that was read otherwise than it is written."""

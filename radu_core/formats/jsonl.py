@@ -55,11 +55,11 @@ def _add(collected: Collected, number: int, row: Mapping[str, Any] | RowError) -
     if isinstance(row, RowError) or not chat.is_chat(row):
         collected.add(number, row)
         return
-    for found in chat.rows(row):
-        if isinstance(found, str):
-            collected.ignore(found)
+    for chat_row in chat.rows(row):
+        if isinstance(chat_row, str):
+            collected.ignore(chat_row)
         else:
-            collected.add(number, found)
+            collected.add(number, chat_row)
 
 
 def _list_items(file: TextFile) -> list[Any] | None:

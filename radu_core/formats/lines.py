@@ -110,9 +110,11 @@ class TextFile:
             names.get(codecs.lookup(m.encoding).name)
             for m in from_bytes(sample, cp_isolation=isolated)
         ]
-        found = [name for name in fits if name]
+        encodings = [name for name in fits if name]
         usual = _OF_LANGUAGE.get(self._language, ("cp1252",))
-        return next((name for name in usual if name in found), found[0] if found else None)
+        return next(
+            (name for name in usual if name in encodings), encodings[0] if encodings else None
+        )
 
     @cached_property
     def is_utf_8(self) -> bool:
@@ -172,10 +174,10 @@ class TextFile:
         """All of it; ``FormatError`` where bytes aren't in the encoding."""
         with self._open() as file:
             whole = self._line(file, -1)
-        found = self.decode(whole.removeprefix(codecs.BOM_UTF8))
-        if isinstance(found, RowError):
-            raise FormatError(f"{self.path.name}: {found.problem}", remedy=found.remedy)
-        return found
+        text_read = self.decode(whole.removeprefix(codecs.BOM_UTF8))
+        if isinstance(text_read, RowError):
+            raise FormatError(f"{self.path.name}: {text_read.problem}", remedy=text_read.remedy)
+        return text_read
 
     def _open(self) -> Any:
         if self.encoding == "utf-8":
@@ -185,8 +187,8 @@ class TextFile:
     def _line(self, file: Any, limit: int) -> bytes:
         """A line of at most ``limit`` bytes or characters; -1: all that is left."""
         try:
-            found = file.readline(limit) if limit > 0 else file.read()
-            return found if isinstance(found, bytes) else found.encode("utf-8", "surrogatepass")
+            line = file.readline(limit) if limit > 0 else file.read()
+            return line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
         except UnicodeError as error:
             raise FormatError(
                 f"{self.path.name} isn't {self.encoding} ({_why(error)})",

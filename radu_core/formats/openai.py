@@ -53,19 +53,19 @@ def read(
     functions: dict[str, dict[str, Any]] = {}
     rejections: list[Rejection] = []
     for number, tool in enumerate(tools, start=1):
-        lost: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         try:
-            function = _function(read_tool(tool, data, lost), module, lost)
+            function = _function(read_tool(tool, data, counts), module, counts)
             _check_new(function["name"], functions)
         except RowError as error:
             rejections.append(error.at(number, path.name))
             continue
         functions[function["name"]] = function
-        left_out += lost
+        left_out += counts
     whole = {"functions": list(functions.values())}
-    found = parse_schema(whole, module=module) if functions else None
+    tool_schema = parse_schema(whole, module=module) if functions else None
     skipped = {"a tool: schema, no utterance": len(functions)} if functions else {}
-    return Imported(found, (), tuple(rejections), len(tools), skipped, dict(left_out))
+    return Imported(tool_schema, (), tuple(rejections), len(tools), skipped, dict(left_out))
 
 
 def _check_new(name: str, functions: Mapping[str, Any]) -> None:
@@ -96,11 +96,14 @@ def _function(tool: Tool, module: str, left_out: Counter[str]) -> dict[str, Any]
 
 def _description(tool: Tool, reader: SlotReader, left_out: Counter[str]) -> str:
     """The tool's description; its title or what its parameters say where it has none."""
-    said = [text for text in (tool.description, tool.title, reader.description) if text.strip()]
+    descriptions = [
+        text for text in (tool.description, tool.title, reader.description) if text.strip()
+    ]
     left_out["a title or description beside the tool's description"] += sum(
-        _letters(text) not in (_letters(said[0]), _letters(tool.name)) for text in said[1:]
+        _letters(text) not in (_letters(descriptions[0]), _letters(tool.name))
+        for text in descriptions[1:]
     )
-    return said[0] if said else ""
+    return descriptions[0] if descriptions else ""
 
 
 def _letters(text: str) -> str:
@@ -118,8 +121,8 @@ def _together(name: str, faults: list[RowError]) -> RowError:
     """One error of all that is wrong with a tool."""
     if len(faults) == 1:
         return faults[0]
-    told = "; ".join(f"{fault.field} {fault.problem}" for fault in faults)
-    return RowError(name, name, f"has {len(faults)} faults: {told}", faults[0].remedy)
+    text = "; ".join(f"{fault.field} {fault.problem}" for fault in faults)
+    return RowError(name, name, f"has {len(faults)} faults: {text}", faults[0].remedy)
 
 
 def to_tools(schema: Schema) -> list[dict[str, Any]]:
@@ -142,15 +145,15 @@ def to_tools(schema: Schema) -> list[dict[str, Any]]:
 
 def function_names(schema: Schema) -> dict[str, str]:
     """Function → the name that its tool is written with, each one once."""
-    taken = {f.name for f in schema.functions if _safe(f.name) == f.name}
+    safe_names = {f.name for f in schema.functions if _safe(f.name) == f.name}
     names: dict[str, str] = {}
     for function in schema.functions:
         plain = name = _safe(function.name)
         number = 1
-        while name != function.name and name in taken:
+        while name != function.name and name in safe_names:
             number += 1
             name = f"{plain[: _LONGEST_NAME - len(str(number)) - 1]}_{number}"
-        taken.add(name)
+        safe_names.add(name)
         names[function.name] = name
     return names
 
@@ -195,14 +198,14 @@ def _value(slot: Slot, rest: Mapping[str, Any], nullable: bool) -> dict[str, Any
     """The schema of one value. Values to choose from that are of several types have none."""
     kind = "string" if slot.type in FORMATS else slot.type
     values = list(slot.possible_values)
-    found: dict[str, Any] = {"type": [kind, "null"] if nullable else kind}
+    fields: dict[str, Any] = {"type": [kind, "null"] if nullable else kind}
     if values and kind == "string" and kind_of_values(values) != "string":
-        found = {}
+        fields = {}
     if slot.type in FORMATS:
-        found["format"] = slot.type
+        fields["format"] = slot.type
     if values:
-        found["enum"] = [*values, *([None] if nullable else [])]
-    return {**found, **rest}
+        fields["enum"] = [*values, *([None] if nullable else [])]
+    return {**fields, **rest}
 
 
 def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) -> int:

@@ -170,12 +170,12 @@ def read(
     Rows are checked against ``schema``, or the files' own if it is None. What is wrong with a
     dialogue or a turn rejects that one only.
     """
-    wanted = _options(options)
+    read_options = _options(options)
     check_directory(path)
-    services = _services(path, wanted.services)
+    services = _services(path, read_options.services)
     names = _function_names(services)
-    found = _schema(services, names, module)
-    reading = _Reading(services, names, found, schema or found, wanted)
+    service_schema = _schema(services, names, module)
+    reading = _Reading(services, names, service_schema, schema or service_schema, read_options)
     for service in services.values():
         _count_unread(reading, "schema: services", service)
         _count_unread(reading, "schema: slots", *service.slots)
@@ -193,7 +193,7 @@ def read(
     for name, count in reading.ignored.items():
         collected.ignore(name, count)
     return collected.finish(
-        found, skipped=skipped, left_out=reading.left_out, notes=_notes(path, reading)
+        service_schema, skipped=skipped, left_out=reading.left_out, notes=_notes(path, reading)
     )
 
 
@@ -353,10 +353,10 @@ def _rows(
             continue
         place = f"{file.name}, dialogue {dialogue.dialogue_id}"
         _count_unread(reading, "dialogues", dialogue)
-        found = with_acts(dialogue.turns)
-        if found is not None:
-            dialogue = dialogue.model_copy(update={"turns": found[0]})
-            reading.left_out[FORMS] += found[1]
+        turns = with_acts(dialogue.turns)
+        if turns is not None:
+            dialogue = dialogue.model_copy(update={"turns": turns[0]})
+            reading.left_out[FORMS] += turns[1]
             reading.without_acts[file.name] += 1
         for number, turn in enumerate(dialogue.turns):
             if isinstance(turn, dict) and turn.get("speaker") == "SYSTEM":
@@ -459,14 +459,18 @@ def _value(action: _Action, function: str, reading: _Reading) -> Value | None:
 def _given_spans(frame: _Frame, utterance: str, informed: Mapping[str, Value]) -> dict[str, Any]:
     """The frame's spans of what is informed of; what has none is implied."""
     spans: list[dict[str, Any]] = []
-    for given in frame.slots:
-        if given.slot not in informed or given.start is None or given.exclusive_end is None:
+    for slot_given in frame.slots:
+        if (
+            slot_given.slot not in informed
+            or slot_given.start is None
+            or slot_given.exclusive_end is None
+        ):
             continue
-        said = utterance[given.start : given.exclusive_end]
-        values = as_values(informed[given.slot])
-        value = next((v for v in values if str(v) == said), values[0] if values else said)
-        place = {"start": given.start, "end": given.exclusive_end}
-        spans.append({"slot": given.slot, **place, "value": value})
+        piece = utterance[slot_given.start : slot_given.exclusive_end]
+        values = as_values(informed[slot_given.slot])
+        value = next((v for v in values if str(v) == piece), values[0] if values else piece)
+        place = {"start": slot_given.start, "end": slot_given.exclusive_end}
+        spans.append({"slot": slot_given.slot, **place, "value": value})
     placed = {s["slot"] for s in spans}
     return {"spans": spans, "implied": [slot for slot in informed if slot not in placed]}
 

@@ -24,10 +24,10 @@ def with_acts(turns: Sequence[Any]) -> tuple[list[Any], int] | None:
         return None
     before: dict[str, Mapping[str, Any]] = {}
     left_out = 0
-    made = []
+    turns_with_acts = []
     for turn in turns:
         if not _is_user(turn):
-            made.append(turn)
+            turns_with_acts.append(turn)
             continue
         changed = []
         for frame in turn.get("frames") or []:
@@ -39,8 +39,8 @@ def with_acts(turns: Sequence[Any]) -> tuple[list[Any], int] | None:
             before[service] = frame["state"]
             left_out += others
             changed.append({**_without_read(frame), "actions": acts})
-        made.append({**turn, "frames": changed})
-    return made, left_out
+        turns_with_acts.append({**turn, "frames": changed})
+    return turns_with_acts, left_out
 
 
 def _without_read(frame: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,16 +98,16 @@ def _acts(
     for span in frame.get("slots") or []:
         slot = str(span.get("slot")) if isinstance(span, dict) else ""
         forms = [str(v) for v in _as_list(span.get("value"))] if slot else []
-        said = _span_value(utterance, span, forms) if slot else ""
-        if said and slot not in informed:
+        span_value = _span_value(utterance, span, forms) if slot else ""
+        if span_value and slot not in informed:
             informed[slot] = None
-            acts.append(_act("INFORM", slot, said, forms[0] if forms else said))
+            acts.append(_act("INFORM", slot, span_value, forms[0] if forms else span_value))
     left_out = 0
     for slot, forms in now.items():
         if forms and slot not in informed and not set(forms) & set(old.get(slot, ())):
             lower = utterance.casefold()
-            said = next((form for form in forms if form.casefold() in lower), forms[0])
-            acts.append(_act("INFORM", slot, said, forms[0]))
+            span_value = next((form for form in forms if form.casefold() in lower), forms[0])
+            acts.append(_act("INFORM", slot, span_value, forms[0]))
             left_out += len(forms) - 1
     return acts, left_out
 

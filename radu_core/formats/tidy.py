@@ -139,14 +139,14 @@ def known_function(name: str, schema: Schema | None) -> str | None:
 def _read_function(out: Tidied, schema: Schema | None, unlabelled_as_scope: bool) -> None:
     """Set ``function`` and ``unlabelled``, so that they don't contradict each other."""
     fields = out.fields
-    said = fields.pop("unlabelled", False)
+    value = fields.pop("unlabelled", False)
     given = fields.pop("function", "")
     given = _one_function(out, given)
     if isinstance(given, str) and given.strip():
         fields["function"] = _function_named(out, given, schema)
-        if said in (True, "true"):
-            out.note_change("labelled by now", "unlabelled", said, False)
-    elif given is None and said not in (True, "true"):
+        if value in (True, "true"):
+            out.note_change("labelled by now", "unlabelled", value, False)
+    elif given is None and value not in (True, "true"):
         fields["function"] = None
     elif unlabelled_as_scope:
         fields["function"] = None
@@ -185,11 +185,11 @@ def _one_function(out: Tidied, given: Any) -> Any:
 
 
 def _function_named(out: Tidied, given: str, schema: Schema | None) -> str | None:
-    known = known_function(given, schema)
-    if known is not None:
-        if known != given:
-            out.note_change("a function in another case", "function", given, known)
-        return known
+    name_known = known_function(given, schema)
+    if name_known is not None:
+        if name_known != given:
+            out.note_change("a function in another case", "function", given, name_known)
+        return name_known
     if given.strip().casefold() in OUT_OF_SCOPE_WORDS:
         out.note_change("out of scope in a word", "function", given, None)
         return None
@@ -217,27 +217,29 @@ def _refuse_label(value: Any, name: str) -> None:
 def _read_arguments(
     out: Tidied, function: Function | None, unknown: dict[str, Any], cells: bool
 ) -> None:
-    given = out.fields.get("arguments")
-    if isinstance(given, str):
-        given = _parse(given, "arguments", dict, "a JSON object") if given.strip() else {}
-        out.changes.append(Change("arguments as a text of JSON", shorten(given, 60)))
-    if given is None:
-        given = {}
-    if not isinstance(given, Mapping):
-        raise RowError("arguments", given, "isn't an object", 'Write {"slot": value}.')
-    items = list(flat_items(function, given, any_case=True) if function else given.items())
+    arguments = out.fields.get("arguments")
+    if isinstance(arguments, str):
+        arguments = (
+            _parse(arguments, "arguments", dict, "a JSON object") if arguments.strip() else {}
+        )
+        out.changes.append(Change("arguments as a text of JSON", shorten(arguments, 60)))
+    if arguments is None:
+        arguments = {}
+    if not isinstance(arguments, Mapping):
+        raise RowError("arguments", arguments, "isn't an object", 'Write {"slot": value}.')
+    items = list(flat_items(function, arguments, any_case=True) if function else arguments.items())
     names = {str(name) for name, _ in items}
-    found: dict[str, Any] = {}
+    arguments_read: dict[str, Any] = {}
     for name, value in [*items, *_slots_among(unknown, function, names)]:
         slot, own = _slot_named(out, str(name), function)
-        taken = _argument(out, own, value, slot, cells)
-        if taken is not None:
-            _put(found, own, taken)
-    if found or "arguments" in out.fields:
-        out.fields["arguments"] = found
+        argument = _argument(out, own, value, slot, cells)
+        if argument is not None:
+            _put(arguments_read, own, argument)
+    if arguments_read or "arguments" in out.fields:
+        out.fields["arguments"] = arguments_read
     implied = out.fields.get("implied")
     if isinstance(implied, list | tuple):  # what turned out to have no value isn't meant either
-        absent = names - found.keys()
+        absent = names - arguments_read.keys()
         out.fields["implied"] = [s for s in implied if str(s) not in absent]
 
 
@@ -258,7 +260,7 @@ def _slots_among(
         return []
     slots = {s.name.casefold() for s in function.slots} if function else set()
     have = {name.casefold() for name in names}
-    found = []
+    values = []
     for key in list(unknown):
         name = key.strip()
         if name.casefold().startswith("arguments."):
@@ -266,8 +268,8 @@ def _slots_among(
         elif name.casefold() not in slots:
             continue
         if name.casefold() not in have:
-            found.append((name, unknown.pop(key)))
-    return found
+            values.append((name, unknown.pop(key)))
+    return values
 
 
 def _slot_named(out: Tidied, name: str, function: Function | None) -> tuple[Slot | None, str]:
@@ -284,19 +286,19 @@ def _slot_named(out: Tidied, name: str, function: Function | None) -> tuple[Slot
 def _argument(out: Tidied, name: str, value: Any, slot: Slot | None, cells: bool) -> Any:
     """A value as its slot takes it; None if there is none."""
     several = value if isinstance(value, list) else [value]
-    kept = [v for v in several if not is_blank(v)]
-    if len(kept) < len(several) and not cells:
+    filled_values = [v for v in several if not is_blank(v)]
+    if len(filled_values) < len(several) and not cells:
         kind = "null" if None in several else "an empty text"
-        out.note_change(f"{kind} for a value: absent", name, value, kept or None)
-    made = [_scalar(out, name, v, slot, cells) for v in kept]
+        out.note_change(f"{kind} for a value: absent", name, value, filled_values or None)
+    scalars = [_scalar(out, name, v, slot, cells) for v in filled_values]
     if not isinstance(value, list):
-        return made[0] if made else None
+        return scalars[0] if scalars else None
     if slot is None or slot.multi_value:
-        return made if made or not several else None
-    if len(made) > 1:
-        return made
-    out.note_change("a list for one value", name, value, made[0] if made else None)
-    return made[0] if made else None
+        return scalars if scalars or not several else None
+    if len(scalars) > 1:
+        return scalars
+    out.note_change("a list for one value", name, value, scalars[0] if scalars else None)
+    return scalars[0] if scalars else None
 
 
 def _scalar(out: Tidied, name: str, value: Any, slot: Slot | None, cells: bool) -> Any:
@@ -331,19 +333,19 @@ def _read_spans(out: Tidied, function: Function | None) -> None:
 
 
 def _span(out: Tidied, span: Mapping[str, Any], function: Function | None) -> dict[str, Any]:
-    found = {}
+    fields = {}
     for key, value in span.items():
         if key in Span.model_fields:
-            found[key] = value
+            fields[key] = value
         else:
             out.ignored.append(f"spans.{key}")
-    slot = function.slot(str(found.get("slot"))) if function else None
-    value = found.get("value")
+    slot = function.slot(str(fields.get("slot"))) if function else None
+    value = fields.get("value")
     if isinstance(value, float) and not math.isfinite(value):
         raise RowError("spans", value, "isn't a finite number", "Write a number.")
     if slot is not None and isinstance(value, str | int | float | bool):
-        found["value"] = convert(value, slot, out.language)[0]  # counted with the argument
-    return found
+        fields["value"] = convert(value, slot, out.language)[0]  # counted with the argument
+    return fields
 
 
 def _read_rest(out: Tidied) -> None:
@@ -359,8 +361,8 @@ def _read_rest(out: Tidied) -> None:
             fields[name] = [part.strip() for part in fields[name].split("|") if part.strip()]
     for name in ("split", "mode"):
         _read_word(out, name, _SPLITS if name == "split" else {})
-    for name, known in _STATE.items():
-        if name in fields and fields[name] not in (*known, None):
+    for name, words in _STATE.items():
+        if name in fields and fields[name] not in (*words, None):
             del fields[name]  # a word of somebody else's
             out.ignored.append(name)
     if "reason" in fields and not isinstance(fields["reason"], str):
@@ -369,16 +371,16 @@ def _read_rest(out: Tidied) -> None:
 
 
 def _read_word(out: Tidied, name: str, words: Mapping[str, str]) -> None:
-    given = out.fields.get(name)
-    if not isinstance(given, str):
+    word = out.fields.get(name)
+    if not isinstance(word, str):
         return
-    lower = given.strip().casefold()
+    lower = word.strip().casefold()
     if not lower:
         del out.fields[name]
         return
     out.fields[name] = words.get(lower, lower)
-    if out.fields[name] != given:
-        out.note_change(f"another word for a {name}", name, given, out.fields[name])
+    if out.fields[name] != word:
+        out.note_change(f"another word for a {name}", name, word, out.fields[name])
 
 
 def _parse(text: str, name: str, kind: type, what: str) -> Any:

@@ -53,11 +53,11 @@ def find_tools(data: Any, left_out: Counter[str]) -> list[Any]:
     if inner is None:
         return []
     _count(data, (inner,), left_out)
-    found = data[inner]
-    if isinstance(found, Mapping):  # by name
-        named = found.items()
-        return [{"name": n, **t} if isinstance(t, Mapping) else t for n, t in named]
-    return find_tools(found, left_out)
+    inner_list = data[inner]
+    if isinstance(inner_list, Mapping):  # by name
+        entries = inner_list.items()
+        return [{"name": n, **t} if isinstance(t, Mapping) else t for n, t in entries]
+    return find_tools(inner_list, left_out)
 
 
 def _tools_in(item: Any, left_out: Counter[str]) -> Iterator[Any]:
@@ -99,21 +99,23 @@ def read_tool(tool: Any, document: Any, left_out: Counter[str]) -> Tool:
         raise RowError(
             "name", tool, "is missing: a tool needs one", 'Write {"function": {"name": …}}.'
         )
-    given = [key for key in _PARAMETERS if body.get(key) is not None]
+    keys_given = [key for key in _PARAMETERS if body.get(key) is not None]
     kind = tool.get("type", body.get("type"))
-    if not given and kind not in (None, "function"):
+    if not keys_given and kind not in (None, "function"):
         what = f"{kind!r} is a tool of the provider's own, not a function with parameters"
         raise RowError("type", kind, what, "Remove it.")
     name = body.get("name")
     if not isinstance(name, str):
-        if body is tool and len(body) == 1 and not given:  # {"googleSearch": {}}
+        if body is tool and len(body) == 1 and not keys_given:  # {"googleSearch": {}}
             what = f"{next(iter(body))!r} is the provider's own, not a function with parameters"
             raise RowError("key", tool, what, "Remove it.")
         raise RowError(
             "name", tool, "is missing: a tool needs one", 'Write {"function": {"name": …}}.'
         )
-    _count_keys(body, (*_READ, *given[:1], *(k for k in _PARAMETERS if k not in given)), left_out)
-    parameters = _parameters(f"{name}.{given[0]}", body[given[0]]) if given else {}
+    _count_keys(
+        body, (*_READ, *keys_given[:1], *(k for k in _PARAMETERS if k not in keys_given)), left_out
+    )
+    parameters = _parameters(f"{name}.{keys_given[0]}", body[keys_given[0]]) if keys_given else {}
     return Tool(
         name,
         _text(name, body, "description"),

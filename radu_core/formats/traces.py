@@ -188,8 +188,10 @@ class _Reader:
             except RowError as error:
                 self.rejections.append(error.at(number, path.name))
         if lines:
-            told = {day: dict(sorted(counts.items())) for day, counts in sorted(days.items())}
-            self.traffic.append(Traffic(first, path.name, lines, told))
+            counts_by_day = {
+                day: dict(sorted(counts.items())) for day, counts in sorted(days.items())
+            }
+            self.traffic.append(Traffic(first, path.name, lines, counts_by_day))
 
     def finish(self, names: Sequence[str]) -> Imported:
         """Everything that was read."""
@@ -263,7 +265,7 @@ class _Reader:
         if confidence is None:
             raise RowError("confidence", None, "missing", "Keep the confidence in the traces.")
         function = _text(answer, "function")
-        found = (
+        conditions = (
             (UNSURE, confidence < self.below),
             (OUTSIDE, function is None or function == OUT_OF_SCOPE),
             (UNSEEN, outside is not None and outside >= self.unlike),
@@ -276,7 +278,7 @@ class _Reader:
             function,
             confidence,
             _day(row),
-            tuple(reason for reason, holds in found if holds),
+            tuple(reason for reason, holds in conditions if holds),
             (*(k for k in row if k not in _READ and k != "answer"), *inner),
         )
 
@@ -318,9 +320,9 @@ class _Reader:
 
 def _answer_text(trace: _Trace) -> str:
     """What a served model said of it, for whoever labels it."""
-    meant = "nothing to call" if trace.function in (None, OUT_OF_SCOPE) else str(trace.function)
+    text = "nothing to call" if trace.function in (None, OUT_OF_SCOPE) else str(trace.function)
     why = join_words(trace.reasons)
-    return f"A served model said: {meant}, {trace.confidence:.0%} sure ({why})."
+    return f"A served model said: {text}, {trace.confidence:.0%} sure ({why})."
 
 
 def _text(row: Mapping[str, Any], name: str) -> str | None:

@@ -74,8 +74,8 @@ def convert(value: Scalar, slot: Slot, code: str, *, program: bool = True) -> tu
     if slot.possible_values:
         return _possible(value, slot)
     if slot.type == "boolean":
-        found = _YES_NO.get(scalar_text(value).strip().casefold())
-        return (value, "") if found is None else (found, _YES_NO_AS_TEXT)
+        boolean = _YES_NO.get(scalar_text(value).strip().casefold())
+        return (value, "") if boolean is None else (boolean, _YES_NO_AS_TEXT)
     if slot.type == "string":
         return _text(value)
     if not isinstance(value, str):
@@ -131,28 +131,28 @@ def _number(text: str, slot: Slot, code: str, program: bool) -> tuple[Scalar, st
         return text, ""
     plain, meanings = _as_program(text), possible_numbers(text, code)
     if plain is not None and len(meanings) < 2:
-        found, kind = plain, _NUMBER_AS_TEXT
+        number, kind = plain, _NUMBER_AS_TEXT
     elif len(meanings) == 1 or (whole and plain is not None and not float(plain).is_integer()):
-        found, kind = meanings[0], _OTHER_NUMBER  # of a point the language's own: 1.599 pieces
+        number, kind = meanings[0], _OTHER_NUMBER  # of a point the language's own: 1.599 pieces
     elif plain is not None and program and not whole:
-        found, kind = plain, _POINT
+        number, kind = plain, _POINT
     else:
         return text, ""
-    if float(found).is_integer() and (whole or kind == _OTHER_NUMBER):
-        fraction = kind == _NUMBER_AS_TEXT and isinstance(found, float)
-        return int(found), _FRACTION if fraction else kind
-    return (text, "") if whole else (found, kind)
+    if float(number).is_integer() and (whole or kind == _OTHER_NUMBER):
+        fraction = kind == _NUMBER_AS_TEXT and isinstance(number, float)
+        return int(number), _FRACTION if fraction else kind
+    return (text, "") if whole else (number, kind)
 
 
 def _as_program(text: str) -> float | int | None:
     """The number that a program would read in a text, or None."""
     for kind in (int, float):
         with suppress(ValueError, OverflowError):
-            found: float | int = kind(text)
-            if isinstance(found, float) and found.is_integer() and _is_rounded(found):
+            number: float | int = kind(text)
+            if isinstance(number, float) and number.is_integer() and _is_rounded(number):
                 return None  # it would get digits that nobody wrote
-            if math.isfinite(found):
-                return found
+            if math.isfinite(number):
+                return number
     return None
 
 

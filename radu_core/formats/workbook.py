@@ -92,7 +92,7 @@ class Sheet:
 
     def _rows(self, book: Any, sheet: Any) -> Iterator[Cells]:
         blocks, empty = _merged_and_empty(book, sheet)
-        kept: dict[str, str] = {}
+        rows: dict[str, str] = {}
         width = 0
         for number, row in enumerate(sheet.iter_rows(), start=1):
             cells = [_text(cell) for cell in row]
@@ -104,7 +104,7 @@ class Sheet:
                 )
             for block in blocks:
                 if block.first_row <= number <= block.last_row:
-                    self._fill(block, number, cells, kept, header=not width)
+                    self._fill(block, number, cells, rows, header=not width)
             while cells and not cells[-1] and not isinstance(cells[-1], BadCell):
                 cells.pop()
             if any(cell.strip() or isinstance(cell, BadCell) for cell in cells):

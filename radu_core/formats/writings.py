@@ -69,10 +69,10 @@ def _named_dates(plain: str, code: str) -> Iterator[str]:
         match = pattern.fullmatch(plain)
         if match is None:
             continue
-        found = match.groupdict()
-        day, month, year = (found[k] or found[f"{k}2"] for k in ("day", "month", "year"))
+        groups = match.groupdict()
+        day, month, year = (groups[k] or groups[f"{k}2"] for k in ("day", "month", "year"))
         for said in _dates([(int(year), months[month], int(day))]):
-            weekday = weekdays.get(found["weekday"] or "")
+            weekday = weekdays.get(groups["weekday"] or "")
             if weekday in (None, date.fromisoformat(said).weekday()):
                 yield said
 
@@ -92,13 +92,13 @@ def _either(words: Iterable[str]) -> str:
 
 
 def _dates(parts: Iterable[tuple[int, int, int]]) -> tuple[str, ...]:
-    found = []
+    dates = []
     for year, month, day in parts:
         try:
-            found.append(date(year, month, day).isoformat())
+            dates.append(date(year, month, day).isoformat())
         except ValueError:
             continue
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(dates))
 
 
 def possible_times(text: str) -> tuple[str, ...]:
@@ -108,12 +108,14 @@ def possible_times(text: str) -> tuple[str, ...]:
     if plain in _NAMED_TIMES:
         return (_NAMED_TIMES[plain],)
     if match := _CLOCK.fullmatch(plain):
-        found = match.groupdict()
-        if not (found["minute"] or found["word"] or found["half"] or found["lead"]):
+        groups = match.groupdict()
+        if not (groups["minute"] or groups["word"] or groups["half"] or groups["lead"]):
             return ()  # a number
-        second = f":{found['second']}" if found["second"] not in (None, "00") else ""
-        either = found["minute"] is None and found["word"] not in _HOURS_OF_24
-        return _times(int(found["hour"]), int(found["minute"] or 0), second, found["half"], either)
+        second = f":{groups['second']}" if groups["second"] not in (None, "00") else ""
+        either = groups["minute"] is None and groups["word"] not in _HOURS_OF_24
+        return _times(
+            int(groups["hour"]), int(groups["minute"] or 0), second, groups["half"], either
+        )
     if match := _EAST_ASIAN.fullmatch(plain):
         minute = 30 if match["thirty"] else int(match["minute"] or 0)
         half = "a" if match["am"] else "p" if match["pm"] else None

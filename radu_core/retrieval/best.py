@@ -28,8 +28,8 @@ def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     maxima = scores[:whole].reshape(-1, _BLOCK).max(axis=1) if whole else scores
     if 0 < k < len(maxima):
         floor = np.partition(maxima, len(maxima) - k)[len(maxima) - k]
-        chosen = np.flatnonzero(scores >= floor)
+        positions = np.flatnonzero(scores >= floor)
     else:
-        chosen = np.arange(size)
-    order = np.argsort(-scores[chosen], kind="stable")[:k]
-    return np.sort(chosen[order])
+        positions = np.arange(size)
+    order = np.argsort(-scores[positions], kind="stable")[:k]
+    return np.sort(positions[order])

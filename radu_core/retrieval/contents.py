@@ -66,8 +66,8 @@ class Contents:
 
 
 def _entry(schema: Schema, exemplar: AnnotatedExemplar) -> _Entry:
-    ordered = {"arguments": dict(sorted(exemplar.arguments.items()))}  # as they are saved
-    text = exemplar.model_copy(update=ordered).model_dump_json().encode("utf-8", "surrogatepass")
+    entry = {"arguments": dict(sorted(exemplar.arguments.items()))}  # as they are saved
+    text = exemplar.model_copy(update=entry).model_dump_json().encode("utf-8", "surrogatepass")
     digest = hashlib.sha256(text).digest()
     why = why_not(schema, exemplar, Purpose.INDEX)
     return _Entry(exemplar, key_of(exemplar), digest, why)
@@ -76,7 +76,7 @@ def _entry(schema: Schema, exemplar: AnnotatedExemplar) -> _Entry:
 def _arrange(entries: Mapping[str, _Entry]) -> Contents:
     left_out: Counter[str] = Counter()
     position: dict[Key, int] = {}
-    chosen: list[AnnotatedExemplar] = []
+    exemplars: list[AnnotatedExemplar] = []
     digests: list[bytes] = []
     copies: list[int] = []
     for _, entry in sorted(entries.items()):
@@ -88,9 +88,9 @@ def _arrange(entries: Mapping[str, _Entry]) -> Contents:
             copies[position[entry.key]] += 1
             continue
         digests.append(entry.digest)
-        position[entry.key] = len(chosen)
-        chosen.append(entry.exemplar)
+        position[entry.key] = len(exemplars)
+        exemplars.append(entry.exemplar)
         copies.append(1)
     digest = hashlib.sha256(b"".join(digests)).hexdigest()
     reasons = dict(sorted(left_out.items()))
-    return Contents(entries, tuple(chosen), tuple(copies), position, reasons, digest)
+    return Contents(entries, tuple(exemplars), tuple(copies), position, reasons, digest)

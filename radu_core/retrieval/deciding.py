@@ -30,7 +30,7 @@ def decisions(grid: CoverageGrid) -> NDArray[np.bool_]:
 
     count = len(grid.index.functions)
     right = grid.right
-    found = np.zeros((grid.max_desc + 1, grid.max_exemplar + 1, grid.total), dtype=np.bool_)
+    is_right = np.zeros((grid.max_desc + 1, grid.max_exemplar + 1, grid.total), dtype=np.bool_)
     for at in range(0, grid.total, _CHUNK):
         part = slice(at, min(at + _CHUNK, grid.total))
         described, by_description = _votes_of_descriptions(grid, part)
@@ -44,9 +44,9 @@ def decisions(grid: CoverageGrid) -> NDArray[np.bool_]:
             for e in range(grid.max_exemplar + 1):
                 if 0 < e <= shown.shape[1]:
                     votes[rows, shown[:, e - 1]] += by_exemplar[:, e - 1]
-                chosen = votes[:, :-1].argmax(1)
-                found[d, e, part] = (chosen == right[part]) & (votes[rows, chosen] > 0)
-    return found
+                winner = votes[:, :-1].argmax(1)
+                is_right[d, e, part] = (winner == right[part]) & (votes[rows, winner] > 0)
+    return is_right
 
 
 def _votes_of_descriptions(

@@ -214,8 +214,10 @@ class _Graph:
         sample = self._vectors[np.linspace(0, count - 1, min(_SAMPLE, count)).astype(int)]
         k = min(_RECALL_AT, count)
         true, _ = DenseIndex(self._vectors, graph_from=1 << 62).search(sample, k)
-        found, _ = self.search(sample, k)
-        shared = [len(set(a.tolist()) & set(b.tolist())) for a, b in zip(true, found, strict=True)]
+        neighbours, _ = self.search(sample, k)
+        shared = [
+            len(set(a.tolist()) & set(b.tolist())) for a, b in zip(true, neighbours, strict=True)
+        ]
         return sum(shared) / true.size
 
     def move(self, vectors: NDArray[np.float32], came_from: NDArray[np.int64]) -> _Graph:
@@ -225,8 +227,8 @@ class _Graph:
         new = object.__new__(_Graph)
         new.index, new.recall, new._vectors = self.index, self.recall, vectors
         where = np.full(len(self._vectors) + 1, -1, dtype=np.int64)
-        kept = came_from >= 0
-        where[came_from[kept]] = np.flatnonzero(kept)
+        is_kept = came_from >= 0
+        where[came_from[is_kept]] = np.flatnonzero(is_kept)
         new._now = np.where(self._now >= 0, where[self._now], -1)
         inside = np.zeros(len(vectors), dtype=bool)
         inside[new._now[new._now >= 0]] = True

@@ -107,8 +107,8 @@ class SentenceEmbedder:
     def _cache(self) -> VectorCache | None:
         if self._cache_directory is None:
             return None
-        asked = "" if self._precision == "auto" else f"-{self._precision}"
-        return VectorCache(self._cache_directory, self.identity[:16] + asked)
+        text = "" if self._precision == "auto" else f"-{self._precision}"
+        return VectorCache(self._cache_directory, self.identity[:16] + text)
 
     @cached_property
     def prompts(self) -> dict[str, str]:
@@ -128,23 +128,23 @@ class SentenceEmbedder:
         """``(len(texts), dim)`` float32, L2-normalised. Only texts not cached are embedded."""
         import numpy as np
 
-        prompt, asked = self.prompts[side], self._has_towers and side in _BY_QUERY_TOWER
-        keys = [_key(prompt, text, asked=asked) for text in texts]
-        known = self._cache.get(keys) if self._cache else {}
-        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
+        prompt, by_query_tower = self.prompts[side], self._has_towers and side in _BY_QUERY_TOWER
+        keys = [_key(prompt, text, asked=by_query_tower) for text in texts]
+        cached = self._cache.get(keys) if self._cache else {}
+        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in cached}
         if missing and self._towers is None:
             progress("Loading the embedding model", 0, 0)
         done = 0
         for wave in _waves(missing):
             progress("Embedding", done, len(missing))
             with self._lock:  # for a wave: a single query needn't wait for a whole index
-                known.update(self._embed_wave(wave, prompt, asked=asked))
+                cached.update(self._embed_wave(wave, prompt, asked=by_query_tower))
             done += len(wave)
         if missing:
             progress("Embedding", done, done)
         if not keys:
             return np.zeros((0, self.dim), dtype=np.float32)
-        return np.stack([known[k] for k in keys])
+        return np.stack([cached[k] for k in keys])
 
     def _embed_wave(
         self, wave: dict[str, str], prompt: str, *, asked: bool
@@ -153,15 +153,15 @@ class SentenceEmbedder:
 
         Stopping loses one wave at most.
         """
-        known = self._cache.get(list(wave)) if self._cache else {}
-        missing = {k: t for k, t in wave.items() if k not in known}
+        cached = self._cache.get(list(wave)) if self._cache else {}
+        missing = {k: t for k, t in wave.items() if k not in cached}
         if missing:
-            found = self._encode(list(missing.values()), prompt, asked=asked)
-            fresh = dict(zip(missing, found, strict=True))
+            vectors = self._encode(list(missing.values()), prompt, asked=asked)
+            fresh = dict(zip(missing, vectors, strict=True))
             if self._cache:
                 self._cache.put(fresh)
-            known.update(fresh)
-        return known
+            cached.update(fresh)
+        return cached
 
     @property
     def dim(self) -> int:

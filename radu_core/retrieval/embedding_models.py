@@ -83,8 +83,12 @@ def _why_no_encoder(config: dict[str, Any]) -> str:
     """Of a model without ``modules.json``: what its own head is for."""
     if "sentence_transformers" in config:  # what that library writes of its cross-encoders
         return f"it is {_OTHER_KINDS['CrossEncoder']}"
-    named = config.get("architectures")
-    writes = [a for a in named if str(a).endswith("ForCausalLM")] if isinstance(named, list) else []
+    architectures = config.get("architectures")
+    writes = (
+        [a for a in architectures if str(a).endswith("ForCausalLM")]
+        if isinstance(architectures, list)
+        else []
+    )
     return f"it is a language model, {writes[0]}" if writes else ""
 
 

@@ -108,7 +108,7 @@ class ModuleIndex:
         progress: Progress = silent,
     ) -> ModuleIndex:
         """Index the resolved training exemplars of ``exemplars`` and the descriptions."""
-        chosen = settings or RetrievalSettings(embedder=embedder.name)
+        own_settings = settings or RetrievalSettings(embedder=embedder.name)
         contents = Contents.of(schema, exemplars)
         texts = [e.template or "" for e in contents.exemplars]
         vectors = embedder.embed(texts, side="symmetric", progress=progress)
@@ -118,9 +118,9 @@ class ModuleIndex:
             vectors,
             _embedded_descriptions(schema, embedder),
             [tokenize(template_text(t)) for t in texts],
-            DenseIndex(vectors, graph_from=chosen.graph_from),
+            DenseIndex(vectors, graph_from=own_settings.graph_from),
         )
-        return cls(schema, contents, parts, embedder, chosen)
+        return cls(schema, contents, parts, embedder, own_settings)
 
     def change(
         self,
@@ -321,9 +321,9 @@ class ModuleIndex:
             if number % _BLOCK == 0 and len(texts) > _BLOCK:
                 progress("Searching", number, len(texts))
             matching = self._lexical.scores(self.tokenize(text))
-            chosen = best(matching, width)
-            positions[number] = np.where(matching[chosen] > 0, chosen, -1)
-            scores[number] = matching[chosen]
+            best_positions = best(matching, width)
+            positions[number] = np.where(matching[best_positions] > 0, best_positions, -1)
+            scores[number] = matching[best_positions]
         return order_hits(positions, scores, excluded, pool)
 
     def excluded_positions(self, queries: Sequence[Query]) -> NDArray[np.int64]:

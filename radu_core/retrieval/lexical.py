@@ -39,10 +39,10 @@ _RUN = regex.compile(
 
 def words(text: str) -> list[str]:
     """The words of a text, composed, case-folded; scripts without spaces in pairs of characters."""
-    found: list[str] = []
+    terms: list[str] = []
     for word in _WORD.findall(fold_words(text)):
-        found += _pairs(word) if _RUN.search(word) else [word.replace("’", "'")]
-    return found
+        terms += _pairs(word) if _RUN.search(word) else [word.replace("’", "'")]
+    return terms
 
 
 def fold_words(text: str) -> str:
@@ -54,15 +54,15 @@ def fold_words(text: str) -> str:
 
 def _pairs(word: str) -> list[str]:
     """Overlapping pairs of characters where a script has no spaces, and whole what lies between."""
-    found = []
+    pairs = []
     position = 0
     for run in _RUN.finditer(word):
         if run.start() > position:
-            found.append(word[position : run.start()])
+            pairs.append(word[position : run.start()])
         signs = regex.findall(r"\X", run[0])
-        found += ["".join(signs[i : i + 2]) for i in range(max(1, len(signs) - 1))]
+        pairs += ["".join(signs[i : i + 2]) for i in range(max(1, len(signs) - 1))]
         position = run.end()
-    return found + ([word[position:]] if position < len(word) else [])
+    return pairs + ([word[position:]] if position < len(word) else [])
 
 
 @cache
@@ -97,10 +97,10 @@ class LexicalIndex:
         """``(n_documents,)`` BM25 scores; zero where no word matches."""
         import numpy as np
 
-        known = [self._vocabulary[w] for w in query if w in self._vocabulary]
-        if self._index is None or not known:
+        word_numbers = [self._vocabulary[w] for w in query if w in self._vocabulary]
+        if self._index is None or not word_numbers:
             return np.zeros(self._size, dtype=np.float32)
-        return np.asarray(self._index.get_scores_from_ids(known), dtype=np.float32)
+        return np.asarray(self._index.get_scores_from_ids(word_numbers), dtype=np.float32)
 
 
 def _bm25() -> Any:

@@ -95,10 +95,10 @@ def _own(
 def _places(index: ModuleIndex) -> dict[str | None, NDArray[np.int64]]:
     import numpy as np
 
-    found: dict[str | None, list[int]] = {}
+    places: dict[str | None, list[int]] = {}
     for i, exemplar in enumerate(index.exemplars):
-        found.setdefault(exemplar.function, []).append(i)
-    return {name: np.array(rows, dtype=np.int64) for name, rows in found.items()}
+        places.setdefault(exemplar.function, []).append(i)
+    return {name: np.array(rows, dtype=np.int64) for name, rows in places.items()}
 
 
 def _explain(
@@ -123,8 +123,8 @@ def _explain(
     scores = index.description_vectors @ grid.ranked.asked[number]
     right = index.functions.index(miss.function)
     rank = int((scores > scores[right]).sum()) + 1
-    found = ExplainedMiss(miss, (), own, nearest, rank, exemplars)
-    causes = tuple(_causes(grid, found, point))
+    explained = ExplainedMiss(miss, (), own, nearest, rank, exemplars)
+    causes = tuple(_causes(grid, explained, point))
     return ExplainedMiss(miss, causes, own, nearest, rank, exemplars)
 
 
@@ -206,10 +206,10 @@ def _thin(grid: CoverageGrid, name: str, rank: int) -> Iterator[Cause]:
     function = grid.index.schema.function(name)
     words = len(function.description.split()) if function else 0
     if words < THIN:
-        said = f"has {quantity(words, 'word')}" if words else "is empty"
+        text = f"has {quantity(words, 'word')}" if words else "is empty"
         yield Cause(
             "thin description",
-            f"The description of {name} {said}; it comes {ordinal(rank)} among "
+            f"The description of {name} {text}; it comes {ordinal(rank)} among "
             f"{len(grid.index.functions)}.",
             "Say in a sentence what the user wants with it.",
         )

@@ -174,8 +174,8 @@ def _whole(directory: Path) -> Iterator[None]:
         zlib.error,
         RaduError,
     ) as error:
-        said = next(iter(str(error).splitlines()), "") or type(error).__name__
+        first_line = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise StaleIndexError(
-            f"The index in {directory} is damaged ({said})",
+            f"The index in {directory} is damaged ({first_line})",
             remedy=f"To build it again, {instruct('build index', directory.name)}.",
         ) from error

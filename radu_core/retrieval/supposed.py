@@ -105,5 +105,5 @@ def _dense(
 
 
 def _fresh(old: ModuleIndex, new: ModuleIndex) -> Sequence[int]:
-    known = {e.id for e in old.exemplars}
-    return [i for i, e in enumerate(new.exemplars) if e.id not in known]
+    ids = {e.id for e in old.exemplars}
+    return [i for i, e in enumerate(new.exemplars) if e.id not in ids]

@@ -56,11 +56,11 @@ def choose_weight(
 
     labelled = [e for e in index.exemplars if e.function is not None]
     step = max(1, -(-len(labelled) // _SAMPLE))
-    chosen = labelled[::step]
-    queries = [Query(e.utterance, e.id, e.template, e.function) for e in chosen]
+    sample = labelled[::step]
+    queries = [Query(e.utterance, e.id, e.template, e.function) for e in sample]
     ranked = index.rank(queries, k_desc=0, k_exemplar=_DEPTH, progress=progress)
     number = {name: i for i, name in enumerate(index.functions)}
-    right = np.array([number[e.function or ""] for e in chosen], dtype=np.int64)
+    right = np.array([number[e.function or ""] for e in sample], dtype=np.int64)
     per_query = {}
     for weight in dict.fromkeys((*_WEIGHTS, default)):
         fused = fuse(ranked.dense, ranked.lexical, dense_weight=weight, k=_DEPTH)
@@ -71,4 +71,4 @@ def choose_weight(
     error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else 0.0
     # where one query alone gains, the mean is the standard error, and rounding would decide
     weight = best if len(gain) > 1 and float(gain.mean()) > error + 1e-9 else default
-    return Tuning(weight, best, shares, error, len(chosen))
+    return Tuning(weight, best, shares, error, len(sample))

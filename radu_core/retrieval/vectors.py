@@ -58,10 +58,10 @@ class VectorCache:
         import numpy as np
 
         recent = self._recent
-        found = {k: recent[k] for k in keys if k in recent}
-        unknown = [k for k in dict.fromkeys(keys) if k not in found]
+        vectors = {k: recent[k] for k in keys if k in recent}
+        unknown = [k for k in dict.fromkeys(keys) if k not in vectors]
         if not unknown:
-            return found
+            return vectors
         read: dict[str, NDArray[np.float32]] = {}
         with self._open() as connection:
             for start in range(0, len(unknown), _MOST_MARKS):
@@ -72,7 +72,7 @@ class VectorCache:
                 )
                 read.update((k, np.frombuffer(d, dtype=np.float32)) for k, d in rows)
         self._remember(read)
-        return found | read
+        return vectors | read
 
     def put(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Keep vectors; those that are known stay as they are."""

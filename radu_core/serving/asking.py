@@ -134,9 +134,9 @@ class Desk:
 
 def require_functions(names: Sequence[str], served: Served, *, param: str) -> tuple[str, ...]:
     """The module's functions that clients call by these names, each once; 400 for unknown ones."""
-    known = {tool: function for function, tool in served.tool_names.items()}
-    known |= {function: function for function in served.tool_names}
-    unknown = [name for name in names if name not in known]
+    names_by_tool = {tool: function for function, tool in served.tool_names.items()}
+    names_by_tool |= {function: function for function in served.tool_names}
+    unknown = [name for name in names if name not in names_by_tool]
     if unknown:
         raise HttpError(
             400,
@@ -145,7 +145,7 @@ def require_functions(names: Sequence[str], served: Served, *, param: str) -> tu
             code="unknown_function",
             param=param,
         )
-    return tuple(dict.fromkeys(known[name] for name in names))
+    return tuple(dict.fromkeys(names_by_tool[name] for name in names))
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -94,20 +94,20 @@ class Batcher:
             await self._answer([self._queue.popleft() for _ in range(size)])
 
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
-        begun = self.busy_since = time.perf_counter()
+        start = self.busy_since = time.perf_counter()
         questions = [one.question for one in batch]
         try:
             loop = asyncio.get_running_loop()
             results = await loop.run_in_executor(self._thread, _ask, self.model, questions)
         finally:
             self.busy_since = None
-        worked = time.perf_counter() - begun
+        worked = time.perf_counter() - start
         self._watch(len(batch), worked)
         for one, result in zip(batch, results, strict=True):
             if one.reply.done():  # its asker has gone meanwhile
                 continue
             if isinstance(result, Answer):
-                one.reply.set_result(Reply(result, begun - one.since, worked))
+                one.reply.set_result(Reply(result, start - one.since, worked))
             else:
                 one.reply.set_exception(result)
 

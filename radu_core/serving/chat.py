@@ -128,8 +128,8 @@ class _Completion:
         if self._call is None:
             yield {"role": "assistant", "content": "", "refusal": None}
             return
-        begun = {"name": self._call["name"], "arguments": ""}
-        call = {"index": 0, "id": self._call_id, "type": "function", "function": begun}
+        deltas = {"name": self._call["name"], "arguments": ""}
+        call = {"index": 0, "id": self._call_id, "type": "function", "function": deltas}
         yield {"role": "assistant", "content": None, "tool_calls": [call]}
         arguments = {"arguments": self._call["arguments"]}
         yield {"tool_calls": [{"index": 0, "function": arguments}]}
@@ -142,12 +142,12 @@ class _Completion:
 
     def _usage(self) -> dict[str, int]:
         """Words and punctuation marks of utterance and call: a fast model reads no tokens."""
-        asked = len(_WORD.findall(self._utterance))
-        said = len(_WORD.findall(" ".join(self._call.values()))) if self._call else 0
+        prompt_words = len(_WORD.findall(self._utterance))
+        answer_words = len(_WORD.findall(" ".join(self._call.values()))) if self._call else 0
         return {
-            "prompt_tokens": asked,
-            "completion_tokens": said,
-            "total_tokens": asked + said,
+            "prompt_tokens": prompt_words,
+            "completion_tokens": answer_words,
+            "total_tokens": prompt_words + answer_words,
         }
 
     def _details(self) -> dict[str, Any]:

@@ -142,8 +142,8 @@ def _choose_functions(
         raise HttpError(
             400, "tool_choice names no function.", code="invalid_value", param="tool_choice"
         )
-    chosen = require_functions(names, served, param="tool_choice")
-    left_out = [name for name in chosen if offered is not None and name not in offered]
+    functions = require_functions(names, served, param="tool_choice")
+    left_out = [name for name in functions if offered is not None and name not in offered]
     if left_out:
         raise HttpError(
             400,
@@ -151,7 +151,7 @@ def _choose_functions(
             code="invalid_value",
             param="tool_choice",
         )
-    return chosen, is_required
+    return functions, is_required
 
 
 def _names(tools: Sequence[Tool], param: str) -> list[str]:

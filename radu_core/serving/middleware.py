@@ -63,7 +63,7 @@ class Watching:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
+        start = time.perf_counter()
         scope[_TRAIL] = Trail()
         status = 0
 
@@ -81,7 +81,7 @@ class Watching:
                 await internal_error().response()(scope, receive, send_and_note)
         finally:
             # nothing was sent: the client has gone, or the server stops and this took too long
-            self._record(scope, status or CLIENT_GONE, time.perf_counter() - begun)
+            self._record(scope, status or CLIENT_GONE, time.perf_counter() - start)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         trail = Trail.of(scope)

@@ -78,11 +78,11 @@ def _require_model(desk: Desk, request: Request, body: ModelRequest | None) -> s
 
 
 def _swap_response(event: str, swap: Swap) -> Response:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "model": swap.model,
         "before": swap.before,
         "version": swap.version,
         "changed": swap.is_change,
     }
-    log.info(event, extra={"fields": told})
-    return JSONResponse(told)
+    log.info(event, extra={"fields": fields})
+    return JSONResponse(fields)

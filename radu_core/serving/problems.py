@@ -94,28 +94,28 @@ def body_problem(errors: Sequence[Any], content_type: str) -> HttpError:
     if isinstance(first.get("input"), bytes):
         message = f"The body isn't JSON: its Content-Type is {content_type or 'missing'}."
         return HttpError(400, f"{message} Send application/json.", code="invalid_content_type")
-    told = "; ".join(f"{_place(e)}: {field_problem(e)}" for e in errors[:5])
+    text = "; ".join(f"{_place(e)}: {field_problem(e)}" for e in errors[:5])
     more = f"; and {len(errors) - 5} more" if len(errors) > 5 else ""
     return HttpError(
-        400, f"The request can't be read: {told}{more}.", code="invalid_value", param=_place(first)
+        400, f"The request can't be read: {text}{more}.", code="invalid_value", param=_place(first)
     )
 
 
 def _place(error: ErrorDetails) -> str:
     where = error["loc"][1:] if error["loc"][:1] in (("body",), ("query",)) else error["loc"]
-    named = [part for n, part in enumerate(where) if not n or not _BRANCH.fullmatch(str(part))]
-    path = ".".join(map(str, named)) or "body"
+    parts = [part for n, part in enumerate(where) if not n or not _BRANCH.fullmatch(str(part))]
+    path = ".".join(map(str, parts)) or "body"
     return path.encode("ascii", "backslashreplace").decode()  # a key may hold half a character
 
 
 async def _refuse_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path = f"{request.method} {shorten(request.url.path)}"
-    told = {
+    response = {
         400: f"{error.detail}. Send JSON in UTF-8, not nested too deeply.",
         404: f"There is no {path}. /docs lists what there is.",
         405: f"{path} isn't allowed. /docs lists what is.",
     }
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    message = told.get(error.status_code, str(error.detail))
+    message = response.get(error.status_code, str(error.detail))
     return HttpError(error.status_code, message, code=code, headers=error.headers).response()

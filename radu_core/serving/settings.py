@@ -88,12 +88,12 @@ def read_keys(file: Path | None, variable: str = "") -> Keys:
     if file is not None:
         with readable(file):
             lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-        found = [re.split(r"(?:^|\s)#", line)[0].strip() for line in lines]
-        if not any(found):
+        lines_read = [re.split(r"(?:^|\s)#", line)[0].strip() for line in lines]
+        if not any(lines_read):
             raise InputError(
                 "No key in the file", value=str(file), remedy="Write one key a line into it."
             )
-        keys += found
+        keys += lines_read
     keys = [key for key in keys if key]
     for number, key in enumerate(keys, 1):
         if not key.isascii() or not key.isprintable() or " " in key:

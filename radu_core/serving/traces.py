@@ -99,12 +99,12 @@ class TraceWriter:
 
     def _line(self, record: dict[str, Any]) -> bytes | None:
         redact = self._settings.redact
-        kept = redact(record) if redact else record
-        if kept is None:
+        content = redact(record) if redact else record
+        if content is None:
             return None
-        if not isinstance(kept, dict):
-            raise TypeError(f"a redaction gave {type(kept).__name__}, not a dictionary")
-        return json.dumps(kept, ensure_ascii=False).encode() + b"\n"
+        if not isinstance(content, dict):
+            raise TypeError(f"a redaction gave {type(content).__name__}, not a dictionary")
+        return json.dumps(content, ensure_ascii=False).encode() + b"\n"
 
     def _append(self, line: bytes) -> None:
         """Write a whole line, or leave the file as it was."""

@@ -88,8 +88,8 @@ def row_of(w: Writing, id: str) -> RowMapping:
 def items_of(connection: Connection, module: str, ids: Sequence[str]) -> list[StoredExemplar]:
     """The exemplars of these ids, in this order; those that aren't there are left out."""
     query = select(exemplars).where(exemplars.c.module == module, exemplars.c.id.in_(list(ids)))
-    found = {row["id"]: stored_exemplar(row) for row in connection.execute(query).mappings()}
-    return [found[id_] for id_ in ids if id_ in found]
+    items = {row["id"]: stored_exemplar(row) for row in connection.execute(query).mappings()}
+    return [items[id_] for id_ in ids if id_ in items]
 
 
 def expect(row: RowMapping, revision: int) -> None:
@@ -179,8 +179,8 @@ def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
             value=event_id,
             remedy="Check it, or reload.",
         )
-    known = renames.list_renames(w.connection, w.module)
-    return renames.in_state(state_before(before), known, after=event_id)
+    list_of_renames = renames.list_renames(w.connection, w.module)
+    return renames.in_state(state_before(before), list_of_renames, after=event_id)
 
 
 def restore(
@@ -266,8 +266,8 @@ def expect_schema(w: Writing, expected: str | None) -> None:
     module yet; None: whatever it is)."""
     if expected is None:
         return
-    found = w.connection.scalar(select(modules.c.schema_hash).where(modules.c.id == w.module))
-    if (found or "") == expected:
+    stored_hash = w.connection.scalar(select(modules.c.schema_hash).where(modules.c.id == w.module))
+    if (stored_hash or "") == expected:
         return
     saved = events.c.module == w.module, events.c.kind == "schema"
     query = select(events.c.who).where(*saved).order_by(events.c.id.desc()).limit(1)
@@ -395,7 +395,7 @@ def standing_decision(w: Writing, id: str) -> Row[Any] | None:
 
 def standing_decisions(w: Writing, ids: Sequence[str]) -> dict[str, list[int]]:
     """By exemplar, the events of its decisions that haven't been taken back, oldest first."""
-    return {id_: [event.id for event in found] for id_, found in _standing(w, ids).items()}
+    return {id_: [event.id for event in decision] for id_, decision in _standing(w, ids).items()}
 
 
 def _standing(w: Writing, ids: Sequence[str]) -> dict[str, list[Row[Any]]]:

@@ -92,19 +92,19 @@ def _check_file(engine: Engine) -> None:
     if engine.dialect.name != "sqlite" or not engine.url.database:
         return
     path = Path(engine.url.database)
-    known = _FILES.get(engine)
+    known_inode = _FILES.get(engine)
     try:
-        found = path.stat().st_ino
+        inode = path.stat().st_ino
     except FileNotFoundError:
-        if known is None:
+        if known_inode is None:
             return  # it is made now
         raise StoreError(
             f"The database {path} is gone",
             remedy="Put the file back, or a backup in its place; nothing is written without it.",
         ) from None
-    if known is not None and found != known:
+    if known_inode is not None and inode != known_inode:
         engine.dispose()
-    _FILES[engine] = found
+    _FILES[engine] = inode
 
 
 @contextmanager
@@ -182,12 +182,13 @@ def migrate(engine: Engine) -> None:
     Alembic takes half a second to import, so it is asked only when there is something to do.
     """
     with reading(engine) as connection:
-        found, newest = _revision(connection), newest_revision()
-    if found == newest:
+        revision, newest = _revision(connection), newest_revision()
+    if revision == newest:
         return
-    if found is not None and found > newest:
+    if revision is not None and revision > newest:
         raise StoreError(
-            f"The database is of a newer version of the studio ({found}; this one knows {newest})",
+            f"The database is of a newer version of the studio ({revision}; this one knows "
+            f"{newest})",
             remedy="Update the studio, or use another RADU_HOME; nothing was changed.",
         )
     from alembic import command
@@ -209,5 +210,5 @@ def _revision(connection: Connection) -> str | None:
     """The revision of a database; None when it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.execute(text("select version_num from alembic_version")).scalar()
-    return None if found is None else str(found)
+    revision = connection.execute(text("select version_num from alembic_version")).scalar()
+    return None if revision is None else str(revision)

@@ -80,7 +80,7 @@ def erase(w: Writing, ids: Sequence[str]) -> set[str]:
 
     Returns the utterances that they have had, for whoever has to look for them elsewhere.
     """
-    said = {words for part in bulk.parts(ids) for words in _utterances_of(w, part)}
+    words_erased = {words for part in bulk.parts(ids) for words in _utterances_of(w, part)}
     many = "s" if len(ids) != 1 else ""
     _tell(w, f"{len(ids)} exemplar{many}")  # first: so that no number of an event comes twice
     for part in bulk.parts(ids):
@@ -88,8 +88,8 @@ def erase(w: Writing, ids: Sequence[str]) -> set[str]:
             w.connection.execute(delete(table).where(table.c.module == w.module, column.in_(part)))
         pair = judgements.c.first.in_(part) | judgements.c.second.in_(part)
         w.connection.execute(delete(judgements).where(judgements.c.module == w.module, pair))
-    _forget_quotes(w, set(ids), said)
-    return said
+    _forget_quotes(w, set(ids), words_erased)
+    return words_erased
 
 
 def empty(w: Writing, ids: Sequence[str]) -> set[str]:
@@ -97,14 +97,14 @@ def empty(w: Writing, ids: Sequence[str]) -> set[str]:
 
     Where an id is in use again, only what lies in the trash goes: the history is the other's too.
     """
-    taken = set(bulk.revisions(w, ids))
-    said = erase(w, [id_ for id_ in ids if id_ not in taken])
-    for part in bulk.parts(sorted(taken)):
+    revisions = set(bulk.revisions(w, ids))
+    utterances_erased = erase(w, [id_ for id_ in ids if id_ not in revisions])
+    for part in bulk.parts(sorted(revisions)):
         own = (trash.c.module == w.module) & trash.c.exemplar.in_(part)
         for data in w.connection.scalars(select(trash.c.data).where(own)):
-            said.update(_utterances((json.loads(data)["row"]["data"],)))
+            utterances_erased.update(_utterances((json.loads(data)["row"]["data"],)))
         w.connection.execute(delete(trash).where(own))
-    return said
+    return utterances_erased
 
 
 def others_saying(w: Writing, said: Iterable[str], *, limit: int) -> list[tuple[str, str]]:
@@ -112,27 +112,27 @@ def others_saying(w: Writing, said: Iterable[str], *, limit: int) -> list[tuple[
     starts = {fold_for_search(f"{utterance}\n") for utterance in said}
     lengths = sorted({len(start) for start in starts})
     query = select(texts.c.module, texts.c.id, texts.c.text).order_by(texts.c.module, texts.c.id)
-    found = []
+    others = []
     for row in w.connection.execute(query.execution_options(yield_per=1_000)):
         if any(row.text[:length] in starts for length in lengths):
-            found.append((row.module, row.id))
-            if len(found) == limit:
+            others.append((row.module, row.id))
+            if len(others) == limit:
                 break
-    return found
+    return others
 
 
 def _utterances_of(w: Writing, ids: Sequence[str]) -> Iterator[str]:
     """Every utterance that these exemplars have now, have had, or had in a file."""
     own = (exemplars.c.module == w.module) & exemplars.c.id.in_(ids)
-    told = (events.c.module == w.module) & events.c.exemplar.in_(ids)
+    own_events = (events.c.module == w.module) & events.c.exemplar.in_(ids)
     thrown = (trash.c.module == w.module) & trash.c.exemplar.in_(ids)
     for row in w.connection.execute(select(exemplars.c.data, exemplars.c.imported).where(own)):
         yield from _utterances(row)
-    for row in w.connection.execute(select(events.c.before, events.c.after).where(told)):
+    for row in w.connection.execute(select(events.c.before, events.c.after).where(own_events)):
         yield from _utterances(row)
     for data in w.connection.scalars(select(trash.c.data).where(thrown)):
-        kept = json.loads(data)["row"]
-        yield from _utterances((kept["data"], kept["imported"]))
+        imported_row = json.loads(data)["row"]
+        yield from _utterances((imported_row["data"], imported_row["imported"]))
 
 
 def _utterances(states: Iterable[str | None]) -> Iterator[str]:
@@ -209,8 +209,8 @@ def erase_module(w: Writing) -> None:
 
 
 def _tell(w: Writing, what: str) -> None:
-    told = {"module": w.module, "exemplar": None, "at": w.now, "who": w.who, "kind": _ERASED}
-    w.connection.execute(insert(events).values(**told, before=None, after=None, note=what))
+    fields = {"module": w.module, "exemplar": None, "at": w.now, "who": w.who, "kind": _ERASED}
+    w.connection.execute(insert(events).values(**fields, before=None, after=None, note=what))
 
 
 def scrub(engine: Engine) -> str:

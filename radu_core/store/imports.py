@@ -112,12 +112,12 @@ def _put_part(
     _add(w, new, texts)
     states = _replace(w, number, [(known[i], part[i]) for i in changed], texts)
     agreed = _keep(w, [known[i] for i in decided], texts)
-    made = {
+    counts = {
         **{item.id: ("added", None) for item in new},
         **{id_: ("changed", states[id_]) for id_ in changed},
         **{id_: ("kept", canonical_json({"imported": known[id_]["imported"]})) for id_ in decided},
     }
-    remember(w, number, made, watermark)
+    remember(w, number, counts, watermark)
     return Counter(
         added=len(new),
         changed=len(changed),
@@ -142,8 +142,8 @@ def _replace(
     """Replace what is stored by the file's rows; returns the replaced states by id."""
     people = standing_people(w, [row["id"] for row, _ in pairs]) if pairs else {}
     changes, items = [], []
-    for row, given in pairs:
-        item = _with_split(row, given)
+    for row, given_row in pairs:
+        item = _with_split(row, given_row)
         values = new_row(w.module, item, exemplar_text(item), w.now)
         values = {name: value for name, value in values.items() if name not in _KEY}
         changes.append((row, {**values, "imported": texts[item.id]}))
@@ -170,7 +170,7 @@ def _keep(w: Writing, rows: Sequence[RowMapping], texts: Mapping[str, str]) -> i
         own = (exemplars.c.module == w.module) & (exemplars.c.id == row["id"])
         w.connection.execute(update(exemplars).where(own).values(imported=text))
         agreed += row["data"] == text
-    told = [
+    notes = [
         {
             "module": w.module,
             "exemplar": row["id"],
@@ -184,8 +184,8 @@ def _keep(w: Writing, rows: Sequence[RowMapping], texts: Mapping[str, str]) -> i
         for row in rows
         if row["data"] != texts[row["id"]]
     ]
-    if told:
-        w.connection.execute(insert(events), told)
+    if notes:
+        w.connection.execute(insert(events), notes)
     return agreed
 
 
@@ -223,8 +223,8 @@ def list_imports(connection: Connection, module: str) -> list[ImportRecord]:
 def standing_details(connection: Connection, module: str, name: str) -> list[Any]:
     """What the standing imports of a module have under ``name`` in their details, oldest first."""
     own = (imports.c.module == module) & (imports.c.undone == 0)
-    named = imports.c.details.contains(json.dumps(name), autoescape=True)
-    query = select(imports.c.details).where(own, named).order_by(imports.c.id)
+    holds_name = imports.c.details.contains(json.dumps(name), autoescape=True)
+    query = select(imports.c.details).where(own, holds_name).order_by(imports.c.id)
     details = [json.loads(text) for text in connection.scalars(query)]
     return [d[name] for d in details if name in d]
 

@@ -57,9 +57,11 @@ def keep(
     lost = set(ids) - had
     if lost:
         others = held_by_others(w.connection, w.module, client, w.now)
-        taken = blocked_items(w.connection, w.module, others, who=w.who, annotators=annotators)
-        taken |= {lease.exemplar for lease in others if lease.queue == DISAGREEMENT}
-        take(w, client, sorted(lost - taken), opened=opened)
+        items_taken = blocked_items(
+            w.connection, w.module, others, who=w.who, annotators=annotators
+        )
+        items_taken |= {lease.exemplar for lease in others if lease.queue == DISAGREEMENT}
+        take(w, client, sorted(lost - items_taken), opened=opened)
     return True
 
 

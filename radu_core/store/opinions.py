@@ -72,22 +72,22 @@ def withdraw(w: Writing, id: str) -> None:
     """Take this person's opinion back; the one before it in this round counts again, if any."""
     where = (events.c.module == w.module) & (events.c.exemplar == id)
     query = select(events.c.id, events.c.kind, events.c.who, events.c.after).where(where)
-    given: list[tuple[str, int]] = []
+    withdrawals: list[tuple[str, int]] = []
     for event in w.connection.execute(query.order_by(events.c.id)):
         if event.kind == "opinion" and event.who == w.who:
-            given.append((event.after, event.id))
+            withdrawals.append((event.after, event.id))
         elif event.kind == "withdrawn" and event.who == w.who:
-            given = given[:-1]
+            withdrawals = withdrawals[:-1]
         elif event.kind not in _WITHIN_A_ROUND:
-            given = []
-    _put(w, id, _with_new_names(w, *given[-2]) if len(given) > 1 else None)
+            withdrawals = []
+    _put(w, id, _with_new_names(w, *withdrawals[-2]) if len(withdrawals) > 1 else None)
     add_event(w, id, "withdrawn", None, None)
 
 
 def _with_new_names(w: Writing, data: str, event: int) -> str:
     """An exemplar's JSON of an event, with the names that functions and slots have now."""
-    known = renames.list_renames(w.connection, w.module)
-    return str(renames.in_state({"data": data}, known, after=event)["data"])
+    list_of_renames = renames.list_renames(w.connection, w.module)
+    return str(renames.in_state({"data": data}, list_of_renames, after=event)["data"])
 
 
 # What may happen while opinions are collected; any other event begins a new round. The decision

@@ -75,18 +75,18 @@ def _count_taken_back(history: Iterable[Row[Any]]) -> Counter[str]:
     """
     standing: list[Row[Any]] = []
     opinions: Counter[str] = Counter()
-    lost: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for event in history:
         if event.kind == "opinion":
             opinions[event.who] += 1
         elif event.kind == "withdrawn":
             if opinions[event.who]:
                 opinions[event.who] -= 1
-                lost[event.who] += 1
+                counts[event.who] += 1
         elif event.kind == "restored" and event.note is None:
             last = standing.pop() if standing else None
             if last is not None and last.kind in DECISIONS:
-                lost[last.who] += 1
+                counts[last.who] += 1
         elif event.has and event.kind != "imported":
             standing.append(event)
-    return lost
+    return counts

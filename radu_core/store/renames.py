@@ -99,8 +99,10 @@ def _template(rename: Rename, text: str | None) -> str | None:
         parsed = parse_template(text)
     except AlignmentError:  # a labeller's own that can't be read: it stays as it was given
         return text
-    named = (SlotRef(_name(rename, p.name)) if isinstance(p, SlotRef) else p for p in parsed.parts)
-    return str(Template(tuple(named)))
+    parts_renamed = (
+        SlotRef(_name(rename, p.name)) if isinstance(p, SlotRef) else p for p in parsed.parts
+    )
+    return str(Template(tuple(parts_renamed)))
 
 
 def in_row(rename: Rename, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,19 +146,19 @@ def _rename_in_json(rename: Rename, text: str) -> str:
 
 def in_state(state: Mapping[str, Any], done: Iterable[Rename], *, after: int) -> dict[str, Any]:
     """A state that an event holds, with the names that were given ``after`` it."""
-    named = dict(state)
+    state_renamed = dict(state)
     for rename in done:
         if rename.event > after:
-            named |= in_row(rename, named)
-    return named
+            state_renamed |= in_row(rename, state_renamed)
+    return state_renamed
 
 
 def parts(rename: Rename, row: Mapping[str, Any], changed: Mapping[str, Any]) -> list[str]:
     """Where a row holds the name, in words for people."""
-    held = {"imported": "as imported", "readings": "readings", "details": "what alignment found"}
-    found = [words for name, words in held.items() if name in changed]
+    labels = {"imported": "as imported", "readings": "readings", "details": "what alignment found"}
+    labels_changed = [words for name, words in labels.items() if name in changed]
     if "data" in changed:
         before, after = _read(row, "data"), _read({**row, **changed}, "data")
         names = ("function", "arguments", "spans", "template", "implied", "context")
-        found += [name for name in names if getattr(before, name) != getattr(after, name)]
-    return found
+        labels_changed += [name for name in names if getattr(before, name) != getattr(after, name)]
+    return labels_changed

@@ -37,24 +37,24 @@ class Found:
 
 def contexts(connection: Connection, module: str) -> list[str]:
     """All contexts of a module's exemplars, as they are or were imported, each once."""
-    found: set[str] = set()
+    contexts_found: set[str] = set()
     columns = (exemplars.c.data, exemplars.c.imported)
     query = select(*columns).where(exemplars.c.module == module)
-    held = or_(*(c.contains('"context":"', autoescape=True) for c in columns))
-    for row in connection.execute(query.where(held)):
-        found |= {json.loads(text).get("context") or "" for text in row if text}
-    return sorted(found - {""})
+    holds_context = or_(*(c.contains('"context":"', autoescape=True) for c in columns))
+    for row in connection.execute(query.where(holds_context)):
+        contexts_found |= {json.loads(text).get("context") or "" for text in row if text}
+    return sorted(contexts_found - {""})
 
 
 def find(connection: Connection, module: str, rename: Rename) -> Found:
     """What renaming would change; nothing is."""
-    found = Found()
+    mentions = Found()
     for row, changed in _rows(connection, module, rename):
-        found.exemplars.append(row["id"])
-        found.parts.update(renames.parts(rename, row, changed))
-    found.opinions = sum(1 for _ in _opinions(connection, module, rename))
-    found.taken = list(_exemplars_in_the_way(connection, module, rename))
-    return found
+        mentions.exemplars.append(row["id"])
+        mentions.parts.update(renames.parts(rename, row, changed))
+    mentions.opinions = sum(1 for _ in _opinions(connection, module, rename))
+    mentions.taken = list(_exemplars_in_the_way(connection, module, rename))
+    return mentions
 
 
 def rename(w: Writing, rename: Rename) -> list[str]:
@@ -118,8 +118,10 @@ def _rows(
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """The rows that change, with the texts that do; the JSON is searched for the name first."""
     name = json.dumps(rename.function, ensure_ascii=False)[1:-1]
-    held = [c.contains(name, autoescape=True) for c in (exemplars.c.data, exemplars.c.imported)]
-    query = select(exemplars).where(exemplars.c.module == module, or_(*held))
+    conditions = [
+        c.contains(name, autoescape=True) for c in (exemplars.c.data, exemplars.c.imported)
+    ]
+    query = select(exemplars).where(exemplars.c.module == module, or_(*conditions))
     for found in connection.execute(query.order_by(exemplars.c.id)).mappings():
         row = dict(found)
         changed = renames.in_row(rename, row)
@@ -140,9 +142,9 @@ def _opinions(
 
 def _exemplars_in_the_way(connection: Connection, module: str, rename: Rename) -> Iterator[str]:
     """Exemplars that already are of the function ``new``, or have an argument of that name."""
-    wanted = rename.new if rename.slot is None else rename.function
+    name_wanted = rename.new if rename.slot is None else rename.function
     query = select(exemplars.c.id, exemplars.c.data).where(
-        exemplars.c.module == module, exemplars.c.function == wanted
+        exemplars.c.module == module, exemplars.c.function == name_wanted
     )
     for row in connection.execute(query.order_by(exemplars.c.id)):
         if rename.slot is None or rename.new in json.loads(row.data)["arguments"]:

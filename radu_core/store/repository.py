@@ -123,8 +123,8 @@ class Store:
                     value=module,
                     remedy=f"To bring it back, {instruct('restore module', module)}.",
                 )
-            known = ", ".join(self.modules()) or "none yet"
-            raise NotFoundError("No such module", value=module, remedy=f"There are: {known}.")
+            sentence = ", ".join(self.modules()) or "none yet"
+            raise NotFoundError("No such module", value=module, remedy=f"There are: {sentence}.")
         return read_schema(text, module=module)
 
     def put_schema(
@@ -187,9 +187,9 @@ class Store:
         """Add one exemplar that a person wrote; ``ConflictError`` if its id is taken."""
         self.schema(module)
         text = exemplar_text(exemplar)
-        taken = (exemplars.c.module == module) & (exemplars.c.id == exemplar.id)
+        same_id = (exemplars.c.module == module) & (exemplars.c.id == exemplar.id)
         with self.writing(module, who=who) as w:
-            if w.connection.scalar(select(exemplars.c.id).where(taken)) is not None:
+            if w.connection.scalar(select(exemplars.c.id).where(same_id)) is not None:
                 raise ConflictError("That id is taken", value=exemplar.id, remedy="Use another.")
             row = {**new_row(module, exemplar, text, w.now), "imported": None, "decided": 1}
             w.connection.execute(insert(exemplars), [row])
@@ -208,14 +208,14 @@ class Store:
     ) -> list[StoredExemplar]:
         """The stored exemplars of ``module``, by id; each filter narrows the list."""
         query = select(exemplars).where(exemplars.c.module == module)
-        for column, wanted in (
+        for column, values in (
             (exemplars.c.split, splits),
             (exemplars.c.outcome, outcomes),
             (exemplars.c.function, functions),
             (exemplars.c.id, ids),
         ):
-            if wanted is not None:
-                query = query.where(column.in_(wanted))
+            if values is not None:
+                query = query.where(column.in_(values))
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
         return sorted((stored_exemplar(r) for r in rows), key=lambda s: s.exemplar.id)
@@ -254,12 +254,12 @@ class Store:
 
     def exemplar(self, module: str, id: str) -> StoredExemplar:
         """One stored exemplar; ``NotFoundError`` if there is none."""
-        found = self.exemplars(module, ids=[id])
-        if not found:
+        items = self.exemplars(module, ids=[id])
+        if not items:
             raise NotFoundError(
                 f"{module} has no exemplar of that id", value=id, remedy="Check the id."
             )
-        return found[0]
+        return items[0]
 
     def search(self, module: str, text: str, *, limit: int = 20) -> list[StoredExemplar]:
         """The first exemplars by id in which every word of ``text`` occurs: in the utterance, the
@@ -273,9 +273,9 @@ class Store:
         another."""
         with reading(self._engine) as connection:
             ids = queues.saying(connection, module, utterance)
-        found = self.exemplars(module, ids=ids) if ids else []
+        items = self.exemplars(module, ids=ids) if ids else []
         return [
-            i for i in found if fold_for_search(i.exemplar.utterance) == fold_for_search(utterance)
+            i for i in items if fold_for_search(i.exemplar.utterance) == fold_for_search(utterance)
         ]
 
     def set_alignments(self, module: str, records: Iterable[AlignmentRecord], *, who: str) -> int:
@@ -284,29 +284,29 @@ class Store:
         A person's decision is never overwritten: such items, and those whose revision has moved
         since they were read, stay as they are.
         """
-        wanted = {r.id: r for r in records}
-        changed = []
+        record_by_id = {r.id: r for r in records}
+        alignments = []
         with writing(self._engine) as connection:
             query = select(exemplars).where(exemplars.c.module == module)
-            if len(wanted) <= _MOST_IDS:
-                query = query.where(exemplars.c.id.in_(list(wanted)))
+            if len(record_by_id) <= _MOST_IDS:
+                query = query.where(exemplars.c.id.in_(list(record_by_id)))
             for row in connection.execute(query).mappings():
-                record = wanted.get(row["id"])
+                record = record_by_id.get(row["id"])
                 if record is None or record.expected_revision != row["revision"]:
                     continue
                 if row["resolved_by"] in ("annotator", "suggestion"):
                     continue
                 change = columns_after_alignment(row, record, self._clock())
                 if change:
-                    changed.append(change)
-            if changed:
+                    alignments.append(change)
+            if alignments:
                 statement = (
                     update(exemplars)
                     .where(exemplars.c.module == module, exemplars.c.id == bindparam("key"))
                     .values({c: bindparam(f"new_{c}") for c in ALIGNED})
                 )
-                connection.execute(statement, changed)
-        return len(changed)
+                connection.execute(statement, alignments)
+        return len(alignments)
 
     def decide(
         self,

@@ -46,12 +46,12 @@ def set_splits(
         exemplar = exemplar.model_copy(update={"split": split})
         changes.append((row, {"data": exemplar_text(exemplar), "split": split}))
     bulk.set_columns(w, changes)
-    told = {"module": w.module, "at": w.now, "who": w.who, "kind": "split"}
+    fields = {"module": w.module, "at": w.now, "who": w.who, "kind": "split"}
     w.connection.execute(
         insert(events),
         [
             {
-                **told,
+                **fields,
                 "exemplar": row["id"],
                 "before": None,
                 "after": None,

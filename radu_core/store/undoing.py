@@ -43,18 +43,18 @@ def redo(w: Writing, batch: ImportRecord) -> Moved:
 def _move(w: Writing, batch: ImportRecord, *, back: bool) -> Moved:
     watermark = newest(w.connection)
     removed = returned = gone = 0
-    kept: list[tuple[str, str]] = []
+    reasons_kept: list[tuple[str, str]] = []
     for part in _rows(w, batch.id, undone=not back):
         plan = _Part(w, batch, part, back=back)
         plan.do(watermark)
         removed += len(plan.added)
         returned += sum(row.kind != "kept" for row in plan.others)
         gone += plan.gone
-        kept += plan.kept
+        reasons_kept += plan.kept
     left = not back and next(_rows(w, batch.id, undone=True), None) is not None
     values = {"undone": int(back or left), "moved": w.now, "moved_by": w.who}
     w.connection.execute(update(imports).where(imports.c.id == batch.id).values(values))
-    return Moved(removed, returned, tuple(kept), gone)
+    return Moved(removed, returned, tuple(reasons_kept), gone)
 
 
 def _rows(w: Writing, number: int, *, undone: bool) -> Iterator[Sequence[Row[Any]]]:
@@ -147,10 +147,10 @@ def _swap_labels(
     people = standing_people(w, ids)
     states: dict[str, str | None] = {i: state_of(there[i], people[i]) for i in ids}
     changes, items = [], []
-    known = renames.list_renames(w.connection, w.module)
+    list_of_renames = renames.list_renames(w.connection, w.module)
     for row in rows:
         now = there[row.exemplar]
-        state = renames.in_state(state_before(row.state), known, after=row.event)
+        state = renames.in_state(state_before(row.state), list_of_renames, after=row.event)
         item = read_exemplar(state["data"], module=w.module, id=row.exemplar)
         if now["split"] != json.loads(now["imported"] or now["data"])["split"]:
             item = item.model_copy(update={"split": now["split"]})  # it was split since
@@ -177,11 +177,11 @@ def _swap_imported(
 ) -> dict[str, str | None]:
     """Give exemplars that were kept the row back that a file had of them; no label changes."""
     own = (exemplars.c.module == w.module) & (exemplars.c.id == bindparam("key"))
-    known = renames.list_renames(w.connection, w.module)
+    list_of_renames = renames.list_renames(w.connection, w.module)
     values = [
         {
             "key": r.exemplar,
-            "new": _with_new_names(json.loads(r.state)["imported"], known, after=r.event),
+            "new": _with_new_names(json.loads(r.state)["imported"], list_of_renames, after=r.event),
         }
         for r in rows
     ]
@@ -200,8 +200,8 @@ def _with_new_names(text: str | None, known: Sequence[renames.Rename], *, after:
 def _swap_splits(
     w: Writing, rows: Sequence[Row[Any]], there: Mapping[str, RowMapping], note: str
 ) -> dict[str, str | None]:
-    wanted = {r.exemplar: str(json.loads(r.state)["split"]) for r in rows}
-    return dict(set_splits(w, [there[id_] for id_ in wanted], wanted, note=note))
+    split_by_id = {r.exemplar: str(json.loads(r.state)["split"]) for r in rows}
+    return dict(set_splits(w, [there[id_] for id_ in split_by_id], split_by_id, note=note))
 
 
 _SWAP = {"changed": _swap_labels, "kept": _swap_imported, "split": _swap_splits}
@@ -247,8 +247,12 @@ def _decisions_since(w: Writing, since: Mapping[str, int], added: set[str]) -> d
             standing[id_] = standing[id_][:-1]
         elif event.has and event.kind not in ("imported", renames.KIND):
             standing[id_].append(f"decided by {event.who} since ({event.kind})")
-    said = {i: f"{people[-1]} gave an opinion since" for i, people in opinions.items() if people}
-    return {**comments, **said, **{i: found[-1] for i, found in standing.items() if found}}
+    reasons = {i: f"{people[-1]} gave an opinion since" for i, people in opinions.items() if people}
+    return {
+        **comments,
+        **reasons,
+        **{i: decision[-1] for i, decision in standing.items() if decision},
+    }
 
 
 def _judgements_since(w: Writing, batch: ImportRecord, ids: Sequence[str]) -> dict[str, str]:
@@ -277,5 +281,5 @@ def _changed_by_imports(w: Writing, batch: ImportRecord, ids: Sequence[str]) -> 
         import_rows.c.undone == 0,
         import_rows.c.kind.in_(("added", "changed")),
     )
-    found = w.connection.execute(query.order_by(import_rows.c.batch))
-    return {row.exemplar: f"changed by import {row.batch} since" for row in found}
+    rows_found = w.connection.execute(query.order_by(import_rows.c.batch))
+    return {row.exemplar: f"changed by import {row.batch} since" for row in rows_found}

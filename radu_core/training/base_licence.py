@@ -30,12 +30,12 @@ def base_licence(directory: Path | None) -> str:
 def _from_card(directory: Path) -> str:
     try:
         text = (directory / "README.md").read_text(encoding="utf-8", errors="replace")
-        found = _FRONT_MATTER.match(text)
-        data = yaml.safe_load(found[1]) if found else None
+        match = _FRONT_MATTER.match(text)
+        data = yaml.safe_load(match[1]) if match else None
     except (OSError, yaml.YAMLError, ValueError, RecursionError):
         return ""
-    said = data.get("license") if isinstance(data, dict) else None
-    names = [str(n) for n in said] if isinstance(said, list) else [str(said or "")]
+    licence = data.get("license") if isinstance(data, dict) else None
+    names = [str(n) for n in licence] if isinstance(licence, list) else [str(licence or "")]
     if names == ["other"] and isinstance(data, dict):
         names = [str(data.get("license_name") or "other (see its model card)")]
     return cell(", ".join(names))
@@ -60,8 +60,8 @@ def _from_record(directory: Path) -> str:
         data = read_json(directory / "radu-model.json")
     except RaduError:
         return ""
-    said = str(data.get("licence") or "") if isinstance(data, dict) else ""
-    return "" if said.startswith("see ") else cell(said)
+    licence = str(data.get("licence") or "") if isinstance(data, dict) else ""
+    return "" if licence.startswith("see ") else cell(licence)
 
 
 def cell(text: str) -> str:

@@ -47,17 +47,17 @@ def model_card(
     the card.
     """
     dataset = _dataset(config)
-    named = tuple(dataset.modules) if dataset else tuple(modules) or (config.dataset.name,)
+    module_names = tuple(dataset.modules) if dataset else tuple(modules) or (config.dataset.name,)
     if config.target == "retriever":
-        return _retriever_card(run, config, report, named, evaluations, base, form)
+        return _retriever_card(run, config, report, module_names, evaluations, base, form)
     parts = [
         f"# {run}",
-        _what(config, named),
-        _data(config, dataset, named, report),
+        _what(config, module_names),
+        _data(config, dataset, module_names, report),
         _metrics(report, evaluations),
         _check(config, report.get("model_check")),
-        _limits(named),
-        _use_parsed(run, form, named),
+        _limits(module_names),
+        _use_parsed(run, form, module_names),
         _use(config, report, place, form, base_name or config.base_model, prompt),
         _settings(config),
         f"## Licence\n\nThe base model's: {base_licence(base)}. It holds for this model, too. The "
@@ -78,10 +78,12 @@ def _retriever_card(
     """The card of a tuned embedding model and, where it has one, its head."""
     alone = config.tunes_alone
     weights = report.get("weights")
-    named = sorted(weights.items(), key=lambda i: -i[1]) if isinstance(weights, Mapping) else []
+    weights_sorted = (
+        sorted(weights.items(), key=lambda i: -i[1]) if isinstance(weights, Mapping) else []
+    )
     adds = report.get("adds") or {}
     head = "\n".join(
-        f"| {name} | {weight:.2f} | {adds.get(name, 0.0):+.3f} |" for name, weight in named
+        f"| {name} | {weight:.2f} | {adds.get(name, 0.0):+.3f} |" for name, weight in weights_sorted
     )
     parts = [
         f"# {run}",
@@ -235,8 +237,8 @@ it reads one a line from its input. `encoder/` alone is a sentence-transformers 
 
 def example_prompt(directory: Path, kept: str) -> str:
     """The file of a prompt that lies in ``kept``, as seen from ``directory``; or ""."""
-    found = sorted((directory / kept).glob(f"**/{PROMPT_FILE}"))
-    return found[0].relative_to(directory).as_posix() if found else ""
+    prompt_files = sorted((directory / kept).glob(f"**/{PROMPT_FILE}"))
+    return prompt_files[0].relative_to(directory).as_posix() if prompt_files else ""
 
 
 def _dataset(config: TrainConfig) -> Manifest | Mixture | None:
@@ -248,8 +250,8 @@ def _dataset(config: TrainConfig) -> Manifest | Mixture | None:
 
 
 def _what(config: TrainConfig, modules: Sequence[str]) -> str:
-    named = ", ".join(f"`{m}`" for m in modules)
-    where = f"the module {named}" if len(modules) == 1 else f"the modules {named}"
+    text = ", ".join(f"`{m}`" for m in modules)
+    where = f"the module {text}" if len(modules) == 1 else f"the modules {text}"
     how = {"lora": "LoRA", "qlora": "QLoRA (base in 4 bits)", "full": "full"}[config.method]
     return (
         f"A {how} fine-tune of **{config.base_model}** that turns an utterance of {where} into a "
@@ -286,14 +288,14 @@ def _training_text(config: TrainConfig, report: Mapping[str, Any]) -> str:
     """How much was read of the rows, whether all of them or a few."""
     steps, rows, seconds = (report.get(n) for n in ("steps", "train_rows", "seconds"))
     size = config.step_rows
-    made = quantity(steps, "step") if isinstance(steps, int) else "an unknown number of steps"
-    said = f"{made} of {quantity(size, 'row')}, in {_number(seconds)} s"
+    steps_text = quantity(steps, "step") if isinstance(steps, int) else "an unknown number of steps"
+    text = f"{steps_text} of {quantity(size, 'row')}, in {_number(seconds)} s"
     if not isinstance(rows, int):
-        return said
+        return text
     if not (isinstance(steps, int) and rows):
-        return f"{said}, from {quantity(rows, 'row')}"
+        return f"{text}, from {quantity(rows, 'row')}"
     epochs = f"{report.get('epochs', steps * size / rows):.3g}"
-    return f"{said}: {epochs} epoch{'s' * (epochs != '1')} of {quantity(rows, 'row')}"
+    return f"{text}: {epochs} epoch{'s' * (epochs != '1')} of {quantity(rows, 'row')}"
 
 
 def _metrics(report: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]) -> str:
@@ -345,9 +347,9 @@ def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:
     if not check:
         return ""
     trained = "base and adapter" if config.adapts else "the model as trained"
-    used = f", computing in {check['computed_in']}," if "computed_in" in check else ""
+    text = f", computing in {check['computed_in']}," if "computed_in" in check else ""
     lines = [
-        f"The weights are safetensors in {check['dtype']}. As written they were loaded again{used} "
+        f"The weights are safetensors in {check['dtype']}. As written they were loaded again{text} "
         f"and compared with {trained}, in float32, on "
         f"{quantity(check['rows'], 'row')} "
         f"({quantity(check['supervised_tokens'], 'supervised token')}):",
@@ -387,8 +389,8 @@ def vllm_command(
     """
     length = f"--max-model-len {config.max_length}"
     if not adapter:
-        kept = " --dtype float32" if dtype == "float32" else ""
-        return f"vllm serve {shlex.quote(place)} {length}{kept}"
+        text = " --dtype float32" if dtype == "float32" else ""
+        return f"vllm serve {shlex.quote(place)} {length}{text}"
     rank = next((r for r in _VLLM_RANKS if r >= config.lora_rank), _VLLM_RANKS[-1])
     return (
         f"vllm serve {shlex.quote(base or config.base_model)} --enable-lora "
@@ -467,12 +469,12 @@ def _use(
     beside = beside if config.adapts and form == "run" else ""
     chat = bool(report.get("chat_template"))
     like = f", as that in `{prompt}` is" if prompt else ""
-    asked = f'Path({json.dumps(prompt)}).read_text(encoding="utf-8")' if prompt else '"…"'
+    text = f'Path({json.dumps(prompt)}).read_text(encoding="utf-8")' if prompt else '"…"'
     return f"""Without it, in the directory of this file:
 
 ```python
 {load.format(place=json.dumps(place), base=json.dumps(base_name))}
-prompt = {asked}
+prompt = {text}
 {_ASK[chat]}
 answer = model.generate(**inputs, max_new_tokens=256, do_sample=False)
 print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))

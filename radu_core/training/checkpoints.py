@@ -29,13 +29,15 @@ def best(trainer: Any, config: TrainConfig) -> tuple[int, dict[str, float]]:
     if config.best_by != "last" and at not in (None, state.global_step) and where:
         now = last[f"eval_{config.best_by}"]
         if (now >= best) if config.best_by == "loss" else (now <= best):
-            kept = Path(trainer.args.output_dir) / f"checkpoint-{at}"  # the run may have been moved
-            if not kept.is_dir():
+            best_path = (
+                Path(trainer.args.output_dir) / f"checkpoint-{at}"
+            )  # the run may have been moved
+            if not best_path.is_dir():
                 raise RunError(
                     f"The checkpoint of step {at}, the best by {config.best_by}, is gone",
                     remedy="Fork the run; or set best_by: last.",
                 )
-            state.best_model_checkpoint = str(kept)
+            state.best_model_checkpoint = str(best_path)
             trainer._load_best_model()
             last = trainer.evaluate()
             return int(at), _strip_prefix(last)
@@ -54,8 +56,8 @@ def check_alike(trainer: Any) -> None:
         return
     trained = [p.detach() for p in trainer.model.parameters() if p.requires_grad]
     sums = torch.stack([p.sum(dtype=torch.float64) for p in trained])
-    seen = trainer.accelerator.gather(sums[None])
-    if not torch.isclose(seen, seen[:1], rtol=0.0, atol=0.0, equal_nan=True).all():
+    total_sums = trainer.accelerator.gather(sums[None])
+    if not torch.isclose(total_sums, total_sums[:1], rtol=0.0, atol=0.0, equal_nan=True).all():
         raise RunError(
             "The run's processes have diverged: their weights differ",
             remedy="Fork it with processes: 1, and report it with its bundle.",
@@ -83,7 +85,7 @@ def catch_up(trainer: Any, config: TrainConfig, last: Path) -> None:
 
     state = TrainerState.load_from_json(str(last / "trainer_state.json"))
     step = state.global_step
-    done = any(said.get("step") == step and "eval_loss" in said for said in state.log_history)
+    done = any(entry.get("step") == step and "eval_loss" in entry for entry in state.log_history)
     due = trainer.eval_dataset is not None and step % config.eval_every == 0 and not done
     if not of_first(due):  # the others may look when it has been done
         return
@@ -91,8 +93,8 @@ def catch_up(trainer: Any, config: TrainConfig, last: Path) -> None:
         trainer._load_from_checkpoint(str(last))
         trainer.state = state
         with trainer.accelerator.autocast():  # as while it trains
-            found = trainer.evaluate()
-        if trainer._determine_best_metric(found, None):
+            metrics = trainer.evaluate()
+        if trainer._determine_best_metric(metrics, None):
             state.best_model_checkpoint = str(last)
         text = json.dumps(asdict(state), indent=2, sort_keys=True)
         write_text(last / "trainer_state.json", text + "\n")
@@ -123,8 +125,8 @@ def is_over(run: RunDirectory, trainer: Any, config: TrainConfig, last: str) -> 
     from transformers import TrainerState
 
     state = TrainerState.load_from_json(str(Path(last) / "trainer_state.json"))
-    told = [e.data.get("step") for e in run.events() if e.kind == "trained"]
-    over = state.global_step >= trainer.args.max_steps or state.global_step in told
+    trained_steps = [e.data.get("step") for e in run.events() if e.kind == "trained"]
+    over = state.global_step >= trainer.args.max_steps or state.global_step in trained_steps
     if over or _stale(config, state):
         trainer._load_from_checkpoint(last)
         trainer.accelerator.prepare_model(trainer.model)  # computes as it did while it trained
@@ -137,7 +139,7 @@ def is_over(run: RunDirectory, trainer: Any, config: TrainConfig, last: str) -> 
 def early_end(config: TrainConfig, state: Any, step: int) -> str:
     """Why a run finished before its last step, and which step's weights it kept if not the last;
     empty if neither."""
-    said = []
+    reasons = []
     if state.global_step < state.max_steps:
         done = f"step {state.global_step} of {state.max_steps}"
         why = ""
@@ -148,10 +150,10 @@ def early_end(config: TrainConfig, state: Any, step: int) -> str:
                 f"Stopped early at {done}: {config.early_stopping} evaluations weren't better "
                 f"({config.best_by}) than that of step {state.best_global_step}."
             )
-        said.append(why)
+        reasons.append(why)
     if step != state.global_step:
-        said.append(f"Its model is that of step {step}, the best by {config.best_by}.")
-    return " ".join(filter(None, said))
+        reasons.append(f"Its model is that of step {step}, the best by {config.best_by}.")
+    return " ".join(filter(None, reasons))
 
 
 def _stale(config: TrainConfig, state: Any) -> bool:

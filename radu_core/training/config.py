@@ -277,15 +277,15 @@ class TrainConfig(BaseModel):
     def unavailable(self) -> dict[str, str]:
         """What this machine lacks for it, by field. Not looked at when a config is read: that of
         a run from elsewhere is still one."""
-        found = {}
+        reasons = {}
         if self.method == "qlora" and (lack := missing_for_qlora()):
-            found["method"] = lack
+            reasons["method"] = lack
         lacking = filter(None, map(missing_tracker, self.report_to))
         if lack := "; ".join(lacking):
-            found["report_to"] = lack
+            reasons["report_to"] = lack
         if lack := beyond(self.processes):
-            found["processes"] = lack
-        return found
+            reasons["processes"] = lack
+        return reasons
 
     @property
     def step_rows(self) -> int:
@@ -306,10 +306,10 @@ class TrainConfig(BaseModel):
 
     def with_absolute_paths(self) -> TrainConfig:
         """With absolute paths: a run's process works in another directory."""
-        found: dict[str, object] = {"dataset": self.dataset.resolve()}
+        paths_changed: dict[str, object] = {"dataset": self.dataset.resolve()}
         if self.chat_template not in ("auto", "none") and not _JINJA.search(self.chat_template):
-            found["chat_template"] = str(Path(self.chat_template).expanduser().resolve())
-        return self.model_copy(update=found)
+            paths_changed["chat_template"] = str(Path(self.chat_template).expanduser().resolve())
+        return self.model_copy(update=paths_changed)
 
     def to_yaml(self) -> str:
         """The settings as YAML; ``from_yaml`` reads it back."""

@@ -122,8 +122,8 @@ class Ray:
                 remedy="Put the base model where the cluster's machines see it, and name its "
                 "directory there: radu train CONFIG.yaml --launcher ray --ray-model DIR.",
             )
-        told = {"launcher": self.name, "address": self.address.rstrip("/"), "model": self.model}
-        write_json(run.path / "launcher.json", told)
+        fields = {"launcher": self.name, "address": self.address.rstrip("/"), "model": self.model}
+        write_json(run.path / "launcher.json", fields)
         return _start(run, "radu_core.training.ray_follower", model)
 
 

@@ -55,8 +55,8 @@ def wrong_targets(targets: str | Sequence[str], directory: Path) -> str:
     unknown = [name for name in targets if not any(_ends(path, name) for path in paths)]
     if not unknown or len(paths) == 1:
         return ""
-    said = "isn't a layer" if len(unknown) == 1 else "aren't layers"
-    return f"{join_words(unknown)} {said} of the base model; {_choose(directory)}"
+    text = "isn't a layer" if len(unknown) == 1 else "aren't layers"
+    return f"{join_words(unknown)} {text} of the base model; {_choose(directory)}"
 
 
 def _wrong_pattern(pattern: str, paths: Sequence[str], directory: Path) -> str:

@@ -51,8 +51,8 @@ def load_model(config: TrainConfig, directory: Path) -> Any:
             raise
         linear = (n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear))
         names = sorted({name.rpartition(".")[2] for name in linear} - {"lm_head"})
-        asked = targets if isinstance(targets, str) else ", ".join(targets)
+        targets_text = targets if isinstance(targets, str) else ", ".join(targets)
         raise RunError(
-            f"lora_targets ({asked}) aren't layers of {config.base_model}",
+            f"lora_targets ({targets_text}) aren't layers of {config.base_model}",
             remedy=f"Choose among {', '.join(names)}, or all-linear.",
         ) from error

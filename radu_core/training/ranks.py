@@ -100,10 +100,10 @@ def _reserved_port() -> Iterator[int]:
     It stays bound here, without listening. Whoever asks for any port gets another one, and rank 0
     can listen on it, as both sides set ``SO_REUSEADDR`` (torch does for its store).
     """
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind(("", 0))
-        yield held.getsockname()[1]
+    with socket.socket() as probe_socket:
+        probe_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe_socket.bind(("", 0))
+        yield probe_socket.getsockname()[1]
 
 
 def _start(
@@ -131,13 +131,13 @@ def _start(
 
 def tell(run: RunDirectory, rank: int, reason: str) -> None:
     """Leave the reason for which this process ends, for the one that watches."""
-    told = {"at": time.time(), "reason": reason}
+    record = {"at": time.time(), "reason": reason}
     try:
-        write_json(run.path / f"rank-{rank}.json", told)
+        write_json(run.path / f"rank-{rank}.json", record)
     except (OSError, RaduError):  # the disk may be full
         with suppress(OSError, RaduError):  # then the exit code has to do
             run.free_room()
-            write_json(run.path / f"rank-{rank}.json", told)
+            write_json(run.path / f"rank-{rank}.json", record)
 
 
 def _reason(run: RunDirectory, codes: Sequence[int | None]) -> str:
@@ -146,10 +146,10 @@ def _reason(run: RunDirectory, codes: Sequence[int | None]) -> str:
     That is the earliest reason told, unless it only says that another process was lost; then a
     process that was ended by a signal, which can't tell anything.
     """
-    told = _reasons(run)
-    if any("EADDRINUSE" in reason for reason in told):
+    reasons = _reasons(run)
+    if any("EADDRINUSE" in reason for reason in reasons):
         return "Another program took the port that the run's processes meet at. Resume the run."
-    own = [reason for reason in told if not _LOST.search(reason)]
+    own = [reason for reason in reasons if not _LOST.search(reason)]
     if own:
         return own[0]
     for rank, code in enumerate(codes):
@@ -159,8 +159,8 @@ def _reason(run: RunDirectory, codes: Sequence[int | None]) -> str:
                 "rule that is want of memory: use fewer processes or a smaller batch_size; or "
                 "resume."
             )
-    if told:
-        return told[0]
+    if reasons:
+        return reasons[0]
     rank, code = next((rank, code) for rank, code in enumerate(codes) if code)
     return (
         f"Process {rank + 1} of the run's {len(codes)} ended with code {code}. The log has the "
@@ -170,12 +170,12 @@ def _reason(run: RunDirectory, codes: Sequence[int | None]) -> str:
 
 def _reasons(run: RunDirectory) -> list[str]:
     """The reasons that the processes left, in the order of time."""
-    found = []
+    reasons = []
     for path in sorted(run.path.glob("rank-*.json")):
         with suppress(RaduError, KeyError, TypeError, ValueError):
             said = read_json(path)
-            found.append((float(said["at"]), str(said["reason"])))
-    return [reason for _, reason in sorted(found)]
+            reasons.append((float(said["at"]), str(said["reason"])))
+    return [reason for _, reason in sorted(reasons)]
 
 
 def of_first(value: Any) -> Any:
@@ -184,6 +184,6 @@ def of_first(value: Any) -> Any:
 
     if not (processes.is_available() and processes.is_initialized()):
         return value
-    said = [value]
-    processes.broadcast_object_list(said, src=0)
-    return said[0]
+    message = [value]
+    processes.broadcast_object_list(message, src=0)
+    return message[0]

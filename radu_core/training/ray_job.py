@@ -107,12 +107,12 @@ class Outbox:
             data = file.read()
         if whole:
             return data
-        kept = b""
+        content_kept = b""
         for line in data.splitlines(keepends=True):
             if not line.endswith(b"\n") or (name == "events.jsonl" and _is_end(line)):
                 break
-            kept += line
-        return kept
+            content_kept += line
+        return content_kept
 
     @staticmethod
     def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -82,22 +82,22 @@ def _read_events(path: Path) -> list[RunEvent]:
     """
     with _READ_LOCK, suppress(FileNotFoundError), path.open("rb") as file:
         status = os.fstat(file.fileno())
-        kept = _READ.pop(path, None)
-        if kept is None or not _continues(kept, status, file):
-            kept = _Read(status.st_ino, 0, 0, 0, b"", b"", [])
-        if (kept.size, kept.changed) != (status.st_size, status.st_mtime_ns):
-            file.seek(kept.end)
+        events_before = _READ.pop(path, None)
+        if events_before is None or not _continues(events_before, status, file):
+            events_before = _Read(status.st_ino, 0, 0, 0, b"", b"", [])
+        if (events_before.size, events_before.changed) != (status.st_size, status.st_mtime_ns):
+            file.seek(events_before.end)
             new = file.read()
             whole = new[: new.rfind(b"\n") + 1]
-            kept.events += _parse_events(whole)
-            kept.head = (kept.head + whole[:_EDGE])[:_EDGE]
-            kept.tail = (kept.tail + whole)[-_EDGE:]
-            kept.end += len(whole)
-            kept.size, kept.changed = status.st_size, status.st_mtime_ns
-        _READ[path] = kept
+            events_before.events += _parse_events(whole)
+            events_before.head = (events_before.head + whole[:_EDGE])[:_EDGE]
+            events_before.tail = (events_before.tail + whole)[-_EDGE:]
+            events_before.end += len(whole)
+            events_before.size, events_before.changed = status.st_size, status.st_mtime_ns
+        _READ[path] = events_before
         while len(_READ) > _READ_FILES:
             _READ.popitem(last=False)
-        return kept.events
+        return events_before.events
     return []
 
 
@@ -117,14 +117,14 @@ def _continues(kept: _Read, status: os.stat_result, file: IO[bytes]) -> bool:
 
 
 def _parse_events(lines: bytes) -> list[RunEvent]:
-    found = []
+    events = []
     for line in lines.decode("utf-8", "replace").split("\n"):
         try:
             data = json.loads(line)
-            found.append(RunEvent(str(data.pop("kind")), float(data.pop("at")), data))
+            events.append(RunEvent(str(data.pop("kind")), float(data.pop("at")), data))
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             continue
-    return found
+    return events
 
 
 class RunDirectory:
@@ -171,11 +171,11 @@ class RunDirectory:
         """The run of that name; ``RunError`` when its directory is gone or isn't a run."""
         run = cls(root / name)
         if Path(name).name != name or not run.exists:
-            known = [r.id for r in list_runs(root)][:5]
+            ids = [r.id for r in list_runs(root)][:5]
             raise RunError(
                 "There is no such run (its directory is gone)" if name else "No run was named",
                 value=name,
-                remedy=f"The newest runs are {', '.join(known)}." if known else "Launch one.",
+                remedy=f"The newest runs are {', '.join(ids)}." if ids else "Launch one.",
             )
         return run
 
@@ -198,8 +198,8 @@ class RunDirectory:
         try:
             return self.config().dataset.name
         except RaduError:
-            named = _NAME.fullmatch(self.id)
-            return named["module"] if named else ""
+            match = _NAME.fullmatch(self.id)
+            return match["module"] if match else ""
 
     @property
     def model(self) -> Path:
@@ -270,9 +270,9 @@ class RunDirectory:
 
     def _last_state_event(self) -> RunEvent | None:
         """The last event that says a state."""
-        known = get_args(RunState)
-        said = (e for e in reversed(self.events()) if e.kind == "state")
-        return next((e for e in said if e.data.get("state") in known), None)
+        states_known = get_args(RunState)
+        state_events = (e for e in reversed(self.events()) if e.kind == "state")
+        return next((e for e in state_events if e.data.get("state") in states_known), None)
 
     def alive(self) -> bool:
         """Whether the run's process lives: the same pid *and* the same start time."""
@@ -317,20 +317,20 @@ class RunDirectory:
 
         ``trainer_state.json`` is what is written last into one.
         """
-        found = {}
+        paths = {}
         for path in (self.path / "checkpoints").glob("checkpoint-*"):
             step = path.name.rpartition("-")[2]
             with suppress(RaduError):
                 if step.isdecimal() and isinstance(read_json(path / "trainer_state.json"), dict):
-                    found[int(step)] = path
-        return dict(sorted(found.items()))
+                    paths[int(step)] = path
+        return dict(sorted(paths.items()))
 
     @property
     def is_trained(self) -> bool:
         """Whether its last step is done and kept, so that only the model has to be written."""
         step = max(self.checkpoints(), default=None)
-        told = (e.data.get("step") for e in self.events() if e.kind == "trained")
-        return step is not None and step in told
+        trained_steps = (e.data.get("step") for e in self.events() if e.kind == "trained")
+        return step is not None and step in trained_steps
 
     def describe_kept(self) -> str:
         """What of a run that didn't finish can be gone on from, in a sentence."""
@@ -360,6 +360,6 @@ def list_runs(root: Path) -> list[RunDirectory]:
     made, or was when its maker was killed."""
     if not root.is_dir():
         return []
-    named = (p for p in sorted(root.iterdir(), reverse=True) if not p.name.startswith("."))
-    found = [RunDirectory(p) for p in named if p.is_dir()]
-    return [r for r in found if r.exists]
+    paths_named = (p for p in sorted(root.iterdir(), reverse=True) if not p.name.startswith("."))
+    runs = [RunDirectory(p) for p in paths_named if p.is_dir()]
+    return [r for r in runs if r.exists]

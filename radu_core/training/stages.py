@@ -23,8 +23,8 @@ def stage(events: Sequence[RunEvent]) -> str:
     if state == "created":
         return "Starting its process"
     if state == "loading":
-        told = [str(e.data.get("what")) for e in since if e.kind == "loading"]
-        return told[-1] if told else "Starting"
+        stages_told = [str(e.data.get("what")) for e in since if e.kind == "loading"]
+        return stages_told[-1] if stages_told else "Starting"
     if state != "running" or any(e.kind == "step" for e in since):
         return ""
     if last is not None and last.kind == "evaluating":

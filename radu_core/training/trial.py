@@ -33,26 +33,26 @@ def step_on_longest(
         found, longest_rows=len(tokens), longest_tokens=sum(tokens), longest_row=max(tokens)
     )
     for _ in range(2):
-        begun = time.monotonic()
+        start = time.monotonic()
         fitting.make_step(0.0)
-        found = replace(found, longest_seconds=time.monotonic() - begun, peak_bytes=peak_memory())
+        found = replace(found, longest_seconds=time.monotonic() - start, peak_bytes=peak_memory())
         tell(found)
-    begun = time.monotonic()
+    start = time.monotonic()
     torch.save(fitting.state(), scratch / "state.pt")
-    taken, size = time.monotonic() - begun, (scratch / "state.pt").stat().st_size
+    seconds, size = time.monotonic() - start, (scratch / "state.pt").stat().st_size
     (scratch / "state.pt").unlink()
-    return replace(found, save_seconds=taken, save_bytes=size)
+    return replace(found, save_seconds=seconds, save_bytes=size)
 
 
 def step_on_typical(fitting: Fitting[Any], found: Probe, end: float) -> Probe:
     """The steps that a run begins with, as far as the time goes (``end``, by the monotonic clock);
     one at least."""
-    begun, left = time.monotonic(), _CAUTION * (end - time.monotonic())
-    while fitting.step < _MOST_STEPS and (time.monotonic() - begun < left or not fitting.step):
+    start, left = time.monotonic(), _CAUTION * (end - time.monotonic())
+    while fitting.step < _MOST_STEPS and (time.monotonic() - start < left or not fitting.step):
         fitting.make_step(0.0)
     return replace(
         found,
         steps=fitting.step,
-        step_seconds=(time.monotonic() - begun) / fitting.step,
+        step_seconds=(time.monotonic() - start) / fitting.step,
         step_tokens=fitting.tokens / fitting.step,
     )

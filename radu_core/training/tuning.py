@@ -61,8 +61,8 @@ class Tuning(ABC, Generic[F]):
         self.schema: Schema = parse_schema(read_json(serving / "schema.json"))
         self.exemplars = read_exemplars(serving / LABELS_FILE)
         validation = read_exemplars(serving / VALIDATION_FILE)
-        chosen = sorted(validation, key=lambda e: content_hash(e.id))
-        self.validation = chosen[: self.config.eval_rows]
+        validation_sorted = sorted(validation, key=lambda e: content_hash(e.id))
+        self.validation = validation_sorted[: self.config.eval_rows]
         run.append("loading", what="Loading the model")
         self.how = Retrieving.read(read_json(serving / RETRIEVAL_FILE))
         self.untuned = Remembering(self.embedder())
@@ -106,16 +106,16 @@ class Tuning(ABC, Generic[F]):
         """Make every step that is left; the last part's fitting. ``check`` raises when the run is
         gone or is to stop, after what it has learnt is kept."""
         limit.steps_begin()
-        number, kept, done = self._continuation()
+        number, state_kept, done = self._continuation()
         self._first = self.step
         self._begun = time.monotonic()
         for at, part in enumerate(self.parts[number:], start=number):
             fitting = self.begin(part.learns)
-            if kept is not None:
-                fitting.load(kept)
-            if kept is None or not done:
+            if state_kept is not None:
+                fitting.load(state_kept)
+            if state_kept is None or not done:
                 self._train(at, fitting, stopping, check, limit)
-            kept = None
+            state_kept = None
             self._tokens += fitting.tokens
             fitting.trained.eval()
             if part.asked:
@@ -177,9 +177,9 @@ class Tuning(ABC, Generic[F]):
 
     def _retrieve(self, part: Part, fitting: F) -> None:
         """What the part's encoder and the untuned one retrieve for the rows that were held out."""
-        asked = [self.exemplars[n] for n in part.asked]
+        exemplars_asked = [self.exemplars[n] for n in part.asked]
         untuned, tuned = (
-            retrieve(self.schema, part.learns, asked, embedder, self.how)
+            retrieve(self.schema, part.learns, exemplars_asked, embedder, self.how)
             for embedder in (self.untuned, self.embedder(self.encoder_of(fitting)))
         )
         self.rows |= {i: (row, tuned[i]) for i, row in untuned.items()}
@@ -214,14 +214,16 @@ class Tuning(ABC, Generic[F]):
 
     def _continuation(self) -> tuple[int, dict[str, Any] | None, bool]:
         """The part to continue with, its state if it was begun, and whether its steps are done."""
-        kept = self.run.checkpoints()
-        if not kept:
+        paths = self.run.checkpoints()
+        if not paths:
             return 0, None, False
-        self.step = max(kept)
-        place = kept[self.step]
+        self.step = max(paths)
+        place = paths[self.step]
         self.read_more(place)
-        told = Retrieved.load(place)
-        self.rows = {i: (told.untuned[i], row) for i, row in told.tuned.items()}
+        retrieval_so_far = Retrieved.load(place)
+        self.rows = {
+            i: (retrieval_so_far.untuned[i], row) for i, row in retrieval_so_far.tuned.items()
+        }
         state = read_json(place / "trainer_state.json")
         part, done = int(state["part"]), bool(state["done"])
         if done and part + 1 < len(self.parts):
@@ -239,12 +241,12 @@ def parts_of(
     """A model without a fold, asked about it, fold by fold until enough rows are asked about, and
     then the one that learns all. ``steps`` of so many rows."""
     folds = folds_of(exemplars, config.folds, seed=config.seed)
-    found: list[Part] = []
+    parts: list[Part] = []
     for fold in range(config.folds):
-        if sum(len(part.asked) for part in found) >= enough:
+        if sum(len(part.asked) for part in parts) >= enough:
             break
-        asked = [n for n, f in enumerate(folds) if f == fold]
+        numbers_asked = [n for n, f in enumerate(folds) if f == fold]
         learns = [e for e, f in zip(exemplars, folds, strict=True) if f != fold]
-        if asked and learns:
-            found.append(Part(learns, asked, steps(len(learns))))
-    return [*found, Part(list(exemplars), [], steps(len(exemplars)))]
+        if numbers_asked and learns:
+            parts.append(Part(learns, numbers_asked, steps(len(learns))))
+    return [*parts, Part(list(exemplars), [], steps(len(exemplars)))]

@@ -29,16 +29,16 @@ def add(here: Page) -> None:
     if last is not None:
         _show_added(here, last)
     functions = {f.name: f for f in here.workspace.schema(here.module).functions}
-    chosen = st.selectbox(
+    function_chosen = st.selectbox(
         "Function",
         [_NONE, *functions],
         index=None,
         key="add function",
         placeholder="what it asks for",
     )
-    if chosen is None:
+    if function_chosen is None:
         return
-    function = functions.get(chosen)
+    function = functions.get(function_chosen)
     if function is not None and function.description:
         st.caption(plain(function.description))
     with messages():

@@ -39,7 +39,7 @@ def figures(here: Page, found: Agreement) -> None:
 def _annotators(here: Page) -> None:
     """How many people are asked about each utterance."""
     now = annotation.annotators(here.workspace, here.module)
-    chosen = st.number_input(
+    number_chosen = st.number_input(
         "People asked about each utterance",
         1,
         5,
@@ -50,16 +50,18 @@ def _annotators(here: Page) -> None:
         "don't, it comes into the queue of disagreements. What is decided already stays; what "
         "has opinions enough is decided, or a disagreement, at once.",
     )
-    if chosen != now:
-        done = annotation.set_annotators(here.workspace, here.module, int(chosen), who=here.who)
-        people = "One person is" if chosen == 1 else f"{chosen} people are"
+    if number_chosen != now:
+        done = annotation.set_annotators(
+            here.workspace, here.module, int(number_chosen), who=here.who
+        )
+        people = "One person is" if number_chosen == 1 else f"{number_chosen} people are"
         st.toast(f"{people} now asked about each utterance.{_became(done)}")
 
 
 def _became(done: annotation.Reconsidered) -> str:
     """What became of utterances that had opinions enough already."""
-    said = {"decided": done.decided, "in dispute": done.disputed}
-    parts = [f"{number:,} {what}" for what, number in said.items() if number]
+    counts = {"decided": done.decided, "in dispute": done.disputed}
+    parts = [f"{number:,} {what}" for what, number in counts.items() if number]
     return f" By the opinions they have already: {', '.join(parts)}." if parts else ""
 
 
@@ -104,8 +106,8 @@ def _disagreements(here: Page, found: Agreement) -> None:
         st.caption("They agree on everything.")
         return
     kinds = sorted({row["about"] for row in rows})
-    chosen = st.pills("Only about", kinds, selection_mode="multi", key="agreement kinds")
-    shown = [row for row in rows if not chosen or row["about"] in chosen]
+    kinds_chosen = st.pills("Only about", kinds, selection_mode="multi", key="agreement kinds")
+    shown = [row for row in rows if not kinds_chosen or row["about"] in kinds_chosen]
     show.rows(
         shown,
         name=f"{here.module}-disagreements.csv",

@@ -41,25 +41,25 @@ def _choice_form(here: Page) -> None:
         on_change=_leave,
         args=(here,),
     )
-    found = {
+    previews = {
         queue: workflow.preview(here.workspace, here.module, from_=percent / 100, queue=queue)
         for queue in workflow.QUEUES
     }
     # one that holds something, and then the one that was chosen; as a default it would be lost when
     # the numbers in the labels change
-    st.session_state["bulk queue"] = st.session_state.get("bulk queue") or _first(found)
+    st.session_state["bulk queue"] = st.session_state.get("bulk queue") or _first(previews)
     queue = right.segmented_control(
         "Queue",
         workflow.QUEUES,
         required=True,
         key="bulk queue",
-        format_func=lambda q: f"{_NAMES[q]} ({len(found[q].items):,})",
+        format_func=lambda q: f"{_NAMES[q]} ({len(previews[q].items):,})",
         on_change=_leave,
         args=(here,),
     )
-    if found[str(queue)].items:
-        _preview(here, found[str(queue)])
-    elif other := _first(found, otherwise=""):
+    if previews[str(queue)].items:
+        _preview(here, previews[str(queue)])
+    elif other := _first(previews, otherwise=""):
         st.info(
             f"No reading here has this confidence. “{_NAMES[other]}” has some, and a lower "
             "threshold finds more."

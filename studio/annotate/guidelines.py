@@ -16,9 +16,9 @@ __all__ = ["edit_guidelines"]
 def edit_guidelines(here: Page) -> None:
     """What annotators should do in doubt, in Markdown; anybody may change it."""
     text = read(here.workspace, here.module)
-    begun = f"guidelines before {here.module}"  # what the person began to change, while they do
-    if begun in st.session_state:
-        _edit(here, begun)
+    sentence = f"guidelines before {here.module}"  # what the person began to change, while they do
+    if sentence in st.session_state:
+        _edit(here, sentence)
         return
     if text:
         with st.container(border=True):
@@ -30,7 +30,7 @@ def edit_guidelines(here: Page) -> None:
         )
     label = "Change guidelines" if text else "Write guidelines"
     if st.button(label, icon=":material/edit:"):
-        st.session_state[begun] = text
+        st.session_state[sentence] = text
         st.rerun()
 
 

@@ -45,12 +45,12 @@ def routes() -> list[BaseRoute]:
         "/history": _history,
         "/about": _about,
     }
-    found: list[BaseRoute] = [
+    routes_found: list[BaseRoute] = [
         Route(f"/radu/annotate{path}", _endpoint(work), methods=["POST"])
         for path, work in works.items()
     ]
     files = _Fresh(directory=COMPONENT, check_dir=False)
-    return [*found, Mount("/radu/span_marker", files)]
+    return [*routes_found, Mount("/radu/span_marker", files)]
 
 
 class _Fresh(StaticFiles):
@@ -208,14 +208,14 @@ def _align(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
     from radu_core.workflows.annotate import request as annotation_request
     from radu_core.workflows.annotate import views
 
-    asked = annotation_request.parse_request(annotation_request.Preview, data)
+    request = annotation_request.parse_request(annotation_request.Preview, data)
     item = views.preview(
         space,
         who=bearer.who,
         module=bearer.module,
-        id=asked.id,
-        function=asked.function,
-        arguments=asked.arguments,
+        id=request.id,
+        function=request.function,
+        arguments=request.arguments,
     )
     return {"item": item}
 
@@ -224,8 +224,8 @@ def _history(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
     from radu_core.workflows.annotate import request as annotation_request
     from radu_core.workflows.annotate import views
 
-    asked = annotation_request.parse_request(annotation_request.History, data)
-    events = views.history(space, who=bearer.who, module=bearer.module, id=asked.id)
+    request = annotation_request.parse_request(annotation_request.History, data)
+    events = views.history(space, who=bearer.who, module=bearer.module, id=request.id)
     return {"events": events}
 
 

@@ -58,10 +58,10 @@ def compare(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
             if one == two
             else f"On the utterances of {report.split}. Nothing is stored by comparing."
         )
-    found = jobs.show(key)
-    if found is not None:
+    job_shown = jobs.show(key)
+    if job_shown is not None:
         with messages():
-            _result(here, found, point)
+            _result(here, job_shown, point)
 
 
 def _start(
@@ -127,7 +127,7 @@ def _points(found: Compared, point: tuple[int, int]) -> tuple[tuple[int, int], t
         if note:
             st.info(note, icon=":material/info:")
         return at, _within(found.two, at)
-    made = []
+    points = []
     columns = st.columns(4, vertical_alignment="bottom")
     for n, one in enumerate((found.one, found.two)):
         word = ("first", "second")[n]
@@ -136,10 +136,10 @@ def _points(found: Compared, point: tuple[int, int]) -> tuple[tuple[int, int], t
             key = f"coverage {word} {name} {id(one)}"
             st.session_state.setdefault(key, best)
             column = columns[2 * n + (name == "k_exemplar")]
-            made.append(
+            points.append(
                 int(column.number_input(f"{word.capitalize()}: {label(name)}", 0, most, key=key))
             )
-    return (made[0], made[1]), (made[2], made[3])
+    return (points[0], points[1]), (points[2], points[3])
 
 
 def _within(report: CoverageReport, point: tuple[int, int]) -> tuple[int, int]:
@@ -147,13 +147,13 @@ def _within(report: CoverageReport, point: tuple[int, int]) -> tuple[int, int]:
 
 
 def _verdict(found: Compared, names: tuple[str, str]) -> str:
-    moved, (one, two) = found.difference, found.points
+    difference, (one, two) = found.difference, found.points
     where = f"at {one}" if one == two else f"at {one} and {two}"
-    if moved.p >= _CLEAR or moved.before == moved.after:
-        on = quantity(moved.total, "utterance")
-        return f"**No clear difference** {where} on {on} (p = {moved.p:.3g})."
-    better = names[moved.after > moved.before]
-    return f"**{plain(better)}** is better {where} (p = {moved.p:.3g})."
+    if difference.p >= _CLEAR or difference.before == difference.after:
+        on = quantity(difference.total, "utterance")
+        return f"**No clear difference** {where} on {on} (p = {difference.p:.3g})."
+    better = names[difference.after > difference.before]
+    return f"**{plain(better)}** is better {where} (p = {difference.p:.3g})."
 
 
 def _curves(reports: Sequence[CoverageReport], names: Sequence[str]) -> None:

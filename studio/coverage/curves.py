@@ -46,10 +46,10 @@ def curves(here: Page, report: CoverageReport) -> None:
             bands = st.toggle("95 % intervals", key="coverage bands")
         by_functions = over == _FUNCTIONS
         rows = functions_rows(report) if by_functions else curve_rows(report)
-        named = [{**r, "curve": NAMES[str(r["curve"])]} for r in rows]
+        named_rows = [{**r, "curve": NAMES[str(r["curve"])]} for r in rows]
         x = "functions" if by_functions else "k"
         st.altair_chart(
-            chart(named, x, list(NAMES.values()), bands=bands, title=str(over)),
+            chart(named_rows, x, list(NAMES.values()), bands=bands, title=str(over)),
             alt=f"Coverage over {over}",
         )
         show.download(rows, name=f"{here.module}-curves.csv", key="curves", label="the curves")

@@ -53,7 +53,7 @@ def measuring(here: Page, key: Hashable) -> None:
         key="coverage target",
         help="The recommended point is the cheapest whose lower bound reaches it.",
     )
-    running = (found := jobs.job(key)) is not None and found.state == "running"
+    running = (job := jobs.job(key)) is not None and job.state == "running"
     if columns[2].button(
         "Measure",
         type="primary",
@@ -67,8 +67,8 @@ def measuring(here: Page, key: Hashable) -> None:
 
 def _as_measured(here: Page, key: Hashable) -> None:
     """Say of what is shown what it was measured on: once, so that something else can be chosen."""
-    found = jobs.job(key)
-    report = found.result if found is not None else None
+    job = jobs.job(key)
+    report = job.result if job is not None else None
     if report is None or st.session_state.get("coverage measured") == (here.module, id(report)):
         return
     st.session_state["coverage measured"] = (here.module, id(report))

@@ -56,12 +56,16 @@ def misses(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
 
 
 def _explanations(report: CoverageReport, point: tuple[int, int]) -> list[ExplainedMiss]:
-    kept = st.session_state.get("coverage do explained")
-    if kept is None or kept[0] is not report or kept[1] != point:
-        kept = (report, point, explained_misses(report, *point))
-        st.session_state["coverage do explained"] = kept
-    found: list[ExplainedMiss] = kept[2]
-    return found
+    explanations_kept = st.session_state.get("coverage do explained")
+    if (
+        explanations_kept is None
+        or explanations_kept[0] is not report
+        or explanations_kept[1] != point
+    ):
+        explanations_kept = (report, point, explained_misses(report, *point))
+        st.session_state["coverage do explained"] = explanations_kept
+    explanations: list[ExplainedMiss] = explanations_kept[2]
+    return explanations
 
 
 @st.fragment
@@ -106,7 +110,7 @@ def _miss_list(here: Page, report: CoverageReport, explained: list[ExplainedMiss
     )
     if (st.session_state.get(_CHOSEN) or 0) >= len(some):
         st.session_state[_CHOSEN] = None  # it was of another list
-    chosen = st.selectbox(
+    row_chosen = st.selectbox(
         "Miss",
         range(len(some)),
         index=None,
@@ -115,8 +119,8 @@ def _miss_list(here: Page, report: CoverageReport, explained: list[ExplainedMiss
         placeholder="Choose here, or in the table",
         format_func=lambda n: rows[n]["utterance"],
     )
-    if chosen is not None:
-        _detail(here, report, some[chosen])
+    if row_chosen is not None:
+        _detail(here, report, some[row_chosen])
     else:
         st.caption("Choose one to see what was nearer and to mend it.")
 

@@ -110,9 +110,9 @@ def _cells(frame: pd.DataFrame) -> alt.Chart:
 
 
 def _take_click() -> None:
-    chosen = st.session_state["coverage do surface"].selection.get("cell") or []
-    if chosen:
-        set_point(chosen[0]["k_desc"], chosen[0]["k_exemplar"])
+    cells_chosen = st.session_state["coverage do surface"].selection.get("cell") or []
+    if cells_chosen:
+        set_point(cells_chosen[0]["k_desc"], cells_chosen[0]["k_exemplar"])
 
 
 def _functions(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
@@ -139,6 +139,6 @@ def _functions(here: Page, report: CoverageReport, point: tuple[int, int]) -> No
         },
     )
     show.download(frame, name=f"{here.module}-functions.csv", key="functions", label="this table")
-    asked = len(report.grid.index.functions) - len(rows)
-    if asked:
-        st.caption(f"{quantity(asked, 'more function')} without an utterance in {report.split}.")
+    rest = len(report.grid.index.functions) - len(rows)
+    if rest:
+        st.caption(f"{quantity(rest, 'more function')} without an utterance in {report.split}.")

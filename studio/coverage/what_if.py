@@ -61,14 +61,14 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
     with left:
         function = str(st.selectbox("Function", names, key=_FUNCTION))
         schema = here.workspace.schema(here.module)
-        known = schema.function(function)
-        stored = known.description if known else ""
-        described = _description(function, stored)
+        function_known = schema.function(function)
+        description = function_known.description if function_known else ""
+        described = _description(function, description)
         lines = _lines(function)
     answer = None
     with right, messages():
         _show_stored(here)
-        descriptions = {function: described} if described != stored else {}
+        descriptions = {function: described} if described != description else {}
         if not descriptions and not lines:
             st.info(
                 "Change the description, or write an exemplar. What it would change "
@@ -130,27 +130,27 @@ def _answer(
     lines: list[str],
 ) -> tuple[WhatIf, float]:
     """The answer, and the seconds it took; the last one is kept while the question is the same."""
-    asked = (point, function, descriptions, lines)
-    kept = st.session_state.get("coverage do answer")
-    if kept is None or kept[0] is not report or kept[1] != asked:
-        begun = time.perf_counter()
+    question = (point, function, descriptions, lines)
+    answer_kept = st.session_state.get("coverage do answer")
+    if answer_kept is None or answer_kept[0] is not report or answer_kept[1] != question:
+        start = time.perf_counter()
         answer = work(
             report, point, descriptions=descriptions, added=[(function, text) for text in lines]
         )
-        kept = (report, asked, answer, time.perf_counter() - begun)
-        st.session_state["coverage do answer"] = kept
-    return kept[2], kept[3]
+        answer_kept = (report, question, answer, time.perf_counter() - start)
+        st.session_state["coverage do answer"] = answer_kept
+    return answer_kept[2], answer_kept[3]
 
 
 def _alone(report: CoverageReport, point: tuple[int, int], descriptions: dict[str, str]) -> WhatIf:
     """The description without the exemplars, which aren't kept with it."""
-    asked = (point, descriptions)
-    kept = st.session_state.get("coverage do alone")
-    if kept is None or kept[0] is not report or kept[1] != asked:
-        kept = (report, asked, work(report, point, descriptions=descriptions))
-        st.session_state["coverage do alone"] = kept
-    found: WhatIf = kept[2]
-    return found
+    question = (point, descriptions)
+    answer_kept = st.session_state.get("coverage do alone")
+    if answer_kept is None or answer_kept[0] is not report or answer_kept[1] != question:
+        answer_kept = (report, question, work(report, point, descriptions=descriptions))
+        st.session_state["coverage do alone"] = answer_kept
+    answer_alone: WhatIf = answer_kept[2]
+    return answer_alone
 
 
 def _show(answer: WhatIf, seconds: float) -> None:
@@ -259,11 +259,11 @@ def _keep_description(here: Page, function: str, text: str, alone: Difference) -
 
 def _slots_of(lines: Sequence[str]) -> dict[str, list[str]]:
     """Each exemplar's slots; the answer's side says what is wrong with one that isn't here."""
-    found = {}
+    slots = {}
     for text in lines:
         with suppress(RaduError):
-            found[text] = slots_to_fill(text)
-    return found
+            slots[text] = slots_to_fill(text)
+    return slots
 
 
 def _keep_exemplar(here: Page, function: str, text: str, slots: Sequence[str]) -> None:
@@ -320,23 +320,23 @@ def _keep_exemplars(here: Page, function: str, fields: Mapping[str, Sequence[str
         pressed = st.form_submit_button("Add all that are ticked", icon=":material/add:")
     if pressed:
         with messages():
-            chosen = {
+            values_chosen = {
                 str(row["exemplar"]): {s: str(row[f"slot {s}"] or "") for s in fields[text]}
                 for (_, row), text in zip(edited.iterrows(), fields, strict=True)
                 if row["add"]
             }
-            _add_all(here, function, chosen)
+            _add_all(here, function, values_chosen)
 
 
 def _add_all(here: Page, function: str, chosen: Mapping[str, Mapping[str, str]]) -> None:
     """Add them and keep in the field those that weren't, with the reasons."""
-    kept = keep_exemplars(here.workspace, here.module, function, chosen, who=here.who)
-    added = set(chosen) - set(kept.refused)
+    exemplars = keep_exemplars(here.workspace, here.module, function, chosen, who=here.who)
+    added = set(chosen) - set(exemplars.refused)
     field = str(st.session_state.get(f"{_EXEMPLARS} {function}", ""))
     left = [line for line in field.splitlines() if line.strip() not in added]
     st.session_state[_LEFT] = (function, "\n".join(left))
-    counts = ", ".join(f"{n:,} {outcome}" for outcome, n in kept.outcomes.items()) or "none"
-    refused = [f"- {plain(_short(text))}: {plain(why)}" for text, why in kept.refused.items()]
+    counts = ", ".join(f"{n:,} {outcome}" for outcome, n in exemplars.outcomes.items()) or "none"
+    refused = [f"- {plain(_short(text))}: {plain(why)}" for text, why in exemplars.refused.items()]
     _tell(here, "\n".join([f"Added: {counts}. Not added: {len(refused):,}.", *refused]))
 
 

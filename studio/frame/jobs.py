@@ -136,9 +136,9 @@ def start(
 
 def job(key: Hashable) -> Job | None:
     """The job under ``key``; one that failed or was stopped only while that is news here."""
-    found = _jobs().get(key)
-    if found is None or found.state in ("running", "done") or _is_news(found):
-        return found
+    own_job = _jobs().get(key)
+    if own_job is None or own_job.state in ("running", "done") or _is_news(own_job):
+        return own_job
     return None
 
 
@@ -167,29 +167,29 @@ def forget(key: Hashable) -> None:
 
 def forget_failed(key: Hashable) -> None:
     """Forget a job that failed or was stopped: something else is done now."""
-    found = _jobs().get(key)
-    if found is not None and found.state in ("failed", "stopped"):
+    own_job = _jobs().get(key)
+    if own_job is not None and own_job.state in ("failed", "stopped"):
         forget(key)
 
 
 def stop_all(kind: str, *of: Hashable) -> None:
     """Ask all running jobs to stop whose keys begin so."""
-    for key, found in list(_jobs().items()):
+    for key, own_job in list(_jobs().items()):
         if isinstance(key, tuple) and key[: 1 + len(of)] == (kind, *of):
-            found.stop = True
+            own_job.stop = True
 
 
 def rerun_after(key: Hashable) -> None:
     """Draw the page again once the job has ended, where it isn't shown itself."""
-    found = job(key)
-    if found is not None and found.running:
+    own_job = job(key)
+    if own_job is not None and own_job.running:
         _await(key)
 
 
 @st.fragment(run_every=1.0)
 def _await(key: Hashable) -> None:
-    found = job(key)
-    if found is None or not found.running:
+    own_job = job(key)
+    if own_job is None or not own_job.running:
         st.rerun()
 
 
@@ -198,25 +198,27 @@ def show(key: Hashable, *, passing: bool = False) -> Any:
 
     A ``passing`` result is a message and not a measurement: it is shown while it is news.
     """
-    found = job(key)
-    if found is None or (passing and not _is_news(found)):
+    own_job = job(key)
+    if own_job is None or (passing and not _is_news(own_job)):
         return None
-    st.session_state[_SEEN] = {*st.session_state.get(_SEEN, ()), found.number}
-    if found.running:
+    st.session_state[_SEEN] = {*st.session_state.get(_SEEN, ()), own_job.number}
+    if own_job.running:
         _running(key)
-    elif found.state != "done":
+    elif own_job.state != "done":
         with st.container(horizontal=True, vertical_alignment="center"):
-            (st.warning if found.state == "stopped" else st.error)(plain(found.message))
+            (st.warning if own_job.state == "stopped" else st.error)(plain(own_job.message))
             st.button("Close", key=f"close {key}", on_click=forget, args=(key,))
-    return found.result
+    return own_job.result
 
 
 @st.fragment(run_every=0.5)
 def _running(key: Hashable) -> None:
-    found = job(key)
-    if found is None or found.state != "running":
+    own_job = job(key)
+    if own_job is None or own_job.state != "running":
         st.rerun()
     bar, button = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(min(1.0, found.done / found.total) if found.total else 0.0, text=plain(found.line))
-    if button.button("Stop", key=f"stop {key}", disabled=found.stop):
-        found.stop = True
+    bar.progress(
+        min(1.0, own_job.done / own_job.total) if own_job.total else 0.0, text=plain(own_job.line)
+    )
+    if button.button("Stop", key=f"stop {key}", disabled=own_job.stop):
+        own_job.stop = True

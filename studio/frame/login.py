@@ -85,7 +85,7 @@ def _auth() -> Mapping[str, Any] | None:
     A file that can't be read is an error, never "no login": it would open the studio to everybody.
     """
     try:
-        found = st.secrets.get("auth")
+        auth = st.secrets.get("auth")
     except StreamlitSecretNotFoundError as error:
         files = config.get_option("secrets.files")
         if config.is_manually_set("secrets.files") or any(Path(f).exists() for f in files):
@@ -94,9 +94,9 @@ def _auth() -> Mapping[str, Any] | None:
                 remedy="Correct the file, or remove it: then there is no login.",
             ) from error
         return None
-    if found is not None and not isinstance(found, Mapping):
+    if auth is not None and not isinstance(auth, Mapping):
         raise InputError("[auth] in the secrets isn't a table", remedy="See docs/how-to/log-in.md.")
-    return found
+    return auth
 
 
 def _login_screen(auth: Mapping[str, Any]) -> None:
@@ -157,8 +157,8 @@ def has_chosen() -> bool:
 
 
 def _name_to_use() -> str:
-    kept = st.session_state.get("who") or _cookie_name() or os.environ.get("RADU_USER", "")
-    return _clean(str(kept))
+    name_kept = st.session_state.get("who") or _cookie_name() or os.environ.get("RADU_USER", "")
+    return _clean(str(name_kept))
 
 
 def _browser_name(ask: bool) -> str:

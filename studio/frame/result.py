@@ -85,14 +85,14 @@ def _of(share: Share) -> str:
 
 def _verdict(report: EvaluationReport) -> None:
     """Claims only what the rows support."""
-    found = report.verdict
-    if found.better:
-        st.success(_points("Better than every baseline", found.better), icon=":material/check:")
-    if found.worse:
-        st.error(_points("Worse than a baseline", found.worse), icon=":material/close:")
-    if found.unclear:
+    verdict = report.verdict
+    if verdict.better:
+        st.success(_points("Better than every baseline", verdict.better), icon=":material/check:")
+    if verdict.worse:
+        st.error(_points("Worse than a baseline", verdict.worse), icon=":material/close:")
+    if verdict.unclear:
         head = f"No clear difference to a baseline on {quantity(report.rows, 'row')}"
-        st.info(_points(head, found.unclear), icon=":material/balance:")
+        st.info(_points(head, verdict.unclear), icon=":material/balance:")
 
 
 def _points(head: str, lines: list[str]) -> str:

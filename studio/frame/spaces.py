@@ -19,6 +19,6 @@ def workspace() -> Workspace:
     with _LOCK:
         if key not in _SPACES:
             home, url = key
-            named = {"RADU_HOME": home, "RADU_DATABASE_URL": url}
-            _SPACES[key] = Workspace.from_environment(named)
+            environment = {"RADU_HOME": home, "RADU_DATABASE_URL": url}
+            _SPACES[key] = Workspace.from_environment(environment)
         return _SPACES[key]

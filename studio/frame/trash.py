@@ -66,12 +66,14 @@ def _exemplars(here: Page) -> None:
         }
         for i in items
     ]
-    chosen = _choose(rows, key="delete")
+    ids_chosen = _choose(rows, key="delete")
     if len(ids) > _SHOWN:
         st.caption(f"{_SHOWN} of {len(ids):,} are shown.")
     with st.container(horizontal=True):
-        if st.button(f"Delete {len(chosen):,} chosen", disabled=not chosen, key="delete chosen"):
-            _delete(here, chosen)
+        if st.button(
+            f"Delete {len(ids_chosen):,} chosen", disabled=not ids_chosen, key="delete chosen"
+        ):
+            _delete(here, ids_chosen)
         if st.button(f"Delete all {len(ids):,} found", key="delete found"):
             _delete(here, ids)
 
@@ -81,8 +83,8 @@ def _choose(rows: list[dict[str, Any]], *, key: str) -> list[str]:
     boxes can't be reached with the keyboard."""
     ids = [str(row["id"]) for row in rows]
     texts = {str(row["id"]): str(row["utterance"]) for row in rows}
-    kept = [id_ for id_ in st.session_state.get(f"{key} ids", ()) if id_ in texts]
-    st.session_state[f"{key} ids"] = kept  # one that is gone can't be chosen
+    ids_kept = [id_ for id_ in st.session_state.get(f"{key} ids", ()) if id_ in texts]
+    st.session_state[f"{key} ids"] = ids_kept  # one that is gone can't be chosen
     st.dataframe(
         rows,
         hide_index=True,
@@ -110,10 +112,10 @@ def _delete(here: Page, ids: list[str]) -> None:
 
 
 def _trash(here: Page) -> None:
-    found = workflow.trash(here.workspace, here.module, limit=_SHOWN)
-    if not found.total:
+    trash = workflow.trash(here.workspace, here.module, limit=_SHOWN)
+    if not trash.total:
         return
-    with st.expander(f"Trash ({found.total:,})", expanded=True):
+    with st.expander(f"Trash ({trash.total:,})", expanded=True):
         rows = [
             {
                 "id": t.exemplar.id,
@@ -122,21 +124,21 @@ def _trash(here: Page) -> None:
                 "who": t.who,
                 "why": t.note,
             }
-            for t in found.items
+            for t in trash.items
         ]
-        chosen = _choose(rows, key="trash")
-        if found.total > _SHOWN:
+        ids_chosen = _choose(rows, key="trash")
+        if trash.total > _SHOWN:
             st.caption(f"The newest {_SHOWN} are shown.")
         with st.container(horizontal=True):
             if st.button(
-                f"Restore {len(chosen):,} chosen",
+                f"Restore {len(ids_chosen):,} chosen",
                 icon=":material/restore_from_trash:",
-                disabled=not chosen,
+                disabled=not ids_chosen,
                 key="restore exemplars",
             ):
-                back = workflow.restore(here.workspace, here.module, chosen, who=here.who)
+                back = workflow.restore(here.workspace, here.module, ids_chosen, who=here.who)
                 _tell(f"{quantity(len(back), 'exemplar')} restored.")
-            _for_good(here, chosen, found)
+            _for_good(here, ids_chosen, trash)
 
 
 def _for_good(here: Page, chosen: list[str], found: workflow.Trash) -> None:
@@ -177,18 +179,18 @@ def _module(here: Page) -> None:
 
 def trashed_modules(here: Page) -> None:
     """The modules in the trash, on Home: restore one, or delete it for good."""
-    found = workflow.modules_in_trash(here.workspace)
+    modules = workflow.modules_in_trash(here.workspace)
     for line in st.session_state.pop(_DONE, ()):
         st.success(plain(line))
-    if not found:
+    if not modules:
         return
-    with st.expander(f"Modules in the trash ({len(found)})"), messages():
+    with st.expander(f"Modules in the trash ({len(modules)})"), messages():
         rows = [
             {"module": name, "when (UTC)": f"{at:%Y-%m-%d %H:%M}", "who": who}
-            for name, (at, who) in found.items()
+            for name, (at, who) in modules.items()
         ]
         show.rows(rows, name="trash.csv", key="trashed modules", label="modules")
-        name = st.selectbox("Module in the trash", list(found), key="trashed module")
+        name = st.selectbox("Module in the trash", list(modules), key="trashed module")
         if st.button("Restore", icon=":material/restore_from_trash:", key="restore module"):
             workflow.restore_module(here.workspace, name, who=here.who)
             _tell(f"{name} is restored.")

@@ -13,21 +13,24 @@ __all__ = ["value_input"]
 def value_input(slot: Slot, key: str) -> str | list[str]:
     """What is typed for a slot: one of its values, several, or words."""
     label = plain(slot.name) + (" (required)" if slot.required else "")
-    known = [str(v) for v in slot.possible_values]
+    values_known = [str(v) for v in slot.possible_values]
     about = plain(slot.description) if slot.description else None
-    if slot.type == "boolean" and not known:
-        known = ["true", "false"]
+    if slot.type == "boolean" and not values_known:
+        values_known = ["true", "false"]
     if slot.multi_value:
         return st.multiselect(
             label,
-            known,
+            values_known,
             key=key,
             help=about,
             accept_new_options=not slot.possible_values,
             placeholder="none; type one and press Enter",
         )
-    if known:
-        return st.selectbox(label, known, index=None, key=key, help=about, placeholder="none") or ""
+    if values_known:
+        return (
+            st.selectbox(label, values_known, index=None, key=key, help=about, placeholder="none")
+            or ""
+        )
     return st.text_input(label, key=key, help=about, placeholder=_hint(slot)) or ""
 
 

@@ -45,11 +45,11 @@ def new_module(here: Page) -> None:
                 if file is None:
                     raise InputError("No schema was chosen", remedy="Choose a JSON file.")
                 path = _keep_upload(file)
-                found = load.init_module(
+                schema_file = load.init_module(
                     here.workspace, name, path, who=here.who, keep_good=keep_good
                 )
                 st.session_state["module"] = name
-                st.session_state["created"] = found
+                st.session_state["created"] = schema_file
                 st.rerun()  # the page began without the new module
     link("schema", "Create one without a file")
     if "created" in st.session_state:
@@ -105,7 +105,7 @@ def utterances(here: Page) -> None:
         def work(
             progress: Progress, fix_spans: bool = False
         ) -> tuple[load.ImportReport, outcomes.ResolveReport | None]:
-            given: dict[str, Any] = {
+            options_given: dict[str, Any] = {
                 "module": here.module,
                 "who": here.who,
                 "keep_good": keep,
@@ -113,11 +113,11 @@ def utterances(here: Page) -> None:
                 "progress": progress,
             }
             if format == "traces":
-                report = traces.import_traces(here.workspace, files, **given)
+                report = traces.import_traces(here.workspace, files, **options_given)
             else:
                 file = load.only_file(format, files)
                 report = load.import_file(
-                    here.workspace, format, file, fix_spans=fix_spans, **given
+                    here.workspace, format, file, fix_spans=fix_spans, **options_given
                 )
             if not report.stored:
                 return report, None
@@ -202,8 +202,8 @@ def _keep_upload(file: Any) -> Path:
 
     A job may still read it when the next file of that name is there.
     """
-    kept: dict[str, Path] = st.session_state.setdefault("uploads", {})
-    if file.file_id not in kept:
+    paths: dict[str, Path] = st.session_state.setdefault("uploads", {})
+    if file.file_id not in paths:
         if "uploads folder" not in st.session_state:
             st.session_state["uploads folder"] = tempfile.mkdtemp(prefix="radu-upload-")
         data = file.getvalue()
@@ -212,8 +212,8 @@ def _keep_upload(file: Any) -> Path:
         if not path.exists():
             with open_atomic(path, "wb") as out:
                 out.write(data)
-        kept[file.file_id] = path
-    return kept[file.file_id]
+        paths[file.file_id] = path
+    return paths[file.file_id]
 
 
 def outcome(here: Page) -> None:
@@ -252,7 +252,7 @@ def _acceptance(here: Page) -> None:
     offered = {0.99, 0.95, 0.9, 0.8, *([] if now is None else [now])}
     options = [None, *sorted(offered, reverse=True)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = st.selectbox(
+        option = st.selectbox(
             "Accept likely readings by itself",
             options,
             index=options.index(now),
@@ -265,8 +265,8 @@ def _acceptance(here: Page) -> None:
             "Resolve again",
             help="After a change of the schema, or of what is accepted. Decisions of people stay.",
         ):
-            if wanted != now:
-                outcomes.set_acceptance(here.workspace, here.module, wanted, who=here.who)
+            if option != now:
+                outcomes.set_acceptance(here.workspace, here.module, option, who=here.who)
             jobs.start(
                 ("resolve", here.module),
                 "Placing values",
@@ -307,8 +307,8 @@ def export(here: Page) -> None:
         key="export as",
     )
     view = load.view_export(here.workspace, format, module=here.module)
-    for given, other in view.renamed.items():
-        st.caption(f"{plain(given)} is written as {plain(other)}.")
+    for own_name, other in view.renamed.items():
+        st.caption(f"{plain(own_name)} is written as {plain(other)}.")
     if view.left_out:
         st.caption(f"The schema only: {quantity(view.left_out, 'exemplar')} left out.")
     else:

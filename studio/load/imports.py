@@ -20,14 +20,14 @@ __all__ = ["imports"]
 
 def imports(here: Page) -> None:
     """Every import into the module and split of it, with a preview of taking one back."""
-    found = workflow.imports(here.workspace, here.module) if here.module else []
-    if not found:
+    imports_known = workflow.imports(here.workspace, here.module) if here.module else []
+    if not imports_known:
         st.info("Nothing has been imported yet.")
         return
     _undo_panel(here)
-    chosen = _choose(here, found)
-    show.rows([_row(r) for r in found], name="imports.csv", key="imports", label="imports")
-    _show_rejected(chosen)
+    import_chosen = _choose(here, imports_known)
+    show.rows([_row(r) for r in imports_known], name="imports.csv", key="imports", label="imports")
+    _show_rejected(import_chosen)
 
 
 def _row(record: ImportRecord) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def _choose(here: Page, found: list[ImportRecord]) -> ImportRecord:
 
     def title(number: int) -> str:
         record = by_number[number]
-        said = "" if (state := workflow.state(record)) == "stands" else f" ({state})"
-        return f"{number}: {record.kind} {record.source}, {record.at:%Y-%m-%d %H:%M} UTC{said}"
+        text = "" if (state := workflow.state(record)) == "stands" else f" ({state})"
+        return f"{number}: {record.kind} {record.source}, {record.at:%Y-%m-%d %H:%M} UTC{text}"
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = st.selectbox(

@@ -26,13 +26,13 @@ def choose_options(here: Page, path: Path, format: str) -> dict[str, Any]:
         return _of_traces(path)
     if format not in ("jsonl", "csv"):
         return {}
-    chosen: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     text = path.suffix.lower() != ".xlsx"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if text and (encoding := _encoding(path)):
-            chosen["encoding"] = encoding
+            options["encoding"] = encoding
         if not text and (sheet := _sheet(here, path, format)):
-            chosen["sheet"] = sheet
+            options["sheet"] = sheet
         unlabelled = st.selectbox(
             "Rows without a function",
             list(file_view.UNLABELLED),
@@ -42,17 +42,17 @@ def choose_options(here: Page, path: Path, format: str) -> dict[str, Any]:
             "none, oos and the like always mean out of scope.",
         )
     if unlabelled != "keep":
-        chosen["unlabelled"] = unlabelled
-    view = _view(here, path, format, chosen)
+        options["unlabelled"] = unlabelled
+    view = _view(here, path, format, options)
     if view.likely:
         st.warning(
             f"The file isn't UTF-8. It is likely {file_view.ENCODINGS[view.likely]}: choose it "
             "under Encoding."
         )
     if format == "csv":
-        chosen["mapping"] = _mapping(here, view)
-        _say_what_is_lost(view, chosen["mapping"], unlabelled)
-    return chosen
+        options["mapping"] = _mapping(here, view)
+        _say_what_is_lost(view, options["mapping"], unlabelled)
+    return options
 
 
 def _of_traces(path: Path) -> dict[str, Any]:
@@ -85,8 +85,8 @@ def _of_traces(path: Path) -> dict[str, Any]:
             width=220,
             help="Where the server had several: the name of this module's.",
         )
-    chosen: dict[str, Any] = {"below": below / 100, "unlike": unlike / 100}
-    return chosen | ({"model": model.strip()} if model and model.strip() else {})
+    options_chosen: dict[str, Any] = {"below": below / 100, "unlike": unlike / 100}
+    return options_chosen | ({"model": model.strip()} if model and model.strip() else {})
 
 
 def _view(here: Page, path: Path, format: str, chosen: dict[str, Any]) -> file_view.FileView:
@@ -106,7 +106,7 @@ def _view_file(
 
 def _encoding(path: Path) -> str | None:
     names = ["", *file_view.ENCODINGS]
-    chosen = st.selectbox(
+    encoding_chosen = st.selectbox(
         "Encoding",
         names,
         format_func=lambda n: file_view.ENCODINGS[n] if n else "Automatic (UTF-8)",
@@ -114,7 +114,7 @@ def _encoding(path: Path) -> str | None:
         width=260,
         help="Automatic: UTF-8, or what the byte order mark says.",
     )
-    return str(chosen or "") or None
+    return str(encoding_chosen or "") or None
 
 
 def _sheet(here: Page, path: Path, format: str) -> str | None:
@@ -132,31 +132,33 @@ def _mapping(here: Page, view: file_view.FileView) -> dict[str, str]:
     """
     st.dataframe(pd.DataFrame(list(view.first), columns=list(view.columns)), hide_index=True)
     guessed = {column: field for field, column in (view.mapping or {}).items()}
-    kept: dict[str, str] = st.session_state.setdefault(f"columns {here.module}", {})
-    known = file_view.fields(here.workspace, here.module)
-    begins = f"{here.module} {content_hash([list(view.columns), known])}"
+    mapping_kept: dict[str, str] = st.session_state.setdefault(f"columns {here.module}", {})
+    fields = file_view.fields(here.workspace, here.module)
+    begins = f"{here.module} {content_hash([list(view.columns), fields])}"
     first: dict[str, list[str]] = st.session_state.setdefault("columns as shown", {})
     if begins not in first:  # an editor must begin with the same table in every rerun
         first[begins] = [
-            kept[c] if kept.get(c) in (*known, _NOT_READ) else guessed.get(c, _NOT_READ)
+            mapping_kept[c]
+            if mapping_kept.get(c) in (*fields, _NOT_READ)
+            else guessed.get(c, _NOT_READ)
             for c in view.columns
         ]
     frame = pd.DataFrame({"column": list(view.columns), "holds": first[begins]})
-    chosen = st.data_editor(
+    mapping_frame = st.data_editor(
         frame,
         hide_index=True,
         disabled=["column"],
         column_config={
             "holds": st.column_config.SelectboxColumn(
-                "holds", options=[_NOT_READ, *known], required=True
+                "holds", options=[_NOT_READ, *fields], required=True
             )
         },
         key=f"mapping {begins}",
     )
     mapping = dict.fromkeys([*(view.mapping or {}), "function"], "")  # what isn't chosen isn't read
-    for column, holds in zip(chosen["column"], chosen["holds"], strict=True):
-        if guessed.get(column, _NOT_READ) != holds or column in kept:
-            kept[column] = holds
+    for column, holds in zip(mapping_frame["column"], mapping_frame["holds"], strict=True):
+        if guessed.get(column, _NOT_READ) != holds or column in mapping_kept:
+            mapping_kept[column] = holds
         if holds == _NOT_READ:
             continue
         if mapping.get(holds):

@@ -26,14 +26,14 @@ def splits(here: Page) -> None:
     if not here.module:
         st.info("Nothing is loaded yet.")
         return
-    wanted = _split_form()
+    form = _split_form()
     with st.container(horizontal=True):
         st.button(
             "Preview the split",
             icon=":material/call_split:",
             help="Shows what would move. Nothing is changed yet.",
             on_click=_start,
-            args=(here, "Looking at the split", partial(splitting.plan, wanted=wanted)),
+            args=(here, "Looking at the split", partial(splitting.plan, wanted=form)),
         )
         st.button(
             "Check the splits",
@@ -42,13 +42,13 @@ def splits(here: Page) -> None:
             on_click=_start,
             args=(here, "Checking the splits", splitting.check),
         )
-    found = jobs.show(_key(here), passing=True)
+    job_shown = jobs.show(_key(here), passing=True)
     with messages():
-        if isinstance(found, splitting.SplitReport):
-            _show(here, found)
-            _crossing(here, found.crossing)
-        elif isinstance(found, list):
-            _crossing(here, found)
+        if isinstance(job_shown, splitting.SplitReport):
+            _show(here, job_shown)
+            _crossing(here, job_shown.crossing)
+        elif isinstance(job_shown, list):
+            _crossing(here, job_shown)
 
 
 def _key(here: Page) -> tuple[str, str]:
@@ -108,9 +108,9 @@ def _crossing(here: Page, crossing: Sequence[splitting.Crossing]) -> None:
     if not crossing:
         st.caption("No text and no template is in several splits.")
         return
-    found = quantity(len(crossing), "text or template is", "texts and templates are")
+    count_text = quantity(len(crossing), "text or template is", "texts and templates are")
     st.warning(
-        f"{found} in several splits: what was learnt by heart "
+        f"{count_text} in several splits: what was learnt by heart "
         "counts as right in a test. Split from scratch, or delete the copies."
     )
     rows = [

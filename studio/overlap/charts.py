@@ -131,8 +131,8 @@ def _heat_map(frame: pd.DataFrame, names: list[str]) -> Any:
 
 def function_map(here: Page, report: OverlapReport) -> None:
     """The functions in two dimensions: centres, descriptions and exemplars."""
-    drawn = report.map
-    if not drawn.points:
+    map_drawn = report.map
+    if not map_drawn.points:
         st.info("There is nothing to draw.")
         return
     names = [n for n in report.confusion.functions if n is not None]
@@ -144,11 +144,14 @@ def function_map(here: Page, report: OverlapReport) -> None:
         key=f"overlap highlight {here.module}",
         placeholder="none" if many else "all",
     )
-    sampled = "" if drawn.sampled == drawn.total else f" {drawn.sampled:,} of them are drawn."
+    sampled = (
+        "" if map_drawn.sampled == map_drawn.total else f" {map_drawn.sampled:,} of them are drawn."
+    )
     st.caption(
-        f"Two axes show {drawn.shown:.0%} of what tells the functions' centres apart: what is far "
-        "apart here is far apart, what is near may not be. Diamond: the centre of a function's "
-        f"exemplars; square: its description; dots: {quantity(drawn.total, 'exemplar')}.{sampled}"
+        f"Two axes show {map_drawn.shown:.0%} of what tells the functions' centres apart: what is "
+        "far apart here is far apart, what is near may not be. Diamond: the centre of a function's "
+        "exemplars; square: its description; dots: "
+        f"{quantity(map_drawn.total, 'exemplar')}.{sampled}"
     )
     rows = [
         {
@@ -160,7 +163,7 @@ def function_map(here: Page, report: OverlapReport) -> None:
             "text": p.text,
             "id": p.id,
         }
-        for p in drawn.points
+        for p in map_drawn.points
     ]
     st.altair_chart(_map_chart(pd.DataFrame(rows), names, highlighted), alt="Map of utterances")
 
@@ -210,8 +213,8 @@ def _map_chart(frame: pd.DataFrame, names: list[str], highlighted: list[str]) ->
     labelled = highlighted or (names if len(names) <= _MOST_COLOURS else [])
     for names_of, away in ((labelled[::2], -20), (labelled[1::2], 20)):  # neighbours' stay apart
         centres = base.transform_filter(alt.datum.kind == "function")
-        chosen = centres.transform_filter(alt.FieldOneOfPredicate("function", names_of))
-        text = chosen.mark_text(dy=away, fontSize=11, fontWeight="bold")
+        centres_chosen = centres.transform_filter(alt.FieldOneOfPredicate("function", names_of))
+        text = centres_chosen.mark_text(dy=away, fontSize=11, fontWeight="bold")
         layers.append(text.encode(text="function:N"))
     return alt.layer(*layers).properties(height=520)
 

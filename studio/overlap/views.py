@@ -114,7 +114,7 @@ def _findings(here: Page, report: OverlapReport) -> None:
         return
     counts = Counter(f.kind for f in report.findings)
     kinds = [k for k in KINDS if counts[k]]
-    chosen = st.pills(
+    kinds_chosen = st.pills(
         "Only",
         kinds,
         selection_mode="multi",
@@ -122,7 +122,7 @@ def _findings(here: Page, report: OverlapReport) -> None:
         format_func=lambda k: f"{KINDS[k]} ({counts[k]:,})",
         label_visibility="collapsed",
     )
-    shown = [f for f in report.findings if not chosen or f.kind in chosen]
+    shown = [f for f in report.findings if not kinds_chosen or f.kind in kinds_chosen]
     for number, finding in _page_of(shown, f"overlap page {report.module}"):
         _finding(here, finding, number)
     show.download(
@@ -172,9 +172,9 @@ def _finding(here: Page, finding: Finding, number: int) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             for action in finding.actions:
                 _action(here, finding, action, number)
-        told = st.session_state.get(_notice_key(here, finding))
-        if told:
-            st.success(plain(told), icon=":material/check:")
+        notice = st.session_state.get(_notice_key(here, finding))
+        if notice:
+            st.success(plain(notice), icon=":material/check:")
 
 
 def _two(pair: Example) -> None:
@@ -300,9 +300,9 @@ def _merge(here: Page, functions: tuple[str, ...]) -> None:
 
 
 def _cost(plan: MergePlan) -> None:
-    moved = ", ".join(f"{n:,} {plain(outcome)}" for outcome, n in plan.moved.items()) or "none"
+    text = ", ".join(f"{n:,} {plain(outcome)}" for outcome, n in plan.moved.items()) or "none"
     lines = [
-        f"**{plan.total:,}** exemplars of {plain(plan.away)} move ({moved}); each keeps its "
+        f"**{plan.total:,}** exemplars of {plain(plan.away)} move ({text}); each keeps its "
         "history.",
         f"Slots that both have: {plain(', '.join(plan.shared) or 'none')}.",
         f"Slots that come along, as optional: {plain(', '.join(plan.added) or 'none')}.",
@@ -327,14 +327,14 @@ def _opinion_lines(plan: MergePlan) -> list[str]:
 
 def _judged_pairs(here: Page, report: OverlapReport) -> None:
     """What people said of pairs, what follows from it, and a way to take it back."""
-    found = judgements.judged_pairs(here.workspace, here.module)
-    if not found:
+    pairs = judgements.judged_pairs(here.workspace, here.module)
+    if not pairs:
         st.info(
             "Nobody has judged a pair yet. Where two exemplars of different functions seem to mean "
             "the same, say so here under Findings, or on the Prompts page under Negatives."
         )
         return
-    for number, pair in _page_of(found, f"overlap judged page {here.module}"):
+    for number, pair in _page_of(pairs, f"overlap judged page {here.module}"):
         text, button = st.columns([5, 2], vertical_alignment="center")
         text.markdown(
             f"**{_SAID[pair.verdict].capitalize()}**, by {plain(pair.who)}, "
@@ -366,7 +366,7 @@ def _judged_pairs(here: Page, report: OverlapReport) -> None:
                 "other id": p.second.id,
                 "open": f"annotate?module={quote(here.module)}&item={quote(p.first.id, safe='')}",
             }
-            for p in found
+            for p in pairs
         ],
         name=f"{here.module}-judged.csv",
         key="overlap judged",

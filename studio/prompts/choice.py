@@ -39,24 +39,24 @@ def choose(here: Page) -> dict[str, Any] | None:
         source = st.segmented_control(
             "Prompt of", [_STORED, _TYPED], key="prompt source", required=True
         )
-    chosen = _choose_stored(here) if source == _STORED else _type_own(here)
-    given = {"strategy": strategy, **settings(here)}
-    _to_address(here, strategy or "rag", chosen)
-    return None if chosen is None else {**given, **chosen}
+    exemplar_chosen = _choose_stored(here) if source == _STORED else _type_own(here)
+    query = {"strategy": strategy, **settings(here)}
+    _to_address(here, strategy or "rag", exemplar_chosen)
+    return None if exemplar_chosen is None else {**query, **exemplar_chosen}
 
 
 def _from_address() -> None:
     """A link names an exemplar and a strategy; after that the widgets lead, and the address
     follows them. One that was written here isn't read again."""
-    asked = (st.query_params.get("exemplar", ""), st.query_params.get("strategy", ""))
-    if asked != st.session_state.get("prompt address"):
-        st.session_state["prompt address"] = asked
-        if asked[0]:
-            st.session_state[_ID] = asked[0]
+    address = (st.query_params.get("exemplar", ""), st.query_params.get("strategy", ""))
+    if address != st.session_state.get("prompt address"):
+        st.session_state["prompt address"] = address
+        if address[0]:
+            st.session_state[_ID] = address[0]
             st.session_state["prompt source"] = _STORED
             st.session_state["prompt search"] = ""
-        if asked[1] in STRATEGIES:
-            st.session_state[_STRATEGY] = asked[1]
+        if address[1] in STRATEGIES:
+            st.session_state[_STRATEGY] = address[1]
     st.session_state.setdefault(_STRATEGY, "rag")
     st.session_state.setdefault("prompt source", _STORED)
 
@@ -105,17 +105,17 @@ def _forget() -> None:
 
 def _offer(here: Page, search: str) -> dict[str, AnnotatedExemplar]:
     """The first that the search finds, and the one that is shown, by id."""
-    kept = st.session_state.get(_ID)
-    found, there = offer(here.workspace, here.module, search, limit=_OFFERED, shown=kept)
-    if not there and kept == st.query_params.get("exemplar"):
-        st.warning(plain(f"{here.module} has no exemplar {kept}. This is another."))
-    return found
+    id_kept = st.session_state.get(_ID)
+    item_by_id, there = offer(here.workspace, here.module, search, limit=_OFFERED, shown=id_kept)
+    if not there and id_kept == st.query_params.get("exemplar"):
+        st.warning(plain(f"{here.module} has no exemplar {id_kept}. This is another."))
+    return item_by_id
 
 
 def _label(one: AnnotatedExemplar) -> str:
     state = "" if one.outcome == "resolved" else f"  ·  {one.outcome or 'not aligned'}"
-    meant = one.function or (OUT_OF_SCOPE if one.out_of_scope else "?")
-    return f"{one.utterance[:120]}  ·  {meant}  ·  {one.id}{state}"
+    function = one.function or (OUT_OF_SCOPE if one.out_of_scope else "?")
+    return f"{one.utterance[:120]}  ·  {function}  ·  {one.id}{state}"
 
 
 def _type_own(here: Page) -> dict[str, Any] | None:

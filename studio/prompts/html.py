@@ -118,9 +118,9 @@ def _cell(cell: Cell) -> str:
 
 def _visible(text: str) -> str:
     """Escaped, with spaces and line breaks that can be seen."""
-    shown = escape(text).replace(" ", '<span class="sign">·</span>')
-    shown = shown.replace("\t", '<span class="sign">→</span>\t')
-    return shown.replace("\n", '<span class="sign">⏎</span>\n')
+    sentence = escape(text).replace(" ", '<span class="sign">·</span>')
+    sentence = sentence.replace("\t", '<span class="sign">→</span>\t')
+    return sentence.replace("\n", '<span class="sign">⏎</span>\n')
 
 
 def size_bar(made: PreviewRow, limit: int) -> str:

@@ -36,15 +36,17 @@ _LISTED = 200
 @st.fragment
 def negatives(here: Page) -> None:
     """Choose an utterance and the dial; see every negative, judge pairs; count over the module."""
-    asked = _choose(here)
+    query = _choose(here)
     options = _dial_widgets()
-    if asked is None:
+    if query is None:
         st.info("Type an utterance and say what it means, or choose one that is loaded.")
     else:
         with messages():
-            found = _retrieve(here, asked)
+            retrieval = _retrieve(here, query)
             _show(
-                here, mine_negatives(here.workspace, here.module, found, options=options), options
+                here,
+                mine_negatives(here.workspace, here.module, retrieval, options=options),
+                options,
             )
     with messages():
         _over_the_module(here, options)
@@ -95,21 +97,21 @@ def _choose(here: Page) -> dict[str, Any] | None:
 def _utterances(here: Page) -> dict[str, str]:
     """Id → utterance of the resolved ones, read again when their number changes."""
     now = (here.module, state(here.workspace, here.module))
-    kept = st.session_state.get("negatives utterances")
-    if kept is None or kept[0] != now:
-        kept = (now, resolved_utterances(here.workspace, here.module))
-        st.session_state["negatives utterances"] = kept
-    found: dict[str, str] = kept[1]
-    return found
+    utterances_kept = st.session_state.get("negatives utterances")
+    if utterances_kept is None or utterances_kept[0] != now:
+        utterances_kept = (now, resolved_utterances(here.workspace, here.module))
+        st.session_state["negatives utterances"] = utterances_kept
+    utterances: dict[str, str] = utterances_kept[1]
+    return utterances
 
 
 def _matching(items: dict[str, str], sought: str) -> dict[str, str]:
     """The first few that hold what is sought; a long list would take seconds to send."""
     words = sought.casefold()
-    found = [i for i, said in items.items() if words in said.casefold() or sought == i]
-    if len(found) > _LISTED:
-        st.caption(f"{len(found):,} utterances; the first {_LISTED} are listed.")
-    return {i: items[i] for i in found[:_LISTED]}
+    ids_matching = [i for i, text in items.items() if words in text.casefold() or sought == i]
+    if len(ids_matching) > _LISTED:
+        st.caption(f"{len(ids_matching):,} utterances; the first {_LISTED} are listed.")
+    return {i: items[i] for i in ids_matching[:_LISTED]}
 
 
 def _dial_widgets() -> RowOptions:
@@ -139,18 +141,18 @@ def _dial_widgets() -> RowOptions:
 def _retrieve(here: Page, asked: dict[str, Any]) -> Retrieval:
     """What is near the utterance, kept while the choice is the same: judging asks no index."""
     now = (here.module, tuple(asked.items()), state(here.workspace, here.module))
-    kept = st.session_state.get("negatives kept")
-    if kept is None or kept[0] != now:
+    retrieval_kept = st.session_state.get("negatives kept")
+    if retrieval_kept is None or retrieval_kept[0] != now:
         with st.spinner("Retrieving …"):
-            kept = (now, retrieve(here.workspace, here.module, **asked))
-        st.session_state["negatives kept"] = kept
-    found: Retrieval = kept[1]
+            retrieval_kept = (now, retrieve(here.workspace, here.module, **asked))
+        st.session_state["negatives kept"] = retrieval_kept
+    found: Retrieval = retrieval_kept[1]
     return found
 
 
 def _show(here: Page, found: Mined, options: RowOptions) -> None:
-    meant = found.function or "out of scope"
-    st.markdown(f"**{plain(found.utterance)}** · *{plain(meant)}*")
+    function = found.function or "out of scope"
+    st.markdown(f"**{plain(found.utterance)}** · *{plain(function)}*")
     columns = st.columns(4)
     columns[0].metric("used", f"{found.used_count} of {options.knn_negatives}")
     columns[1].metric("suspected", found.suspected_count, help="Seem to mean the same: not used.")
@@ -275,18 +277,20 @@ def _over_the_module(here: Page, options: RowOptions) -> None:
             lambda progress: dial(here.workspace, here.module, options=options, progress=progress),
         )
         st.rerun()
-    made: Dial | None = jobs.show(key)
-    if made is None:
+    dial_made: Dial | None = jobs.show(key)
+    if dial_made is None:
         if jobs.job(key) is None:
             st.caption("Press Count to see what each position would use.")
         return
     st.caption(
-        f"Of {quantity(made.exemplars, 'training exemplar')} {made.full:,} with "
-        f"{quantity(made.count, 'negative')}, {made.short:,} with fewer and {made.none:,} with "
-        f"none. Suspected, and not used: {quantity(made.suspected, 'pair')} of "
-        f"{quantity(made.suspected_exemplars, 'exemplar')}. Judged the same: {made.same:,}; "
-        f"different: {made.different:,}. Out of scope, with nothing to "
-        f"compare: {made.out_of_scope:,}."
+        f"Of {quantity(dial_made.exemplars, 'training exemplar')} {dial_made.full:,} with "
+        f"{quantity(dial_made.count, 'negative')}, {dial_made.short:,} with fewer and "
+        f"{dial_made.none:,} with "
+        f"none. Suspected, and not used: {quantity(dial_made.suspected, 'pair')} of "
+        f"{quantity(dial_made.suspected_exemplars, 'exemplar')}. Judged the same: "
+        f"{dial_made.same:,}; "
+        f"different: {dial_made.different:,}. Out of scope, with nothing to "
+        f"compare: {dial_made.out_of_scope:,}."
     )
     frame = pd.DataFrame(
         [
@@ -298,7 +302,7 @@ def _over_the_module(here: Page, options: RowOptions) -> None:
                 "cosine 0.8 or more": p.close,
                 "functions per exemplar": p.functions,
             }
-            for p in made.points
+            for p in dial_made.points
         ]
     )
     left, right = st.columns([2, 3], gap="medium")

@@ -104,8 +104,8 @@ def shown_rows(here: Page, shown: Preview) -> None:
             label_visibility="collapsed",
         )
         _take_away(here, shown)
-    for number, made in enumerate(shown.rows):
-        _row(shown, made, number, tokens=view == "Tokens" and tokenized)
+    for number, row in enumerate(shown.rows):
+        _row(shown, row, number, tokens=view == "Tokens" and tokenized)
     _negatives(shown)
 
 

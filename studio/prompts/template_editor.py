@@ -39,9 +39,9 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
             _state(here, view)
         text, wrong = _source(here, view)
         compared = _compare(here, view, view.text if wrong else text, settings, wrong)
-        found = workflow.verdict(compared or ())
-        agreed = _verdict(here, view, text, found, len(compared or ()))
-        _buttons(here, view, text, barred=wrong is not None or bool(found.failed) or not agreed)
+        verdict = workflow.verdict(compared or ())
+        agreed = _verdict(here, view, text, verdict, len(compared or ()))
+        _buttons(here, view, text, barred=wrong is not None or bool(verdict.failed) or not agreed)
         shown = st.segmented_control(
             "Show",
             [_SIDES, _DIFF, _SHIPPED, _VERSIONS],
@@ -70,9 +70,9 @@ def _state(here: Page, view: TemplateView) -> None:
         same = "" if view.is_changed else ", like the shipped one"
         by = f"by {now.who}, {now.at:%Y-%m-%d %H:%M}"
         st.caption(plain(f"In use: version {now.number}{same}, {by}."))
-    told = st.session_state.pop(_notice_key(here), None)
-    if told:
-        st.success(plain(told), icon=":material/check:")
+    notice = st.session_state.pop(_notice_key(here), None)
+    if notice:
+        st.success(plain(notice), icon=":material/check:")
     old = workflow.old_datasets(here.workspace, here.module)
     if old:
         st.warning(
@@ -157,16 +157,18 @@ def _verdict(here: Page, view: TemplateView, text: str, found: Verdict, tried: i
     """What the pinned examples say of the edit, said once. Whether it may be saved: one that makes
     something wrong is saved only when a person agrees to just that."""
     for reason, ids in found.failed:
-        told = f"Can't be rendered on {len(ids)} of {tried} pinned examples, so it can't be saved."
-        st.error(plain(f"{told} {reason}"), icon=":material/error:")
+        sentence = (
+            f"Can't be rendered on {len(ids)} of {tried} pinned examples, so it can't be saved."
+        )
+        st.error(plain(f"{sentence} {reason}"), icon=":material/error:")
     if found.failed or not found.errors:
         return not found.failed
     wrong = sorted({id for _, ids in found.errors for id in ids})
     kinds = dict.fromkeys(reason.split(".")[0] for reason, _ in found.errors)
-    told = f"The edit makes {len(wrong)} of {tried} pinned examples wrong: {', '.join(kinds)}. "
-    st.error(plain(told + f"{_SIDES} says it at each."), icon=":material/error:")
-    asked = content_hash([here.module, view.name, text, found.errors])[:16]
-    return st.checkbox("Save it all the same", key=f"template agreed {asked}")
+    sentence = f"The edit makes {len(wrong)} of {tried} pinned examples wrong: {', '.join(kinds)}. "
+    st.error(plain(sentence + f"{_SIDES} says it at each."), icon=":material/error:")
+    verdict_key = content_hash([here.module, view.name, text, found.errors])[:16]
+    return st.checkbox("Save it all the same", key=f"template agreed {verdict_key}")
 
 
 def _buttons(here: Page, view: TemplateView, text: str, *, barred: bool) -> None:
@@ -216,13 +218,13 @@ def _save(here: Page, view: TemplateView, text: str) -> None:
 
 def _restore(here: Page, view: TemplateView, number: int) -> None:
     try:
-        made = workflow.restore_template(
+        template = workflow.restore_template(
             here.workspace, here.module, view.name, number, who=here.who
         )
     except RaduError as error:
         st.session_state["template failed"] = str(error)
         return
-    _finish_save(here, view, made)
+    _finish_save(here, view, template)
 
 
 def _finish_save(here: Page, view: TemplateView, number: int) -> None:
@@ -249,8 +251,8 @@ def _against_shipped(view: TemplateView, text: str) -> None:
 def _versions(here: Page, view: TemplateView) -> None:
     for position, old in enumerate(view.versions):
         by = f"{old.at:%Y-%m-%d %H:%M}, by {old.who}" if old.at else "shipped"
-        used = " · in use" if position == 0 else ""
-        with st.expander(plain(f"Version {old.number} · {by}{used}"), expanded=position == 0):
+        text = " · in use" if position == 0 else ""
+        with st.expander(plain(f"Version {old.number} · {by}{text}"), expanded=position == 0):
             lines = workflow.diff(old.text, view.text, names=(f"version {old.number}", "in use"))
             st.code(old.text, language="jinja2")
             if position and lines:

@@ -18,20 +18,20 @@ __all__ = ["manage", "pin_button"]
 def manage(here: Page) -> None:
     """A popover: the pinned examples, each with a way to take it off, and a search for more."""
     with st.popover("Pinned examples", icon=":material/push_pin:"):
-        kept = workflow.pinned_examples(here.workspace, here.module)
-        if not kept:
+        pinned_examples = workflow.pinned_examples(here.workspace, here.module)
+        if not pinned_examples:
             st.caption(
                 "None is pinned: a few that differ are chosen. Pin those that you want to see at "
                 "every edit; they are the same for everybody."
             )
-        for id in kept:
+        for id in pinned_examples:
             st.button(
                 plain(id),
                 key=f"unpin {id}",
                 icon=":material/close:",
                 help="Take it off.",
                 on_click=_pin,
-                args=(here, [k for k in kept if k != id]),
+                args=(here, [k for k in pinned_examples if k != id]),
             )
         search = st.text_input("Find more", key="pin search", placeholder="words, a value, an id")
         if search:
@@ -40,22 +40,22 @@ def manage(here: Page) -> None:
                     plain(f"{one.utterance[:60]} · {one.id}"),
                     key=f"pin {one.id}",
                     icon=":material/add:",
-                    disabled=one.id in kept,
+                    disabled=one.id in pinned_examples,
                     on_click=_pin,
-                    args=(here, [*kept, one.id]),
+                    args=(here, [*pinned_examples, one.id]),
                 )
 
 
 def pin_button(here: Page, id: str) -> None:
     """Pin the exemplar that is shown, so that templates are tried on it."""
-    kept = workflow.pinned_examples(here.workspace, here.module)
-    done = id in kept
+    pinned_examples = workflow.pinned_examples(here.workspace, here.module)
+    done = id in pinned_examples
     st.button(
         "Pinned" if done else "Pin for templates",
         icon=":material/push_pin:",
         disabled=done,
         on_click=_pin,
-        args=(here, [*kept, id]),
+        args=(here, [*pinned_examples, id]),
         help="Show it beneath the template editor.",
     )
 

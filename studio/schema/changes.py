@@ -23,9 +23,9 @@ __all__ = ["TAB", "open_version", "pending"]
 def open_version(here: Page) -> Shown:
     """The version that this tab works on, and a banner where there is a newer one."""
     current = here.workspace.schema(here.module)
-    kept = st.session_state.get(BASE)
+    version_kept = st.session_state.get(BASE)
     # the tab row's state is dropped with the page: without it somebody has just come
-    if TAB not in st.session_state or kept is None or kept[0] != here.module:
+    if TAB not in st.session_state or version_kept is None or version_kept[0] != here.module:
         keep_base(here, current)
         for left in (PENDING, LINK):
             st.session_state.pop(left, None)

@@ -133,8 +133,8 @@ def _follows(plan: RenamePlan) -> None:
     for why in plan.conflicts:
         st.error(plain(why), icon=":material/block:")
     if plan.parts:
-        said = ", ".join(f"{part} {count:,}" for part, count in plan.parts.items())
-        st.caption(plain(f"Exemplars by what follows in them: {said}."))
+        text = ", ".join(f"{part} {count:,}" for part, count in plan.parts.items())
+        st.caption(plain(f"Exemplars by what follows in them: {text}."))
     for mention in plan.texts:
         names = (f"{mention.where}, now", f"{mention.where}, renamed")
         lines = text_diff(mention.before, mention.after, names=names)
@@ -191,5 +191,5 @@ def remove(shown: Shown, pending: Pending) -> None:
             except ConflictError as error:
                 st.error(plain(error), icon=":material/error:")
                 return
-            named = quantity(len(plan.exemplars), "exemplar")
-            finish(here, f"Removed {what.kind} {what}. {named} named it.")
+            exemplars_text = quantity(len(plan.exemplars), "exemplar")
+            finish(here, f"Removed {what.kind} {what}. {exemplars_text} named it.")

@@ -44,13 +44,13 @@ def functions(shown: Shown) -> None:
 
 def _follow_link(names: list[str]) -> None:
     """Open the function that a link names, once."""
-    asked = st.query_params.get("function")
-    if asked and st.session_state.get(LINK) != asked:
-        st.session_state[LINK] = asked
-        if asked in names:
-            st.session_state[_CHOSEN] = asked
+    function_asked = st.query_params.get("function")
+    if function_asked and st.session_state.get(LINK) != function_asked:
+        st.session_state[LINK] = function_asked
+        if function_asked in names:
+            st.session_state[_CHOSEN] = function_asked
         else:
-            st.warning(plain(f"There is no function {asked} in this module."))
+            st.warning(plain(f"There is no function {function_asked} in this module."))
 
 
 def finding(found: LintFinding) -> None:
@@ -62,14 +62,14 @@ def finding(found: LintFinding) -> None:
 def _overview(shown: Shown) -> None:
     rows = []
     for f in shown.base.functions:
-        found = shown.view.findings_by_function[f.name]
+        findings = shown.view.findings_by_function[f.name]
         rows.append(
             (
                 f.name,
                 f.description or "–",
                 ", ".join(s.name for s in f.slots) or "–",
                 f"{shown.view.labelled[f.name]:,}",
-                "; ".join(dict.fromkeys(_short(f.name, x) for x in found)) or "–",
+                "; ".join(dict.fromkeys(_short(f.name, x) for x in findings)) or "–",
             )
         )
     st.html(show.table_html(("function", "description", "slots", "exemplars", "to do"), rows))
@@ -87,8 +87,8 @@ def _strays(shown: Shown) -> None:
     if not shown.view.strays:
         return
     st.subheader("Labelled with functions that the schema lacks", anchor=False)
-    said = ", ".join(f"{name} ({n:,})" for name, n in shown.view.strays.items())
-    st.warning(plain(f"These exemplars are invalid: {said}."), icon=":material/warning:")
+    text = ", ".join(f"{name} ({n:,})" for name, n in shown.view.strays.items())
+    st.warning(plain(f"These exemplars are invalid: {text}."), icon=":material/warning:")
     here = shown.here
     with st.form("strays", border=True):
         name = st.selectbox("Exemplars of", list(shown.view.strays))
@@ -103,8 +103,8 @@ def _strays(shown: Shown) -> None:
 
 def _add(shown: Shown) -> None:
     st.subheader("Add a function", anchor=False)
-    taken = len(shown.base.functions)
-    with st.form(f"add function {taken}", border=True):
+    function_count = len(shown.base.functions)
+    with st.form(f"add function {function_count}", border=True):
         name = st.text_input(
             "Name", placeholder="book_flight", help="As your application calls it."
         )
@@ -115,9 +115,9 @@ def _add(shown: Shown) -> None:
             help="One sentence: what it does and what it doesn't. Retrieval finds it by this.",
         )
         if st.form_submit_button("Add function", icon=":material/add:"):
-            made = Function(name=name.strip(), description=description.strip())
-            mine = edits.add_function(shown.base, made)
-            propose(shown, mine, f"Added function {made.name}")
+            function = Function(name=name.strip(), description=description.strip())
+            mine = edits.add_function(shown.base, function)
+            propose(shown, mine, f"Added function {function.name}")
 
 
 def _function(shown: Shown, function: Function) -> None:

@@ -32,31 +32,31 @@ def earlier(shown: Shown) -> None:
         st.info("There is no other version of this schema.")
         return
     numbers = {v.number: v for v in past}
-    chosen = st.selectbox(
+    version_chosen = st.selectbox(
         "Version",
         list(numbers),
         key="schema version",
         format_func=lambda n: f"{n}: {numbers[n].at:%Y-%m-%d %H:%M} UTC, by {numbers[n].who}",
     )
-    _version(shown, numbers[chosen])
+    _version(shown, numbers[version_chosen])
 
 
 def _version(shown: Shown, version: SchemaVersion) -> None:
-    found = restorable(shown.here.workspace, shown.here.module, version.number)
-    if found.names:
-        same = found.schema.hash == shown.base.hash
+    schema_restored = restorable(shown.here.workspace, shown.here.module, version.number)
+    if schema_restored.names:
+        same = schema_restored.schema.hash == shown.base.hash
         rest = (
             "Nothing else differs. To have the old names back, undo the renaming above."
             if same
             else "Exemplars have the new names, and restoring this version keeps them."
         )
-        st.info(plain(f"Renamed since: {', '.join(found.names)}. {rest}"))
-    if found.schema.hash != shown.base.hash:
+        st.info(plain(f"Renamed since: {', '.join(schema_restored.names)}. {rest}"))
+    if schema_restored.schema.hash != shown.base.hash:
         key = f"restore {version.number} {shown.base.hash[:12]}"
         if st.button(f"Restore version {version.number}", icon=":material/history:", key=key):
-            propose(shown, found.schema, f"Restored version {version.number}", show=True)
+            propose(shown, schema_restored.schema, f"Restored version {version.number}", show=True)
         st.caption("Changed from the version in use to this one:")
-        show_diff(shown.base, found.schema)
+        show_diff(shown.base, schema_restored.schema)
     with st.expander("The whole version"):
         text = as_text(version.schema)
         st.code(text, language="json", line_numbers=True, height=320)
@@ -72,8 +72,8 @@ def _version(shown: Shown, version: SchemaVersion) -> None:
 
 def _renames(shown: Shown) -> None:
     here = shown.here
-    found = renames_to_undo(here.workspace, here.module)
-    for number, (target, before) in enumerate(found):
+    renames = renames_to_undo(here.workspace, here.module)
+    for number, (target, before) in enumerate(renames):
         label = plain(f"Undo renaming {before} to {target}")
         if st.button(label, icon=":material/undo:", key=f"undo rename {number} {target} {before}"):
             start("rename", target, new=before)

@@ -73,9 +73,9 @@ def _merge(base: Schema, mine: Schema, theirs: Schema, pending: Pending) -> Merg
     """Both changes together, as chosen where both changed the same; None if they exclude each
     other."""
     try:
-        found = merge_schemas(base, mine, theirs).conflicts
-        chosen = {c.where: _choose_side(c, n, pending) for n, c in enumerate(found)}
-        return merge_schemas(base, mine, theirs, choose=chosen)
+        conflicts = merge_schemas(base, mine, theirs).conflicts
+        sides = {c.where: _choose_side(c, n, pending) for n, c in enumerate(conflicts)}
+        return merge_schemas(base, mine, theirs, choose=sides)
     except SchemaError as error:
         st.warning(plain(f"The two can't be saved together. {error}"), icon=":material/warning:")
         return None

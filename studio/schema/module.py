@@ -40,12 +40,12 @@ def module(shown: Shown) -> None:
     )
     day = None
     if kind == _DAY:
-        kept = base.reference_date or date.today()
+        reference_date = base.reference_date or date.today()
         day = st.date_input(
             "Day",
-            kept,
-            min(_FIRST, kept),
-            max(_LAST, kept),
+            reference_date,
+            min(_FIRST, reference_date),
+            max(_LAST, reference_date),
             format="YYYY-MM-DD",
             key=f"module day {key}",
         )
@@ -80,13 +80,13 @@ def new_module(here: Page) -> None:
         )
         if st.form_submit_button("Create module", icon=":material/add:"):
             with messages():
-                made = create_module(
+                schema = create_module(
                     here.workspace,
                     name.strip(),
                     function,
                     description=description.strip(),
                     who=here.who,
                 )
-                st.session_state["module"] = made.module
-                st.session_state["schema said"] = f"Created {made.module}. Now its functions."
+                st.session_state["module"] = schema.module
+                st.session_state["schema said"] = f"Created {schema.module}. Now its functions."
                 st.rerun()

@@ -31,7 +31,7 @@ def recognizers(shown: Shown) -> None:
     key = "schema recognizer"
     if st.session_state.get(key) not in (_NEW, *names):
         st.session_state[key] = names[0] if names else _NEW
-    chosen = st.selectbox(
+    name_chosen = st.selectbox(
         "Recognizer",
         [*names, _NEW],
         key=key,
@@ -39,11 +39,11 @@ def recognizers(shown: Shown) -> None:
         help="Type to search.",
         persist_state="page",
     )
-    found = shown.base.recognizer(chosen) if chosen else None
-    if found is None:
+    recognizer = shown.base.recognizer(name_chosen) if name_chosen else None
+    if recognizer is None:
         _new(shown)
     else:
-        _recognizer(shown, found)
+        _recognizer(shown, recognizer)
 
 
 def _recognizer(shown: Shown, found: ListRecognizer | PatternRecognizer) -> None:
@@ -59,11 +59,11 @@ def _recognizer(shown: Shown, found: ListRecognizer | PatternRecognizer) -> None
     if used:
         st.caption(plain(f"{found.kind}, fills {', '.join(used)}"))
     key = widget_key(found.model_dump_json())
-    made = _fields(found.name, found.kind, found, key)
+    fields = _fields(found.name, found.kind, found, key)
     with st.container(horizontal=True):
-        if st.button("Save recognizer", key=f"save {key}", disabled=made is None):
-            assert made is not None
-            mine = edits.put_recognizer(shown.base, made)
+        if st.button("Save recognizer", key=f"save {key}", disabled=fields is None):
+            assert fields is not None
+            mine = edits.put_recognizer(shown.base, fields)
             propose(shown, mine, f"Changed recognizer {found.name}")
         target = Target(found.name, recognizer=True)
         if st.button("Rename recognizer", icon=":material/edit:", key=f"rename {key}"):
@@ -82,16 +82,18 @@ def _new(shown: Shown) -> None:
         horizontal=True,
         key=f"kind {key}",
     )
-    made = _fields(name or "new", kind, None, f"{key} {kind}")
-    if st.button("Add recognizer", icon=":material/add:", key=f"add {key}", disabled=made is None):
-        assert made is not None
+    fields = _fields(name or "new", kind, None, f"{key} {kind}")
+    if st.button(
+        "Add recognizer", icon=":material/add:", key=f"add {key}", disabled=fields is None
+    ):
+        assert fields is not None
         if not name:
             raise InputError("A recognizer needs a name", remedy="Name it, e.g. city.")
         if shown.base.recognizer(name) is not None:
             raise InputError(
                 "There is a recognizer of that name", value=name, remedy="Use another."
             )
-        mine = edits.put_recognizer(shown.base, made)
+        mine = edits.put_recognizer(shown.base, fields)
         propose(shown, mine, f"Added recognizer {name}")
 
 
@@ -115,7 +117,7 @@ def _fields(
             )
             if not text.strip() and found is None:
                 return None
-            made: ListRecognizer | PatternRecognizer = ListRecognizer(
+            fields: ListRecognizer | PatternRecognizer = ListRecognizer(
                 name=name, labels=labels_from_lines(text)
             )
         else:
@@ -129,19 +131,19 @@ def _fields(
             )
             if not text:
                 return None
-            made = PatternRecognizer(name=name, pattern=text)
-        _test(made, key)
+            fields = PatternRecognizer(name=name, pattern=text)
+        _test(fields, key)
     except InputError as error:
         st.error(plain(error), icon=":material/error:")
         return None
-    return made
+    return fields
 
 
 def _test(recognizer: ListRecognizer | PatternRecognizer, key: str) -> None:
     text = st.text_input("Try it on", key=f"try {key}", placeholder="An utterance")
-    found = matches(recognizer, text)  # without a text, too: a pattern may not compile
+    matches_found = matches(recognizer, text)  # without a text, too: a pattern may not compile
     if not text:
         return
-    spans = [Span(slot=m.value, start=m.start, end=m.end, value=m.value) for m in found]
+    spans = [Span(slot=m.value, start=m.start, end=m.end, value=m.value) for m in matches_found]
     show.utterance(text, spans, [s.slot for s in spans])
-    st.caption(f"{len(found)} found." if found else "Nothing found.")
+    st.caption(f"{len(matches_found)} found." if matches_found else "Nothing found.")

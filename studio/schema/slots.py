@@ -45,7 +45,7 @@ def slots(shown: Shown, function: Function) -> None:
     key = f"schema slot {widget_key(function.name)}"
     if st.session_state.get(key) not in (_NEW, *names):
         st.session_state[key] = names[0] if names else _NEW
-    chosen = st.selectbox(
+    name_chosen = st.selectbox(
         "Slot",
         [*names, _NEW],
         key=key,
@@ -53,7 +53,7 @@ def slots(shown: Shown, function: Function) -> None:
         help="Type to search.",
         persist_state="page",
     )
-    slot = function.slot(chosen) if chosen else None
+    slot = function.slot(name_chosen) if name_chosen else None
     if slot is None:
         _new(shown, function)
     else:
@@ -75,9 +75,9 @@ def _row(slot: Slot) -> tuple[str, ...]:
 
 def _slot(shown: Shown, function: Function, slot: Slot) -> None:
     where = f"{function.name}.{slot.name}"
-    for found in shown.view.findings:
-        if found.where == where:
-            st.info(plain(f"{found.where}: {found.what}. {found.remedy}"))
+    for finding in shown.view.findings:
+        if finding.where == where:
+            st.info(plain(f"{finding.where}: {finding.what}. {finding.remedy}"))
     names = [s.name for s in function.slots]
     position = names.index(slot.name)
     key = widget_key(function.name, slot.model_dump_json(), position, len(names))

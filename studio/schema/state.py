@@ -148,5 +148,5 @@ def save(here: Page, pending: Pending, schema: Schema, expected: str) -> None:
     except ConflictError:
         conflict(pending)
         return
-    changed = f"{quantity(saved.funnel.changed, 'utterance')} changed outcome."
-    finish(here, f"Saved. {changed}" if saved.changed else "Nothing had changed.")
+    text = f"{quantity(saved.funnel.changed, 'utterance')} changed outcome."
+    finish(here, f"Saved. {text}" if saved.changed else "Nothing had changed.")

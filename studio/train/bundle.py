@@ -52,11 +52,13 @@ def bundle(here: Page, run: RunDirectory) -> None:
         except InputError as error:  # nothing has gone wrong: it is another kind of run
             st.info(plain(error))
             return
-        found = None if busy else workflow.prepared_bundle(here.workspace, run, here.module)
-        _prepare(here, run, choices, busy=busy, again=found is not None and not found.stale)
+        bundle_found = None if busy else workflow.prepared_bundle(here.workspace, run, here.module)
+        _prepare(
+            here, run, choices, busy=busy, again=bundle_found is not None and not bundle_found.stale
+        )
         jobs.show(key, passing=True)
-        if found is not None:
-            _show_prepared(here, run, found)
+        if bundle_found is not None:
+            _show_prepared(here, run, bundle_found)
 
 
 def _prepare(

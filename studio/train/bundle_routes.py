@@ -48,9 +48,9 @@ def _response(token: str) -> Response:
     from studio.frame.spaces import workspace
 
     try:
-        found = open_download(workspace(), token)
+        bundle = open_download(workspace(), token)
         return FileResponse(
-            found.path, media_type="application/zip", filename=found.path.name, headers=_HEADERS
+            bundle.path, media_type="application/zip", filename=bundle.path.name, headers=_HEADERS
         )
     except TokenError as error:
         return _refusal(401, error)

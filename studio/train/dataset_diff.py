@@ -39,9 +39,9 @@ def compare(here: Page, built: Sequence[DatasetView]) -> None:
             "Comparing",
             lambda progress: workflow.compare(views[old], views[new], out=out, progress=progress),
         )
-    found = jobs.show(key)
-    if found is not None:
-        _result(found, _export(here, old, new))
+    job_shown = jobs.show(key)
+    if job_shown is not None:
+        _result(job_shown, _export(here, old, new))
 
 
 def _export(here: Page, old: str, new: str) -> Path:

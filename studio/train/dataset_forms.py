@@ -46,11 +46,11 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
     with st.container(horizontal=True):
         looking = st.button("Preview", icon=":material/visibility:")
         building = st.button("Build", type="primary", icon=":material/dataset:")
-    seen, made = ("dataset preview", here.module), ("dataset", here.module)
+    preview_key, build_key = ("dataset preview", here.module), ("dataset", here.module)
     if looking:
-        _forget(made)  # what it said has been read
+        _forget(build_key)  # what it said has been read
         jobs.start(
-            seen,
+            preview_key,
             "Looking at a sample",
             lambda progress: (
                 workflow.preview(here.workspace, modules, config=config, progress=progress),
@@ -58,9 +58,9 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
             ),
         )
     if building:
-        _forget(seen)
+        _forget(preview_key)
         jobs.start(
-            made,
+            build_key,
             "Building the dataset",
             lambda progress: workflow.build_many(
                 here.workspace,
@@ -71,14 +71,14 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
                 progress=progress,
             ),
         )
-    found = jobs.show(seen, passing=True)
-    if found:
-        previews, asked = found
-        if asked != (tuple(modules), config):
+    job_shown = jobs.show(preview_key, passing=True)
+    if job_shown:
+        previews, config_asked = job_shown
+        if config_asked != (tuple(modules), config):
             st.info("The options have changed since. Press Preview to look again.")
-        preview(previews, asked[1].max_length)
-    if jobs.show(made):
-        jobs.forget(made)
+        preview(previews, config_asked[1].max_length)
+    if jobs.show(build_key):
+        jobs.forget(build_key)
         st.rerun()
     _dataset_list(built)
     if len(built) > 1:
@@ -87,8 +87,8 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
 
 def _forget(key: Hashable) -> None:
     """Forget a job that has ended."""
-    found = jobs.job(key)
-    if found is not None and found.state != "running":
+    job = jobs.job(key)
+    if job is not None and job.state != "running":
         jobs.forget(key)
 
 
@@ -131,7 +131,7 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
 def _sizes(here: Page) -> dict[str, Any]:
     columns = st.columns(3)
     first_desc, first_exemplar = chosen_point(here.workspace, here.module)
-    found: dict[str, Any] = {}
+    sizes: dict[str, Any] = {}
     for column, (name, most, value, of) in zip(
         columns,
         (
@@ -141,11 +141,11 @@ def _sizes(here: Page) -> dict[str, Any]:
         ),
         strict=False,
     ):
-        found[name] = int(
+        sizes[name] = int(
             column.number_input(label(name), 0, most, value, **_kept_field(name + of, name))
         )
     left, right, last = st.columns([1, 2, 1])
-    found["max_length"] = int(
+    sizes["max_length"] = int(
         left.number_input(
             label("max_length"),
             16,
@@ -155,29 +155,29 @@ def _sizes(here: Page) -> dict[str, Any]:
             **_kept_field("max_length"),
         )
     )
-    known = generators(here.workspace) or [DEFAULT_GENERATOR]
-    chosen = right.selectbox(
+    models = generators(here.workspace) or [DEFAULT_GENERATOR]
+    model_chosen = right.selectbox(
         "Base model",
-        [*known, _NO_CHECK],
+        [*models, _NO_CHECK],
         accept_new_options=True,
         **_kept_field("tokenizer"),
     )
-    found["tokenizer"] = "none" if chosen == _NO_CHECK else chosen
-    found["chat_template"] = last.selectbox(
+    sizes["tokenizer"] = "none" if model_chosen == _NO_CHECK else model_chosen
+    sizes["chat_template"] = last.selectbox(
         label("chat_template"),
         ["none", "auto"],
         accept_new_options=True,
         **_kept_field("chat_template"),
     )
-    return found
+    return sizes
 
 
 def _variants() -> dict[str, Any]:
     st.markdown("**Prompts that vary**, of the training split only")
-    found: dict[str, Any] = {}
+    variants: dict[str, Any] = {}
     for column, name in zip(st.columns(4), _SHARES, strict=True):
         default = _default(name)
-        found[name] = column.number_input(
+        variants[name] = column.number_input(
             label(name),
             0.0,
             1.0,
@@ -188,7 +188,7 @@ def _variants() -> dict[str, Any]:
             help=DatasetConfig.help(name),
         )
     left, right = st.columns([3, 1])
-    found["order"] = left.segmented_control(
+    variants["order"] = left.segmented_control(
         "Order in the prompt",
         list(_ORDERS),
         default="most_relevant_last",
@@ -196,7 +196,7 @@ def _variants() -> dict[str, Any]:
         format_func=lambda o: _ORDERS[o],
         **_kept_field("order"),
     )
-    found["seed"] = int(
+    variants["seed"] = int(
         right.number_input(
             "Seed",
             0,
@@ -207,17 +207,17 @@ def _variants() -> dict[str, Any]:
             help=DatasetConfig.help("seed"),
         )
     )
-    return found
+    return variants
 
 
 def _negatives() -> dict[str, Any]:
     st.markdown("**Negatives**")
     columns = st.columns(3)
-    found: dict[str, Any] = {}
+    negatives: dict[str, Any] = {}
     pairs = (("knn_pairs", 1, 20), ("knn_negatives", 0, 50))
     for column, (name, least, most) in zip(columns, pairs, strict=False):
-        found[name] = int(column.number_input(label(name), least, most, 2, **_kept_field(name)))
-    found["hardness"] = columns[2].number_input(
+        negatives[name] = int(column.number_input(label(name), least, most, 2, **_kept_field(name)))
+    negatives["hardness"] = columns[2].number_input(
         label("hardness"),
         0.0,
         1.0,
@@ -226,7 +226,7 @@ def _negatives() -> dict[str, Any]:
         **_kept_field("hardness"),
     )
     left, right, _ = st.columns(3)
-    found["near_duplicate"] = left.number_input(
+    negatives["near_duplicate"] = left.number_input(
         label("near_duplicate"),
         0.5,
         1.0,
@@ -244,8 +244,8 @@ def _negatives() -> dict[str, Any]:
         persist_state="page",
         help=DatasetConfig.help("out_of_scope_cap").replace("none:", "1:"),
     )
-    found["out_of_scope_cap"] = None if cap >= 1 else cap
-    return found
+    negatives["out_of_scope_cap"] = None if cap >= 1 else cap
+    return negatives
 
 
 def _kept_field(name: str, option: str = "") -> dict[str, Any]:

@@ -21,7 +21,7 @@ __all__ = ["preview"]
 def preview(previews: Sequence[Preview], max_length: int) -> None:
     """What the options would give, by a sample, before anything is built."""
     st.subheader("What this would give", anchor=False)
-    rows = [_preview_row(line) for found in previews for line in found.lines]
+    rows = [_preview_row(line) for own_preview in previews for line in own_preview.lines]
     looked = sum(sum(p.looked_at.values()) for p in previews)
     exact = all(p.exact for p in previews)
     st.caption(
@@ -44,15 +44,17 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
     with right:
         _lengths(previews, max_length)
     show.rows(rows, name="preview.csv", key="dataset preview", label="lines")
-    for found in previews:
-        estimated = "" if found.exact else "about "
-        named = f"{found.module}: " if len(previews) > 1 else ""
-        for reason, count in found.left_out.items():
-            st.caption(plain(f"{named}{quantity(count, 'exemplar')} left out: {reason}"))
-        for reason, count in found.discards.items():
-            st.caption(plain(f"{named}{estimated}{count:,} without a row: {reason}"))
-        if found.suspects:
-            st.caption(plain(f"{named}{estimated}{found.suspects:,} suspected labelling errors"))
+    for own_preview in previews:
+        estimated = "" if own_preview.exact else "about "
+        text = f"{own_preview.module}: " if len(previews) > 1 else ""
+        for reason, count in own_preview.left_out.items():
+            st.caption(plain(f"{text}{quantity(count, 'exemplar')} left out: {reason}"))
+        for reason, count in own_preview.discards.items():
+            st.caption(plain(f"{text}{estimated}{count:,} without a row: {reason}"))
+        if own_preview.suspects:
+            st.caption(
+                plain(f"{text}{estimated}{own_preview.suspects:,} suspected labelling errors")
+            )
 
 
 def _preview_row(line: PreviewLine) -> dict[str, Any]:
@@ -93,8 +95,8 @@ def _kinds(rows: Sequence[dict[str, Any]]) -> None:
 def _lengths(previews: Sequence[Preview], max_length: int) -> None:
     counts = [
         {"task": label(task), "tokens": length, "rows": n}
-        for found in previews
-        for task, histogram in found.lengths.items()
+        for own_preview in previews
+        for task, histogram in own_preview.lengths.items()
         for length, n in histogram.items()
     ]
     if not counts:

@@ -25,7 +25,7 @@ def fit(here: Page) -> None:
         "needed: an answer takes milliseconds."
     )
     key = ("fit", here.module)
-    found = jobs.job(key)
+    job = jobs.job(key)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         minutes = st.number_input(
             "Time limit (minutes)",
@@ -52,7 +52,7 @@ def fit(here: Page) -> None:
             "Fit this module",
             type="primary",
             icon=":material/bolt:",
-            disabled=found is not None and found.running,
+            disabled=job is not None and job.running,
             help="A run that was stopped continues; a finished one with the same labels is kept.",
         )
     if pressed:
@@ -80,9 +80,9 @@ def _report(report: FitReport) -> None:
     ]
     st.dataframe(pd.DataFrame(steps), hide_index=True)
     if report.retrieval:
-        said = " · ".join(report.retrieval)
+        text = " · ".join(report.retrieval)
         st.caption(
-            plain(f"Its encoder as the module's retriever, on held-out parts (out of fold): {said}")
+            plain(f"Its encoder as the module's retriever, on held-out parts (out of fold): {text}")
         )
     for note in report.notes:
         st.warning(plain(note))

@@ -64,8 +64,8 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     built = form.built
     data = _data(here, form)
     reachable = _reachable()
-    chosen = st.session_state.get(_key("launcher"))
-    where = train.launcher(chosen if chosen in reachable else "local")
+    launcher_chosen = st.session_state.get(_key("launcher"))
+    where = train.launcher(launcher_chosen if launcher_chosen in reachable else "local")
     wrong = train.wrong_settings(here.workspace, data, here=where.name == "local")
     _settings(here, form, data, wrong)
     if not built:
@@ -169,18 +169,18 @@ def _chosen_dataset(built: Sequence[DatasetView]) -> DatasetView:
 
 def _plan(here: Page, view: DatasetView) -> dict[str, Any]:
     """What Fit would choose for that many labels."""
-    key, seen = "launch planned", content_hash([str(view.directory), view.manifest.hash])
-    kept = st.session_state.get(key)
-    if kept is None or kept[0] != seen:  # reading the labels takes a moment
+    key, plan_state = "launch planned", content_hash([str(view.directory), view.manifest.hash])
+    plan_kept = st.session_state.get(key)
+    if plan_kept is None or plan_kept[0] != plan_state:  # reading the labels takes a moment
         try:
             config, _ = plan_of(here.workspace, here.module, view.directory)
         except RaduError:  # a dataset without labels: Check says so
             return {}
         fields = {"base_model", *(s.field for s in RETRIEVER_SIMPLE)}
         fields |= {s.field for group in RETRIEVER_EXPERT.values() for s in group}
-        kept = st.session_state[key] = (seen, config.model_dump(include=fields))
+        plan_kept = st.session_state[key] = (plan_state, config.model_dump(include=fields))
     usual = {n: f.default for n, f in TrainConfig.model_fields.items()}
-    return {n: v for n, v in kept[1].items() if v != usual.get(n)}
+    return {n: v for n, v in plan_kept[1].items() if v != usual.get(n)}
 
 
 def _data(here: Page, form: _Form) -> dict[str, Any]:
@@ -237,12 +237,12 @@ def _targets(shown: Sequence[str]) -> str | list[str]:
 
 def _all_or_some(key: str) -> None:
     """Choosing a layer takes all-linear away, and choosing that takes the layers away."""
-    chosen, before = st.session_state[key], st.session_state.get(f"{key} before", [ALL_LINEAR])
-    if ALL_LINEAR in chosen and len(chosen) > 1:
-        some = [name for name in chosen if name != ALL_LINEAR]
-        chosen = some if ALL_LINEAR in before else [ALL_LINEAR]
-        st.session_state[key] = chosen
-    st.session_state[f"{key} before"] = chosen
+    choice, before = st.session_state[key], st.session_state.get(f"{key} before", [ALL_LINEAR])
+    if ALL_LINEAR in choice and len(choice) > 1:
+        some = [name for name in choice if name != ALL_LINEAR]
+        choice = some if ALL_LINEAR in before else [ALL_LINEAR]
+        st.session_state[key] = choice
+    st.session_state[f"{key} before"] = choice
 
 
 def _words(shown: str) -> list[str]:
@@ -445,8 +445,8 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
 
 
 def _runs(key: Hashable) -> bool:
-    found = jobs.job(key)
-    return found is not None and found.running
+    job = jobs.job(key)
+    return job is not None and job.running
 
 
 def _forget(key: Hashable) -> None:
@@ -489,9 +489,9 @@ def _under_way(
 
     Shown after the job: it may end meanwhile.
     """
-    found = jobs.job(key)
-    if found is not None and found.running:
-        changed = config is None or found.about != config.with_absolute_paths()
+    job = jobs.job(key)
+    if job is not None and job.running:
+        changed = config is None or job.about != config.with_absolute_paths()
         above.caption(
             f"{what} is under way{', with the settings as they were' if changed else ''}. {instead}"
         )

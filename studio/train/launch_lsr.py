@@ -106,8 +106,8 @@ LSR_EXPERT: dict[str, tuple[Setting, ...]] = {
 def begin_with(planned: Mapping[str, Any]) -> dict[str, Any]:
     """What the fields begin with, where that isn't the usual default; ``planned`` is what Fit would
     choose for as many labels."""
-    kept = ("epochs", "warmup_share", "weight_decay", "eval_rows")
-    return {**{n: v for n, v in planned.items() if n in kept}, "batch_size": 32}
+    fields_kept = ("epochs", "warmup_share", "weight_decay", "eval_rows")
+    return {**{n: v for n, v in planned.items() if n in fields_kept}, "batch_size": 32}
 
 
 def teachers(here: Page) -> list[str]:

@@ -279,9 +279,9 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
 
 def _as(field: str, help: str = "") -> Setting:
     """A setting of both targets, with another help text where it means something else."""
-    known = (*SIMPLE, *(s for group in EXPERT.values() for s in group))
-    found = next(s for s in known if s.field == field)
-    return replace(found, help=help or found.help)
+    settings_known = (*SIMPLE, *(s for group in EXPERT.values() for s in group))
+    setting = next(s for s in settings_known if s.field == field)
+    return replace(setting, help=help or setting.help)
 
 
 RETRIEVER_SIMPLE = (

@@ -87,7 +87,7 @@ def _switch_button(found: Standing, run: RunDirectory, *, tuned: bool, allowed: 
     A press counts as what the button said when it was pressed.
     """
     can = "use" if tuned else "back" if found.before else ""
-    said = st.session_state.get("retriever action")
+    notice = st.session_state.get("retriever action")
     st.session_state["retriever action"] = (run.id, can)
     if not can:
         return ""
@@ -101,7 +101,7 @@ def _switch_button(found: Standing, run: RunDirectory, *, tuned: bool, allowed: 
             disabled=not allowed,
             help="Retrieve with this run's encoder.",  # with help as “Bring back”: it is one button
         )
-    return can if pressed and said == (run.id, can) else ""
+    return can if pressed and notice == (run.id, can) else ""
 
 
 def _back(found: Standing, key: str) -> bool:
@@ -150,5 +150,5 @@ def guard_table(guard: Guard) -> None:
             "p": st.column_config.NumberColumn(format="%.2g", help=TERMS["mcnemar"].help),
         },
     )
-    said = f"{guard.verdict} Coverage is measured with {describe_point(*guard.point)}."
-    (st.caption if guard.ok else st.warning)(plain(said))
+    text = f"{guard.verdict} Coverage is measured with {describe_point(*guard.point)}."
+    (st.caption if guard.ok else st.warning)(plain(text))

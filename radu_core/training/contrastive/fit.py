@@ -83,13 +83,13 @@ class Lessons:
         without an exemplar among them is near nothing."""
         names = tuple(sorted(f.name for f in schema.functions))
         place = {name: n for n, name in enumerate(names)}
-        known = [n for n, e in enumerate(exemplars) if e.function in place]
-        at = np.array([place[exemplars[n].function or ""] for n in known], dtype=np.int64)
+        numbers_known = [n for n, e in enumerate(exemplars) if e.function in place]
+        at = np.array([place[exemplars[n].function or ""] for n in numbers_known], dtype=np.int64)
         centres = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
-        np.add.at(centres, at, vectors[known])
+        np.add.at(centres, at, vectors[numbers_known])
         centres /= np.bincount(at, minlength=len(names)).clip(min=1)[:, None]
-        told = {f.name: description_text(f) for f in schema.functions}
-        return cls(names, centres, told, prompts, judged)
+        texts_of_functions = {f.name: description_text(f) for f in schema.functions}
+        return cls(names, centres, texts_of_functions, prompts, judged)
 
 
 class Encoding(nn.Module):
@@ -170,19 +170,19 @@ class ContrastiveFitting(Fitting[AnnotatedExemplar]):
         Every second label is asked as what is compared with descriptions, the others with
         exemplars; these show the template as well."""
         prompts = self._lessons.prompts
-        found: list[tuple[str, int, int]] = []
+        texts_to_learn: list[tuple[str, int, int]] = []
         for n, exemplar in enumerate(batch):
             function = self._place.get(exemplar.function or "", -1)
             side: Side = "query" if n % 2 else "asked"
-            found.append((prompts[side] + exemplar.utterance, function, n))
+            texts_to_learn.append((prompts[side] + exemplar.utterance, function, n))
             template = exemplar.template
             if template and template != exemplar.utterance and n % 2 == 0:
-                found.append((prompts["symmetric"] + template, function, n))
+                texts_to_learn.append((prompts["symmetric"] + template, function, n))
         for name in sorted({e.function for e in batch if e.function}):
             if name in self._lessons.descriptions:
                 text = prompts["passage"] + self._lessons.descriptions[name]
-                found.append((text, self._place[name], _DESCRIBED))
-        texts, functions, rows = zip(*found, strict=True)
+                texts_to_learn.append((text, self._place[name], _DESCRIBED))
+        texts, functions, rows = zip(*texts_to_learn, strict=True)
         return list(texts), list(functions), list(rows)
 
     def _unknown(self, batch: Sequence[AnnotatedExemplar], rows: Sequence[int]) -> Tensor:
@@ -237,7 +237,7 @@ class ContrastiveFitting(Fitting[AnnotatedExemplar]):
         for couple in couples:
             left[couple[0].function or ""].append(couple)
         near = self._lessons.centres @ self._lessons.centres.T
-        found: list[list[AnnotatedExemplar]] = []
+        exemplars: list[list[AnnotatedExemplar]] = []
         while left:
             first = chance.choice(sorted(left))
             order = [first]
@@ -245,19 +245,19 @@ class ContrastiveFitting(Fitting[AnnotatedExemplar]):
                 ranked = np.argsort(-near[self._place[first]], kind="stable")
                 order = [n for p in ranked if (n := self._lessons.functions[p]) in left]
             for name in order[: max(1, self.settings.batch_size // 2)]:
-                found.append(left[name].pop())
+                exemplars.append(left[name].pop())
                 if not left[name]:
                     del left[name]
-        return found
+        return exemplars
 
     def _meeting(self, couples: list[list[AnnotatedExemplar]]) -> list[AnnotatedExemplar]:
         """The labels in order, those judged different from one right behind it."""
         if not self._apart:
             return [e for couple in couples for e in couple]
-        found: dict[str, AnnotatedExemplar] = {}
+        exemplars: dict[str, AnnotatedExemplar] = {}
         for couple in couples:
             for exemplar in couple:
-                found.setdefault(exemplar.id, exemplar)
+                exemplars.setdefault(exemplar.id, exemplar)
                 for other in self._apart.get(exemplar.id, ()):
-                    found.setdefault(other, self._by_id[other])
-        return list(found.values())
+                    exemplars.setdefault(other, self._by_id[other])
+        return list(exemplars.values())

@@ -37,44 +37,44 @@ def measure(
 ) -> Probe:
     """As ``joint.probe.measure``."""
     end = time.monotonic() + seconds
-    tell(found := Probe(stage="Reading the labels"))
+    tell(probe := Probe(stage="Reading the labels"))
     exemplars = read_exemplars(scratch / LABELS_FILE)
     schema = parse_schema(read_json(scratch / "schema.json"))
-    asked = read_exemplars(scratch / VALIDATION_FILE)[: config.eval_rows]
-    tell(found := replace(found, stage="Loading the model"))
-    begun = time.monotonic()
+    validation_rows = read_exemplars(scratch / VALIDATION_FILE)[: config.eval_rows]
+    tell(probe := replace(probe, stage="Loading the model"))
+    start = time.monotonic()
     model = Encoding(open_encoder(base))
     if config.adapts:
         adapt(model, config)
-    tell(found := replace(found, load_seconds=time.monotonic() - begun, stage="Embedding labels"))
+    tell(probe := replace(probe, load_seconds=time.monotonic() - start, stage="Embedding labels"))
     embedder = SentenceEmbedder(base, name=config.base_model, precision="fp32")
     embedder.load()
-    begun = time.monotonic()
+    start = time.monotonic()
     count = min(_ASKED, len(exemplars))
-    drawn = random.Random(config.seed).sample(exemplars, count)
-    vectors = embedder.embed([e.utterance for e in drawn])
-    taken = time.monotonic() - begun
+    sample = random.Random(config.seed).sample(exemplars, count)
+    vectors = embedder.embed([e.utterance for e in sample])
+    taken = time.monotonic() - start
     lengths = {e.id: tokens_read(model.encoder, e) for e in exemplars}
-    found = replace(
-        found,
+    probe = replace(
+        probe,
         cut=tuple(find_overlong(model.encoder, exemplars)),
         train_tokens=sum(lengths.values()),
         evaluation_seconds=taken,
-        evaluation_tokens=sum(lengths[e.id] for e in drawn),
-        evaluated_tokens=_count_embedded(config, exemplars, len(asked))
+        evaluation_tokens=sum(lengths[e.id] for e in sample),
+        evaluated_tokens=_count_embedded(config, exemplars, len(validation_rows))
         * sum(lengths.values())
         / len(lengths),
     )
-    tell(found := replace(found, stage="Stepping on the longest rows"))
-    lessons = Lessons.of(schema, drawn, vectors, embedder.prompts, {})
+    tell(probe := replace(probe, stage="Stepping on the longest rows"))
+    lessons = Lessons.of(schema, sample, vectors, embedder.prompts, {})
     longest = sorted(exemplars, key=lambda e: -lengths[e.id])[: config.batch_size]
     fitting = ContrastiveFitting(model, longest, lessons, settings_of(config))
-    found = step_on_longest(fitting, [lengths[e.id] for e in longest], scratch, found, tell)
-    tell(found := replace(found, stage="Stepping on typical rows"))
+    probe = step_on_longest(fitting, [lengths[e.id] for e in longest], scratch, probe, tell)
+    tell(probe := replace(probe, stage="Stepping on typical rows"))
     fitting = ContrastiveFitting(model, exemplars, lessons, settings_of(config))
-    found = step_on_typical(fitting, found, end)
-    tell(found := replace(found, stage="Done", peak_bytes=peak_memory()))
-    return found
+    probe = step_on_typical(fitting, probe, end)
+    tell(probe := replace(probe, stage="Done", peak_bytes=peak_memory()))
+    return probe
 
 
 def _count_embedded(

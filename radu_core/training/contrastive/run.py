@@ -55,8 +55,8 @@ class ContrastiveTuning(Tuning[ContrastiveFitting]):
 
     def __init__(self, run: RunDirectory, base: Path) -> None:
         super().__init__(run, base, enough=_ENOUGH)
-        judged = read_json(run.path / "serving" / JUDGED_FILE)["pairs"]
-        self.judged = {(one, other): verdict for one, other, verdict in judged}
+        pairs = read_json(run.path / "serving" / JUDGED_FILE)["pairs"]
+        self.judged = {(one, other): verdict for one, other, verdict in pairs}
         self.prompts = self.embedder().prompts
         self.left_out: set[tuple[str, str]] = set()
         self.before: float | None = None

@@ -57,9 +57,9 @@ class SlotCrf(nn.Module):
     ) -> list[tuple[list[int], float]]:
         """Of each row the likeliest labels, and their log-probability (Viterbi, and the forward
         sums)."""
-        known, said = self.weights_of(), emissions.detach().numpy()
+        weights, emission_scores = self.weights_of(), emissions.detach().numpy()
         return [
-            known.best_path(said[n, :length], [s for s in own if s >= 0])
+            weights.best_path(emission_scores[n, :length], [s for s in own if s >= 0])
             for n, (own, length) in enumerate(zip(slots.tolist(), lengths.tolist(), strict=True))
         ]
 
@@ -87,8 +87,8 @@ class SlotCrf(nn.Module):
     def _local(self, emissions: Tensor, slots: Tensor) -> Tensor:
         """``(B, T, 1 + 2K)``: the emissions of each row's own labels."""
         rows, width, _ = emissions.shape
-        known = slots.clamp(min=0)
-        places = torch.stack([1 + 2 * known, 2 + 2 * known], -1).flatten(1)
+        slots_clamped = slots.clamp(min=0)
+        places = torch.stack([1 + 2 * slots_clamped, 2 + 2 * slots_clamped], -1).flatten(1)
         places = torch.cat([places.new_zeros(rows, 1), places], 1)
         padding = torch.repeat_interleave(slots < 0, 2, dim=1)
         padding = torch.cat([padding.new_zeros(rows, 1), padding], 1)

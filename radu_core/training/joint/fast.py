@@ -83,14 +83,14 @@ class FastModel:
 
         embedding = self.aside.submit(self._embed, utterances) if self.aside else None
         reading = self.joint.read(utterances)
-        vectors, asked = embedding.result() if embedding else self._embed(utterances)
+        vectors, query_vectors = embedding.result() if embedding else self._embed(utterances)
         words = tokenizer_for(self.language)
-        votes = self.voters.scores(vectors, asked, [words(u) for u in utterances])
+        votes = self.voters.scores(vectors, query_vectors, [words(u) for u in utterances])
         joint = reading.functions
         logs = self.head.log_probabilities({JOINT: joint, **votes})
         names = [n or OUT_OF_SCOPE for n in self.head.functions]
-        known = np.ones(len(self.head.functions), dtype=np.bool_)
-        outside = self.scope.scores(features_of(self.voters, vectors, joint, logs, known))
+        has_function = np.ones(len(self.head.functions), dtype=np.bool_)
+        outside = self.scope.scores(features_of(self.voters, vectors, joint, logs, has_function))
         return [
             FastAnswer(
                 dict(zip(names, np.exp(logs[n]).tolist(), strict=True)),
@@ -121,14 +121,14 @@ class FastModel:
         embedder = fresh() if fresh else embedder
         spent: dict[str, float] = {}
         with _time(spent, JOINT):
-            said = {JOINT: self.joint.read([utterance]).functions}
+            scores_by_source = {JOINT: self.joint.read([utterance]).functions}
         with _time(spent, EMBEDDING):
             vectors = embedder.embed([utterance])
-            asked = embedder.embed([utterance], side="query")
+            query_vectors = embedder.embed([utterance], side="query")
         for name, vote in self.voters.votes.items():
             with _time(spent, name):
-                said[name] = vote(vectors, asked, [words(utterance)])
-        return said, spent
+                scores_by_source[name] = vote(vectors, query_vectors, [words(utterance)])
+        return scores_by_source, spent
 
     def milliseconds(self, utterances: Sequence[str]) -> dict[str, float]:
         """The median of what each source takes for one of the utterances."""
@@ -206,9 +206,9 @@ def _torch_reader(directory: Path) -> Reader:
 
 @contextmanager
 def _time(spent: dict[str, float], name: str) -> Iterator[None]:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     yield
-    spent[name] = 1000 * (time.perf_counter() - begun)
+    spent[name] = 1000 * (time.perf_counter() - start)
 
 
 def joint_scores(model: Reader, utterances: Sequence[str]) -> NDArray[np.float32]:

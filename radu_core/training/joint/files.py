@@ -60,5 +60,5 @@ def read_head(model: Path) -> dict[str, Any]:
             f"{path} has no {', '.join(missing)}: it is damaged, or of another version",
             remedy="Delete that run, and fit the module again or launch a new one.",
         )
-    found: dict[str, Any] = data
-    return found
+    arrays: dict[str, Any] = data
+    return arrays

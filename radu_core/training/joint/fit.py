@@ -74,8 +74,8 @@ def fit_joint(
     labels: Labels | None = None,
 ) -> JointEncoder:
     """A joint encoder trained on exemplars, from the embedding model in ``base``."""
-    known = labels or Labels.of(schema, exemplars)
-    model = JointEncoder(open_encoder(base), known, dropout=settings.dropout)
+    known_labels = labels or Labels.of(schema, exemplars)
+    model = JointEncoder(open_encoder(base), known_labels, dropout=settings.dropout)
     fitting = JointFitting(model, exemplars, settings)
     while fitting.step < fitting.steps:
         fitting.make_step()

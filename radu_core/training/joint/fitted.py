@@ -78,18 +78,18 @@ def fit_head_on(
 
     data = _Labelled.of(schema, exemplars, embedder, labels)
     folds = np.array(folds_of(exemplars, _FOLDS, seed=1))
-    known = ~np.isnan(joint).any(axis=1) & ~_is_lone(data.gold, folds)
-    found = [(c, *_out_of_fold(data, folds, c, known)) for c in _STRENGTHS]
-    strength, votes, _ = min(found, key=lambda each: each[2])
-    scores = {JOINT: joint[known], **votes}
-    del found
-    gold = data.gold[known]
+    is_known = ~np.isnan(joint).any(axis=1) & ~_is_lone(data.gold, folds)
+    fits = [(c, *_out_of_fold(data, folds, c, is_known)) for c in _STRENGTHS]
+    strength, votes, _ = min(fits, key=lambda each: each[2])
+    scores = {JOINT: joint[is_known], **votes}
+    del fits
+    gold = data.gold[is_known]
     head = fit_head(labels.functions, scores, gold)
     rest = {n: {m: s for m, s in scores.items() if m != n} for n in scores}
     heads = {n: fit_head(labels.functions, left, gold) for n, left in rest.items()}
     whole = log_loss(head, scores, gold) if len(gold) else 0.0
     return Fitted(
-        data.voters(np.ones(len(known), dtype=np.bool_), strength),
+        data.voters(np.ones(len(is_known), dtype=np.bool_), strength),
         head,
         _fit_scope(data, folds, strength, head, joint),
         {n: log_loss(heads[n], rest[n], gold) - whole for n in scores if len(gold)},
@@ -130,17 +130,17 @@ def _fit_scope(
         gone = groups == fold
         left = gone[data.gold]
         learnt = (folds != fold) & ~left
-        asked = np.flatnonzero(((folds == fold) | left) & ~np.isnan(joint).any(axis=1))
-        if (inner & ~gone)[data.gold[learnt]].any() and len(asked):
-            parts.append(_ask(data, learnt, asked, ~gone, strength, head, joint[asked]))
+        rows_asked = np.flatnonzero(((folds == fold) | left) & ~np.isnan(joint).any(axis=1))
+        if (inner & ~gone)[data.gold[learnt]].any() and len(rows_asked):
+            parts.append(_ask(data, learnt, rows_asked, ~gone, strength, head, joint[rows_asked]))
     if not parts:
         return fit_scope({}, *(np.zeros(0, dtype=np.bool_) for _ in range(3)))  # no row to learn
     features = {n: np.concatenate([p.features[n] for p in parts]) for n in parts[0].features}
     places = np.concatenate([p.asked for p in parts])
-    known = np.concatenate([p.known for p in parts])
+    is_known = np.concatenate([p.known for p in parts])
     right = np.concatenate([p.right for p in parts])
     labelled = ~inner[data.gold[places]]
-    return fit_scope(features, known & ~labelled, labelled, right)
+    return fit_scope(features, is_known & ~labelled, labelled, right)
 
 
 @dataclass(frozen=True)
@@ -210,10 +210,12 @@ class _Labelled:
         texts = [e.utterance for e in exemplars]
         words = tokenizer_for(schema.language)
         vectors = embedder.embed(texts)
-        known = [schema.function(n) for n in labels.functions]
-        described = embedder.embed([description_text(f) for f in known if f], side="passage")
-        descriptions = np.zeros((len(known), vectors.shape[1]), dtype=np.float32)
-        descriptions[[n for n, f in enumerate(known) if f]] = described
+        functions_known = [schema.function(n) for n in labels.functions]
+        described = embedder.embed(
+            [description_text(f) for f in functions_known if f], side="passage"
+        )
+        descriptions = np.zeros((len(functions_known), vectors.shape[1]), dtype=np.float32)
+        descriptions[[n for n, f in enumerate(functions_known) if f]] = described
         place = {name: n for n, name in enumerate(labels.functions)}
         return cls(
             labels.functions,
@@ -247,16 +249,20 @@ def _out_of_fold(
     import numpy as np
 
     place = np.cumsum(wanted) - 1
-    found: dict[str, NDArray[np.float32]] = {}
+    scores_by_source: dict[str, NDArray[np.float32]] = {}
     loss = 0.0
     for fold in np.unique(folds):
-        held = folds == fold
-        learnt = held if held.all() else ~held  # duplicates of one utterance: no other fold
-        words = [data.words[n] for n in np.flatnonzero(held)]
-        said = data.voters(learnt, strength).scores(data.vectors[held], data.asked[held], words)
-        loss -= float(said["linear"][np.arange(held.sum()), data.gold[held]].sum())
-        kept = wanted[held]
-        for name, scores in said.items():
+        is_held = folds == fold
+        learnt = (
+            is_held if is_held.all() else ~is_held
+        )  # duplicates of one utterance: no other fold
+        words = [data.words[n] for n in np.flatnonzero(is_held)]
+        voter_scores = data.voters(learnt, strength).scores(
+            data.vectors[is_held], data.asked[is_held], words
+        )
+        loss -= float(voter_scores["linear"][np.arange(is_held.sum()), data.gold[is_held]].sum())
+        wanted_held = wanted[is_held]
+        for name, scores in voter_scores.items():
             empty = np.zeros((int(wanted.sum()), len(data.functions)), dtype=np.float32)
-            found.setdefault(name, empty)[place[held & wanted]] = scores[kept]
-    return found, loss / len(folds)
+            scores_by_source.setdefault(name, empty)[place[is_held & wanted]] = scores[wanted_held]
+    return scores_by_source, loss / len(folds)

@@ -29,8 +29,8 @@ def supervised_contrastive(
     unit = functional.normalize(vectors, dim=1)
     near = unit @ unit.T / temperature
     itself = torch.eye(len(unit), dtype=torch.bool)
-    known = functions >= 0
-    same = (functions[:, None] == functions[None]) & ~itself & known[:, None]
+    is_labelled = functions >= 0
+    same = (functions[:, None] == functions[None]) & ~itself & is_labelled[:, None]
     left = itself if unknown is None else itself | unknown
     same &= ~left
     shares = near.masked_fill(left, -torch.inf).log_softmax(1).masked_fill(left, 0.0)

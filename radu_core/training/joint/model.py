@@ -112,10 +112,10 @@ class JointEncoder(nn.Module):
         """What it says of utterances; the model has to be in its evaluation mode."""
         rows = [self.row(u) for u in utterances]
         with torch.inference_mode():
-            said = self(self.batch(rows))
+            outputs = self(self.batch(rows))
         return Reading(
-            said.functions.log_softmax(-1).numpy(),
-            said.emissions.numpy(),
+            outputs.functions.log_softmax(-1).numpy(),
+            outputs.emissions.numpy(),
             tuple(r.pieces for r in rows),
             tuple(r.end for r in rows),
         )
@@ -199,14 +199,14 @@ def encode(encoder: Any, features: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     """
     with _autocast() if encoder.training else nullcontext():
         first, *others = encoder.children()
-        said = first(dict(features))
-        tokens = said["token_embeddings"]
+        vectors = first(dict(features))
+        tokens = vectors["token_embeddings"]
         tokens = tokens.to(torch.promote_types(tokens.dtype, torch.float32))
-    said["token_embeddings"] = tokens
+    vectors["token_embeddings"] = tokens
     for module in others:
         if type(module).__name__ != "Normalize":
-            said = module(said)
-    return said["sentence_embedding"].to(tokens.dtype), tokens
+            vectors = module(vectors)
+    return vectors["sentence_embedding"].to(tokens.dtype), tokens
 
 
 def _is_head(name: str) -> bool:

@@ -55,28 +55,30 @@ def measure(
     """Load, step, save and evaluate in this process; ``scratch`` holds labels, validation rows and
     the schema, as a run's ``serving`` does. ``tell`` gets what is known after every stage."""
     end = time.monotonic() + seconds
-    tell(found := Probe(stage="Reading the labels"))
+    tell(probe := Probe(stage="Reading the labels"))
     exemplars = read_exemplars(scratch / LABELS_FILE)
     schema = parse_schema(read_json(scratch / "schema.json"))
     labels = Labels.of(schema, exemplars)
-    asked = read_exemplars(scratch / VALIDATION_FILE)[: config.eval_rows]
-    given = _Given(config, base, settings_of(config), labels, exemplars, asked, scratch)
-    tell(found := replace(found, stage="Loading the model"))
-    begun = time.monotonic()
+    validation_rows = read_exemplars(scratch / VALIDATION_FILE)[: config.eval_rows]
+    given_job = _Given(
+        config, base, settings_of(config), labels, exemplars, validation_rows, scratch
+    )
+    tell(probe := replace(probe, stage="Loading the model"))
+    start = time.monotonic()
     model = new_model(base, labels, config)
-    found = replace(found, load_seconds=time.monotonic() - begun)
-    tell(found := replace(found, stage="Stepping on the longest rows"))
+    probe = replace(probe, load_seconds=time.monotonic() - start)
+    tell(probe := replace(probe, stage="Stepping on the longest rows"))
     rows = [model.row(e.utterance, e) for e in exemplars]
     cut = tuple(e.id for e, row in zip(exemplars, rows, strict=True) if row.is_cut)
     tokens = sum(len(row.ids) for row in rows)
-    found = _longest(given, model, rows, replace(found, cut=cut, train_tokens=tokens), tell)
-    tell(found := replace(found, stage="Stepping on typical rows"))
-    fitting = JointFitting(model, exemplars, given.settings)
-    found = step_on_typical(fitting, found, end)
-    tell(found := replace(found, stage="Evaluating"))
-    found = _evaluation(given, model, rows, found)
-    tell(found := replace(found, stage="Done", peak_bytes=peak_memory()))
-    return found
+    probe = _longest(given_job, model, rows, replace(probe, cut=cut, train_tokens=tokens), tell)
+    tell(probe := replace(probe, stage="Stepping on typical rows"))
+    fitting = JointFitting(model, exemplars, given_job.settings)
+    probe = step_on_typical(fitting, probe, end)
+    tell(probe := replace(probe, stage="Evaluating"))
+    probe = _evaluation(given_job, model, rows, probe)
+    tell(probe := replace(probe, stage="Done", peak_bytes=peak_memory()))
+    return probe
 
 
 def _longest(
@@ -97,19 +99,19 @@ def _evaluation(given: _Given, model: JointEncoder, rows: Sequence[Row], found: 
     """Embed some labels as the untuned model does and fit the head's regression on them; how often
     a run embeds labels is known."""
     count = min(_ASKED, len(rows))
-    drawn = sorted(random.Random(given.config.seed).sample(range(len(rows)), count))
+    sample = sorted(random.Random(given.config.seed).sample(range(len(rows)), count))
     embedder = SentenceEmbedder(given.base, name=given.config.base_model, precision="fp32")
     embedder.load()
-    begun = time.monotonic()
-    vectors = embedder.embed([given.exemplars[n].utterance for n in drawn])
-    taken = time.monotonic() - begun
+    start = time.monotonic()
+    vectors = embedder.embed([given.exemplars[n].utterance for n in sample])
+    seconds = time.monotonic() - start
     tokens = [len(row.ids) for row in rows]
     return replace(
         found,
-        evaluation_seconds=taken,
-        evaluation_tokens=sum(tokens[n] for n in drawn),
+        evaluation_seconds=seconds,
+        evaluation_tokens=sum(tokens[n] for n in sample),
         evaluated_tokens=_count_embedded(given) * sum(tokens) / len(tokens),
-        head_seconds=_head_seconds(given, vectors, [rows[n].function for n in drawn]),
+        head_seconds=_head_seconds(given, vectors, [rows[n].function for n in sample]),
     )
 
 
@@ -127,7 +129,7 @@ def _head_seconds(given: _Given, vectors: Any, functions: Sequence[int]) -> floa
 
     names = given.labels.functions
     described = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
-    begun = time.monotonic()
+    start = time.monotonic()
     fit_voters(names, vectors, np.array(functions), described, [()] * len(functions), strength=30.0)
-    taken = time.monotonic() - begun
-    return taken * _FITS * len(given.exemplars) / max(1, len(functions))
+    seconds = time.monotonic() - start
+    return seconds * _FITS * len(given.exemplars) / max(1, len(functions))

@@ -80,8 +80,8 @@ class Row:
     @property
     def end(self) -> int | None:
         """Where what is read of the text ends; None where all of it is."""
-        seen = [self.pieces[n][1] for some in self.of for n in some]
-        return max(seen, default=0) if self.is_cut else None
+        pieces_seen = [self.pieces[n][1] for some in self.of for n in some]
+        return max(pieces_seen, default=0) if self.is_cut else None
 
 
 @dataclass(frozen=True)
@@ -120,15 +120,15 @@ def row_of(
         tuple(sorted({at[p] for p in range(start - len(prompt), end - len(prompt)) if p in at}))
         for start, end in encoded["offset_mapping"]
     )
-    ids, seen = tuple(encoded["input_ids"]), {piece for some in of for piece in some}
-    is_cut = len(ids) >= longest and len(seen) < len(pieces)
+    ids, pieces_seen = tuple(encoded["input_ids"]), {piece for some in of for piece in some}
+    is_cut = len(ids) >= longest and len(pieces_seen) < len(pieces)
     if exemplar is None or labels is None:
         return Row(ids, tuple(pieces), of, is_cut)
     function = labels.functions.index(exemplar.function or "")
     own = {labels.slots[n]: place for place, n in enumerate(labels.own[function])}
     spans = [s for s in exemplar.spans or () if s.slot in own]
     local = [
-        1 + 2 * own[tag[2:]] + (tag[0] == "I") if tag != "O" and piece in seen else 0
+        1 + 2 * own[tag[2:]] + (tag[0] == "I") if tag != "O" and piece in pieces_seen else 0
         for piece, tag in enumerate(label(pieces, spans))
     ]
     return Row(ids, tuple(pieces), of, is_cut, function, tuple(local))

@@ -99,13 +99,13 @@ class JointTuning(Tuning[JointFitting]):
             for e in self.validation
         ]
         right = float((logs.argmax(1) == np.array(gold)).mean())
-        known = [n for n, g in enumerate(gold) if g >= 0]
-        told = {"function_accuracy": right}
-        if known:
-            self.loss = float(-logs[known, [gold[n] for n in known]].mean())
-            told["loss"] = self.loss
+        numbers_known = [n for n, g in enumerate(gold) if g >= 0]
+        metrics = {"function_accuracy": right}
+        if numbers_known:
+            self.loss = float(-logs[numbers_known, [gold[n] for n in numbers_known]].mean())
+            metrics["loss"] = self.loss
         self.measured = {"function_accuracy": right}
-        self.run.append("validation", step=self.step, **told)
+        self.run.append("validation", step=self.step, **metrics)
 
     def write_more(self, folder: Path) -> None:
         """What the folds' models said so far."""

@@ -63,15 +63,15 @@ def curve_of(scores: Sequence[float], inside: Sequence[bool], *, by: str) -> Cur
     import numpy as np
     from sklearn.metrics import roc_auc_score
 
-    values, known = np.asarray(scores, dtype=np.float64), np.asarray(inside, dtype=bool)
-    own, other = values[known], values[~known]
+    values, is_inside = np.asarray(scores, dtype=np.float64), np.asarray(inside, dtype=bool)
+    own, other = values[is_inside], values[~is_inside]
     if not len(own) or not len(other):
         return None
     ordered = np.sort(own)
     recall = []
-    for kept in KEPT:
-        recall.append(float((other > _last_kept(ordered, kept)).mean()))
-    auroc = float(roc_auc_score(~known, values))
+    for share in KEPT:
+        recall.append(float((other > _last_kept(ordered, share)).mean()))
+    auroc = float(roc_auc_score(~is_inside, values))
     return Curve(auroc, KEPT, tuple(recall), len(own), len(other), by)
 
 
@@ -132,13 +132,13 @@ def features_of(
 
     inner = known & np.array([name != "" for name in voters.functions])
     sure = among(logs, known)
-    found = {
+    features = {
         **voters.nearness(vectors, inner),
         "joint": among(joint.astype(np.float64) / _SOFT, inner).max(1),
     }
     if (~inner & known).any():
-        found["labelled"] = sure[:, inner].max(1) - sure[:, ~inner & known].max(1)
-    return found
+        features["labelled"] = sure[:, inner].max(1) - sure[:, ~inner & known].max(1)
+    return features
 
 
 def among(logs: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -209,11 +209,11 @@ def _best_share(
     import numpy as np
 
     ordered = np.sort(raw[inside])
-    found: dict[float, int] = {}
-    for kept in (k for k in KEPT if k >= _FEWEST):
-        refused = raw > (_last_kept(ordered, kept) if kept < 1 else np.inf)
-        found[kept] = int((np.where(refused, ~inside, right) & measured).sum())
-    return max(found, key=lambda k: (found[k], k))
+    counts: dict[float, int] = {}
+    for share in (k for k in KEPT if k >= _FEWEST):
+        refused = raw > (_last_kept(ordered, share) if share < 1 else np.inf)
+        counts[share] = int((np.where(refused, ~inside, right) & measured).sum())
+    return max(counts, key=lambda k: (counts[k], k))
 
 
 def _last_kept(ordered: NDArray[np.float64], kept: float) -> float:

@@ -32,7 +32,7 @@ class Source:
 
 def keep_sources(folder: Path, sources: Sequence[Source]) -> None:
     """Write them into ``folder``."""
-    told = [
+    teachers_data = [
         {
             "name": s.teacher.name,
             "directory": str(s.directory),
@@ -42,17 +42,24 @@ def keep_sources(folder: Path, sources: Sequence[Source]) -> None:
         }
         for s in sources
     ]
-    write_json(folder / TEACHERS_FILE, {"teachers": told})
+    write_json(folder / TEACHERS_FILE, {"teachers": teachers_data})
 
 
 def read_sources(folder: Path) -> list[Source]:
     """What ``keep_sources`` wrote."""
-    found = []
-    for told in read_json(folder / TEACHERS_FILE)["teachers"]:
-        learnt = frozenset((template, function) for template, function in told["learnt"])
-        teacher = Teacher(str(told["name"]), learnt)
-        found.append(Source(teacher, Path(told["directory"]), told["template"], told["hashes"]))
-    return found
+    sources = []
+    for teacher_data in read_json(folder / TEACHERS_FILE)["teachers"]:
+        learnt = frozenset((template, function) for template, function in teacher_data["learnt"])
+        teacher = Teacher(str(teacher_data["name"]), learnt)
+        sources.append(
+            Source(
+                teacher,
+                Path(teacher_data["directory"]),
+                teacher_data["template"],
+                teacher_data["hashes"],
+            )
+        )
+    return sources
 
 
 def check_source(source: Source) -> None:
@@ -92,8 +99,8 @@ class AnswerFile:
     def add(self, row: str, chunks: Sequence[str], answers: list[float], teacher: str) -> None:
         """Keep the answers of a row."""
         self._known[(row, tuple(chunks))] = answers
-        told = {"row": row, "chunks": list(chunks), "teacher": teacher, "answers": answers}
-        self._write(json.dumps(told) + "\n")
+        fields = {"row": row, "chunks": list(chunks), "teacher": teacher, "answers": answers}
+        self._write(json.dumps(fields) + "\n")
 
     def _write(self, text: str) -> None:
         with disk_errors(self._path), self._path.open("a", encoding="utf-8") as file:

@@ -70,9 +70,9 @@ def lsr_steps(settings: LsrSettings, lessons: int) -> int:
 
 def is_flat(answers: Sequence[float], *, temperature: float) -> bool:
     """Whether a teacher's distribution prefers no chunk: there is nothing to learn from it."""
-    given = torch.tensor([list(answers)], dtype=torch.float64)
-    present = torch.ones_like(given, dtype=torch.bool)
-    teacher = teacher_log_probabilities(given, present, temperature=temperature)
+    answers_row = torch.tensor([list(answers)], dtype=torch.float64)
+    present = torch.ones_like(answers_row, dtype=torch.bool)
+    teacher = teacher_log_probabilities(answers_row, present, temperature=temperature)
     return bool(entropy_share(teacher, present) > FLAT)
 
 
@@ -151,15 +151,15 @@ class TunedEmbedder:
         encoder = self._query if side in ("query", "asked") else self._document
         was_training = encoder.training
         encoder.eval()
-        found = np.zeros((len(texts), int(encoder.get_embedding_dimension())), dtype=np.float32)
+        vectors = np.zeros((len(texts), int(encoder.get_embedding_dimension())), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda n: (len(texts[n]), n))
         with torch.inference_mode():
             for start in range(0, len(order), _BATCH):
                 part = order[start : start + _BATCH]
-                said, _ = encode(encoder, _features(encoder, [texts[n] for n in part]))
-                found[part] = functional.normalize(said, dim=1).float().numpy()
+                part_vectors, _ = encode(encoder, _features(encoder, [texts[n] for n in part]))
+                vectors[part] = functional.normalize(part_vectors, dim=1).float().numpy()
         encoder.train(was_training)
-        return found
+        return vectors
 
 
 def _features(encoder: Any, texts: Sequence[str]) -> Any:

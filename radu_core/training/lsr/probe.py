@@ -47,46 +47,46 @@ def measure(
     """As ``joint.probe.measure``. Every teacher is loaded, as a run with several does; the first
     one is asked."""
     end = time.monotonic() + seconds
-    tell(found := Probe(stage="Reading the labels"))
+    tell(probe := Probe(stage="Reading the labels"))
     exemplars = read_exemplars(scratch / LABELS_FILE)
     schema = parse_schema(read_json(scratch / "schema.json"))
     templates = TemplateSet(read_json(scratch / "templates.json"))
     validation = read_exemplars(scratch / VALIDATION_FILE)[: config.eval_rows]
     sources = read_sources(scratch)
     rows = _askable([s.teacher for s in sources], exemplars)
-    tell(found := replace(found, asked_rows=len(rows), stage="Loading the models"))
-    begun = time.monotonic()
+    tell(probe := replace(probe, asked_rows=len(rows), stage="Loading the models"))
+    start = time.monotonic()
     models = [Generator(s.directory, template=s.template, bf16=native_bf16()) for s in sources]
     embedder = SentenceEmbedder(base, name=config.base_model)
     embedder.load()
     encoder = open_encoder(base)
     document = encoder if config.tower == "shared" else open_encoder(base)
-    found = replace(found, load_seconds=time.monotonic() - begun, peak_bytes=peak_memory())
-    tell(found := replace(found, stage="Embedding labels"))
-    drawn = random.Random(config.seed).sample(exemplars, min(_SAMPLE, len(exemplars)))
-    begun = time.monotonic()
-    index = ModuleIndex.build(schema, drawn, embedder)
-    taken = time.monotonic() - begun
+    probe = replace(probe, load_seconds=time.monotonic() - start, peak_bytes=peak_memory())
+    tell(probe := replace(probe, stage="Embedding labels"))
+    sample = random.Random(config.seed).sample(exemplars, min(_SAMPLE, len(exemplars)))
+    start = time.monotonic()
+    index = ModuleIndex.build(schema, sample, embedder)
+    taken = time.monotonic() - start
     lengths = {e.id: tokens_read(encoder, e) for e in exemplars}
     passes = 3 + asked_again(config, len(rows))  # before, for the validation rows, and after
     embedded = passes * len(exemplars) + 2 * len(validation)
-    found = replace(
-        found,
+    probe = replace(
+        probe,
         cut=tuple(find_overlong(encoder, exemplars)),
         train_tokens=sum(lengths.values()),
         evaluation_seconds=taken,
-        evaluation_tokens=sum(lengths[e.id] for e in drawn),
+        evaluation_tokens=sum(lengths[e.id] for e in sample),
         evaluated_tokens=embedded * sum(lengths.values()) / len(lengths),
     )
-    tell(found := replace(found, stage="Asking the teacher"))
+    tell(probe := replace(probe, stage="Asking the teacher"))
     until = time.monotonic() + _SHARE * max(0.0, end - time.monotonic())
-    lessons, found = _ask(config, schema, templates, models[0], index, rows, found, until)
+    lessons, probe = _ask(config, schema, templates, models[0], index, rows, probe, until)
     if not lessons:
         raise RunError(
             "No row retrieves two chunks, for a teacher to prefer one",
             remedy="Label more exemplars, or raise chunks.",
         )
-    tell(found := replace(found, stage="Stepping on the longest rows"))
+    tell(probe := replace(probe, stage="Stepping on the longest rows"))
     length_of = {e.utterance: lengths[e.id] for e in exemplars}
     longest = sorted(lessons, key=lambda x: -length_of[x.utterance]) * config.batch_size
     longest = longest[: config.batch_size]
@@ -94,13 +94,13 @@ def measure(
     texts = [e.template or "" for e in index.exemplars]
     fitting = LsrFitting(encoder, texts, longest, lsr_settings(config), vectors=fixed)
     sizes = [length_of[x.utterance] for x in longest]
-    found = step_on_longest(fitting, sizes, scratch, found, tell)
-    tell(found := replace(found, stage="Stepping on typical rows"))
+    probe = step_on_longest(fitting, sizes, scratch, probe, tell)
+    tell(probe := replace(probe, stage="Stepping on typical rows"))
     typical = lessons * math.ceil(config.batch_size / len(lessons))
     fitting = LsrFitting(encoder, texts, typical, lsr_settings(config), vectors=fixed)
-    found = step_on_typical(fitting, found, end)
-    tell(found := replace(found, stage="Done", peak_bytes=peak_memory()))
-    return found
+    probe = step_on_typical(fitting, probe, end)
+    tell(probe := replace(probe, stage="Done", peak_bytes=peak_memory()))
+    return probe
 
 
 def _askable(
@@ -133,9 +133,9 @@ def _ask(
             continue
         if len(spent) > 1 and time.monotonic() > until:
             break
-        begun = time.monotonic()
+        start = time.monotonic()
         answers = answers_of(model, schema, templates, row, own.exemplars)
-        spent.append(time.monotonic() - begun)
+        spent.append(time.monotonic() - start)
         chunks = tuple(place[h.id] for h in own.exemplars)
         lessons.append(Lesson(row.utterance, chunks, tuple(answers)))
     warm = spent[1:] or spent

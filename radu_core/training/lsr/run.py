@@ -124,7 +124,7 @@ class _Asking:
     ) -> list[tuple[AnnotatedExemplar, str]]:
         """Rows and the names of their teachers, in an order drawn by the seed: time may end it."""
         teachers = [s.teacher for s in self._sources.values()]
-        found = []
+        rows_askable = []
         for exemplar in sorted(exemplars, key=lambda e: content_hash([e.id, seed])):
             teacher = choose_teacher(teachers, exemplar)
             if exemplar.mode != "normal":
@@ -132,8 +132,8 @@ class _Asking:
             elif teacher is None:
                 self.never["every teacher has learnt it"] += 1
             else:
-                found.append((exemplar, teacher.name))
-        return found
+                rows_askable.append((exemplar, teacher.name))
+        return rows_askable
 
     def _retrieve(self, index: ModuleIndex) -> list[tuple[ExemplarHit, ...]]:
         """The chunks of each row; never itself or a duplicate."""
@@ -146,13 +146,13 @@ class _Asking:
         that the teacher wasn't asked about keeps its first chunks, or is left out."""
         self.skipped = Counter(self.never)
         found = []
-        told = 0.0
+        start = 0.0
         begun = time.monotonic()
         now = self._first if index is self.base else self._retrieve(index)
         for number, (row, hits) in enumerate(zip(self.rows, now, strict=True)):
             self._check()
-            if time.monotonic() - told > _TOLD_EVERY:
-                told = time.monotonic()
+            if time.monotonic() - start > _TOLD_EVERY:
+                start = time.monotonic()
                 what = f"Asking the teacher: {number:,} of {quantity(len(self.rows), 'row')}"
                 self._run.append("loading", what=what)
             chunks = hits
@@ -332,8 +332,10 @@ class _Work:
         if not self.validation:
             return None
         told = (e.data for e in self.run.events() if e.kind == "validation")
-        if known := next((d for d in told if step == 0 and d["step"] == 0), None):  # before a stop
-            return float(known["function_accuracy"])
+        if measurement := next(
+            (d for d in told if step == 0 and d["step"] == 0), None
+        ):  # before a stop
+            return float(measurement["function_accuracy"])
         self.run.append("evaluating", step=step, rows=len(self.validation))
         share = vote_share(
             index,
@@ -357,10 +359,10 @@ class _Work:
         keep_checkpoint(self.run, self.step, state, {})
 
     def _resume(self) -> None:
-        kept = self.run.checkpoints()
-        if not kept:
+        paths = self.run.checkpoints()
+        if not paths:
             return
-        state = torch.load(kept[max(kept)] / "state.pt", weights_only=True)
+        state = torch.load(paths[max(paths)] / "state.pt", weights_only=True)
         self.fitting.load(state)
         self.fitting.steps = int(state["steps"])
         self.fitting.rows = [Lesson(u, tuple(c), tuple(a)) for u, c, a in state["rows"]]

@@ -63,10 +63,10 @@ def answers_of(
     chunks: Sequence[ExemplarHit],
 ) -> list[float]:
     """The probability of the exemplar's function with each chunk, in the chunks' order."""
-    found = Retrieved((), tuple(chunks))
-    names: list[str | None] = list(dict.fromkeys([*found.functions, exemplar.function]))
+    retrieved_chunks = Retrieved((), tuple(chunks))
+    names: list[str | None] = list(dict.fromkeys([*retrieved_chunks.functions, exemplar.function]))
     names = [n for n in names if n is not None] + [None]
-    prompts = rag.ask_each(Asking(exemplar.utterance, schema, templates), found)
+    prompts = rag.ask_each(Asking(exemplar.utterance, schema, templates), retrieved_chunks)
     said = model.score_each([p.text for p in prompts], [rag.completion(n) for n in names])
     right = names.index(exemplar.function)
     return [_share(row, right) for row in said]

@@ -30,6 +30,8 @@ def vote_share(
     index: ModuleIndex, rows: Sequence[AnnotatedExemplar], *, chunks: int, temperature: float
 ) -> float:
     """How often the vote of the nearest ``chunks`` names a row's function."""
-    found = index.search([query_of(row) for row in rows], k_desc=0, k_exemplar=chunks, mode="dense")
-    said = [vote(hits.exemplars, temperature=temperature) for hits in found]
-    return sum(a == row.function for a, row in zip(said, rows, strict=True)) / max(1, len(rows))
+    results = index.search(
+        [query_of(row) for row in rows], k_desc=0, k_exemplar=chunks, mode="dense"
+    )
+    votes = [vote(hits.exemplars, temperature=temperature) for hits in results]
+    return sum(a == row.function for a, row in zip(votes, rows, strict=True)) / max(1, len(rows))

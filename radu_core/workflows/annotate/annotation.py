@@ -99,13 +99,13 @@ def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) 
             "An item is asked of 1 to 5 people", value=number, remedy="2 shows how they agree."
         )
     with workspace.store.writing(module, who=who) as w:
-        known = _module(w)
+        module_known = _module(w)
         changes.change_settings(w, {"annotators": number})
-        found = [
-            reconsider(Case(w, known.aligner, number, changes.row_of(w, id_)))
+        effects = [
+            reconsider(Case(w, module_known.aligner, number, changes.row_of(w, id_)))
             for id_ in with_opinions(w)
         ]
-    return Reconsidered(found.count("decided"), found.count("disputed"))
+    return Reconsidered(effects.count("decided"), effects.count("disputed"))
 
 
 def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request) -> dict[str, Any]:
@@ -116,22 +116,26 @@ def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request
     """
     acks = [_acknowledge(workspace, who, module, request.client, raw) for raw in request.ops]
     with workspace.store.writing(module, who=who) as w:
-        known = _module(w)
+        module_known = _module(w)
         current = leases.keep(
-            w, request.client, request.hold, opened=request.opened, annotators=known.annotators
+            w,
+            request.client,
+            request.hold,
+            opened=request.opened,
+            annotators=module_known.annotators,
         )
         others = leases.held_by_others(w.connection, module, request.client, w.now)
         counts = queues.waiting(w.connection, module) if request.want else None
-        wanted = asked.filter_of(request)
+        filter_wanted = asked.filter_of(request)
         items = []
-        if counts and wanted and current:
-            items = _hand_out(w, known, request, wanted, others, counts)
+        if counts and filter_wanted and current:
+            items = _hand_out(w, module_known, request, filter_wanted, others, counts)
         return {
             "acks": acks,
             "items": items,
             "counts": counts,
             "progress": _progress(w),
-            "others": _others(w, wanted, others),
+            "others": _others(w, filter_wanted, others),
             "token": None,
         }
 
@@ -146,20 +150,20 @@ def _acknowledge(
     seq = raw.get("seq")
     if not asked.is_number(seq):
         raise InputError("An operation without a number", value=raw, remedy="Reload the page.")
-    named = raw["id"] if asked.is_id(raw.get("id")) else None
+    given_id = raw["id"] if asked.is_id(raw.get("id")) else None
     with workspace.store.writing(module, who=who) as w:
-        known = _module(w)
+        module_known = _module(w)
         done = operations.answer(w, client, seq)
         if done is None:
-            done = {**_do(w, known, client, raw), **_trace(raw)}
-            operations.record(w, client, seq, named, done)
+            done = {**_do(w, module_known, client, raw), **_trace(raw)}
+            operations.record(w, client, seq, given_id, done)
         elif done["of"] != _trace(raw)["of"]:  # it would be lost without a word
             other = f"Number {seq} of this tab was another operation. Reload the page."
             done = _answer("refused", done["revision"], other)
         # Only here it isn't what the tab knows already.
-        told = done["status"] != "stored" or raw.get("kind") in ("undo", "restore")
-        wanted = [named] if named and told else []
-        item = next(iter(_items(w, known, wanted, {})), None)
+        is_final = done["status"] != "stored" or raw.get("kind") in ("undo", "restore")
+        ids_wanted = [given_id] if given_id and is_final else []
+        item = next(iter(_items(w, module_known, ids_wanted, {})), None)
         ack = {name: done[name] for name in ("status", "revision", "message")}
         return {"seq": seq, **ack, "item": item}
 
@@ -174,7 +178,7 @@ def _trace(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     """Do an operation, all of it or nothing; ``{status, revision, message}``."""
-    expected, taken = _expected_revision(w, client, raw.get("revision"), raw.get("after"))
+    expected, is_taken = _expected_revision(w, client, raw.get("revision"), raw.get("after"))
     try:
         operation = asked.parse_operation(dict(raw))
     except InputError as error:
@@ -185,10 +189,10 @@ def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict
         if _takes_a_skip_back(w, client, operation):
             queues.unskip(w, operation.id)
             part.commit()
-            return _answer("stored", expected, taken=taken)
+            return _answer("stored", expected, taken=is_taken)
         if needs_revision(operation):
             changes.expect(row, expected)
-        revision = apply(Case(w, known.aligner, known.annotators, row, taken), operation)
+        revision = apply(Case(w, known.aligner, known.annotators, row, is_taken), operation)
     except (SQLAlchemyError, StoreError, MemoryError):
         raise
     except ConflictError:
@@ -205,13 +209,13 @@ def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict
     part.commit()
     if needs_revision(operation):
         return _answer("stored", revision)
-    return _answer("stored", expected, taken=taken)  # what its reader knows, and no more
+    return _answer("stored", expected, taken=is_taken)  # what its reader knows, and no more
 
 
 def _answer(status: str, revision: int, message: str = "", *, taken: bool = True) -> dict[str, Any]:
     """What is remembered of an operation; ``taken`` says whether one that builds on it may."""
-    held = taken and status == "stored"
-    return {"status": status, "revision": revision, "message": message, "taken": held}
+    is_held = taken and status == "stored"
+    return {"status": status, "revision": revision, "message": message, "taken": is_held}
 
 
 def _expected_revision(w: Writing, client: str, revision: Any, after: Any) -> tuple[int, bool]:
@@ -273,16 +277,16 @@ def _hand_out(
     blocked = leases.blocked_items(
         w.connection, w.module, others, who=w.who, annotators=known.annotators
     )
-    held = {lease.exemplar: lease.who for lease in others}
+    holder_by_id = {lease.exemplar: lease.who for lease in others}
     first = _item_by_id(w, request, wanted)
-    items = _items(w, known, first, held)
+    items = _items(w, known, first, holder_by_id)
     unfit: set[str] = set()
     while True:
         own = {*request.hold, *first, *(i["id"] for i in items)}
-        apart = queues.Apart(held.keys(), blocked, own, request.client, unfit)
+        apart = queues.Apart(holder_by_id.keys(), blocked, own, request.client, unfit)
         left = request.want - len(items)
         ids = queues.pick(w, _filter(wanted), apart, left, counts=counts) if left > 0 else []
-        items += _items(w, known, ids, held)
+        items += _items(w, known, ids, holder_by_id)
         broken = set(ids) - {i["id"] for i in items}
         unfit |= broken
         if not broken or len(unfit) > _MOST_UNFIT:
@@ -333,6 +337,6 @@ def _progress(w: Writing) -> dict[str, int]:
 def _others(
     w: Writing, wanted: asked.Filter | None, others: Sequence[leases.Lease]
 ) -> dict[str, Any]:
-    found = queues.matches(w, _filter(wanted), others) if wanted else []
-    seconds = round((found[0].until - w.now).total_seconds()) if found else None
-    return {"items": len({lease.exemplar for lease in found}), "seconds": seconds}
+    matches = queues.matches(w, _filter(wanted), others) if wanted else []
+    seconds = round((matches[0].until - w.now).total_seconds()) if matches else None
+    return {"items": len({lease.exemplar for lease in matches}), "seconds": seconds}

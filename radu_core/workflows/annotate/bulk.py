@@ -91,13 +91,13 @@ def preview(
     _check(from_, queue)
     _check_annotators(workspace, module)
     waiting = workspace.store.exemplars(module, outcomes=[queue])
-    found = [
+    candidates = [
         c for i in waiting if i.queue == queue and (c := _candidate(i)) and c.confidence >= from_
     ]
-    found.sort(key=lambda c: (c.confidence, c.id))
-    functions = Counter(c.function or "out of scope" for c in found)
-    wrong = sum(1 - c.confidence for c in found)
-    return Preview(tuple(found), dict(sorted(functions.items())), wrong)
+    candidates.sort(key=lambda c: (c.confidence, c.id))
+    functions = Counter(c.function or "out of scope" for c in candidates)
+    wrong = sum(1 - c.confidence for c in candidates)
+    return Preview(tuple(candidates), dict(sorted(functions.items())), wrong)
 
 
 def _check(from_: float, queue: str) -> None:

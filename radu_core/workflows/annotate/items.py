@@ -40,8 +40,8 @@ def around(
         opinions.setdefault(opinion.id, []).append(opinion)
     comments: dict[str, list[dict[str, Any]]] = {}
     for event in comments_of(connection, module, ids):
-        said = {"who": event.who, "at": event.at.isoformat(), "text": event.note or ""}
-        comments.setdefault(event.exemplar_id, []).append(said)
+        note = {"who": event.who, "at": event.at.isoformat(), "text": event.note or ""}
+        comments.setdefault(event.exemplar_id, []).append(note)
     return Around(held, opinions, comments)
 
 
@@ -92,15 +92,17 @@ def whole_readings(item: StoredExemplar) -> list[dict[str, Any]]:
 
 def _says_all(reading: Mapping[str, Any], item: StoredExemplar) -> bool:
     implied = {*_implied_slots(item), *reading.get("implied", ())}
-    wanted = sum(len(as_values(v)) for s, v in item.exemplar.arguments.items() if s not in implied)
-    return len(reading["spans"]) == wanted
+    value_count = sum(
+        len(as_values(v)) for s, v in item.exemplar.arguments.items() if s not in implied
+    )
+    return len(reading["spans"]) == value_count
 
 
 def _is_contradicted(item: StoredExemplar) -> bool:
     """Whether it is invalid because of where its labels were said to stand."""
     exemplar = item.exemplar
-    found = exemplar.outcome == "invalid" and item.details.get("kind") == CONTRADICTED
-    return found and DISCARDED not in exemplar.tags
+    is_contradicted = exemplar.outcome == "invalid" and item.details.get("kind") == CONTRADICTED
+    return is_contradicted and DISCARDED not in exemplar.tags
 
 
 def _as_asked(item: StoredExemplar) -> StoredExemplar:
@@ -149,7 +151,7 @@ def _arguments(
     """Every value with its state and places; a list of values is several."""
     exemplar = item.exemplar
     implied = set(_implied_slots(item))
-    found = _places(aligner, item, implied)
+    places_found = _places(aligner, item, implied)
     left = list(exemplar.spans or ())
     arguments = []
     for slot, value in exemplar.arguments.items():
@@ -158,7 +160,7 @@ def _arguments(
             placed = next((s for s in left if _is(s, slot, scalar)), None)
             if placed:
                 left.remove(placed)
-            state, places = found.get((slot, repr(scalar)), ("missing", []))
+            state, places = places_found.get((slot, repr(scalar)), ("missing", []))
             places = _with(placed, places)
             arguments.append(
                 {
@@ -183,8 +185,8 @@ def _with(placed: Span | None, places: list[dict[str, Any]]) -> list[dict[str, A
     """The places found, and the one that was given where it isn't among them."""
     if placed is None or any((p["start"], p["end"]) == (placed.start, placed.end) for p in places):
         return places
-    given = {"start": placed.start, "end": placed.end, "kind": "given", "score": 1.0}
-    return sorted([*places, given], key=lambda p: (p["start"], p["end"]))
+    given_place = {"start": placed.start, "end": placed.end, "kind": "given", "score": 1.0}
+    return sorted([*places, given_place], key=lambda p: (p["start"], p["end"]))
 
 
 def _state(found: str, places: Sequence[Any], *, placed: bool, implied: bool) -> str:
@@ -211,8 +213,8 @@ def _places(
     stored = item.details.get("arguments")
     if stored is not None:
         return {(a["slot"], repr(a["value"])): (a["state"], a["places"]) for a in stored}
-    placed = {span.slot for span in exemplar.spans or ()}
-    if set(exemplar.arguments) <= placed | implied:
+    slots = {span.slot for span in exemplar.spans or ()}
+    if set(exemplar.arguments) <= slots | implied:
         return {}
     bare = exemplar.model_copy(update={"spans": None, "template": None, "implied": ()})
     return {

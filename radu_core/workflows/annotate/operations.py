@@ -122,8 +122,8 @@ def _span(utterance: str, mark: asked.Mark, arguments: Arguments) -> Span:
             f"[{mark.start}, {mark.end}), which is {shorten(there)}",
             remedy="Mark them again; offsets count Unicode code points.",
         )
-    known = as_values(arguments.get(mark.slot, []))
-    value = next((v for v in known if _is_same(v, mark.value)), mark.value)
+    scalars = as_values(arguments.get(mark.slot, []))
+    value = next((v for v in scalars if _is_same(v, mark.value)), mark.value)
     return Span(slot=mark.slot, start=mark.start, end=mark.end, value=value)
 
 
@@ -204,11 +204,11 @@ def _settle(case: Case, exemplar: AnnotatedExemplar, kind: str) -> int:
 
 def _opine(case: Case, exemplar: AnnotatedExemplar) -> int:
     give(case.w, exemplar)
-    given = case.opinions()
-    if len(given) < case.annotators:
+    opinions = case.opinions()
+    if len(opinions) < case.annotators:
         return _ask_on(case)
-    if _agree(given):
-        people = ", ".join(o.who for o in given)
+    if _agree(opinions):
+        people = ", ".join(o.who for o in opinions)
         return changes.decide(case.w, case.row, exemplar, kind="agreed", note=people)
     return changes.set_queue(case.w, case.row, DISAGREEMENT)
 
@@ -217,12 +217,12 @@ def reconsider(case: Case) -> str | None:
     """What the opinions about an exemplar come to once ``case.annotators`` people are asked, who
     were more or fewer before: "decided", "disputed", or None where nothing changes.
     """
-    queue, given = case.row["queue"], case.opinions()
-    if queue is None or len(given) < case.annotators:
+    queue, opinions = case.row["queue"], case.opinions()
+    if queue is None or len(opinions) < case.annotators:
         return None
-    if _agree(given):
-        last = max(given, key=lambda o: (o.at, o.who))  # who made it an agreement
-        people = ", ".join(o.who for o in given)
+    if _agree(opinions):
+        last = max(opinions, key=lambda o: (o.at, o.who))  # who made it an agreement
+        people = ", ".join(o.who for o in opinions)
         w = replace(case.w, who=last.who)
         changes.decide(w, case.row, last.exemplar, kind="agreed", note=people)
         return "decided"

@@ -55,7 +55,7 @@ def _sign(workspace: Workspace, who: str, module: str, since: int) -> str:
 def read_token(workspace: Workspace, token: str) -> Bearer:
     """Who has this token; ``TokenError`` when it has expired or was never made here."""
     try:
-        data, made = _serializer(workspace).loads(token, max_age=LIFE, return_timestamp=True)
+        data, signed_at = _serializer(workspace).loads(token, max_age=LIFE, return_timestamp=True)
         who, module, since = str(data["who"]), str(data["module"]), int(data["since"])
         if time.time() - since > LONGEST:
             raise ValueError("renewed for too long")
@@ -64,7 +64,7 @@ def read_token(workspace: Workspace, token: str) -> Bearer:
             "This page's token has expired or isn't one of this studio's",
             remedy="Reload the page; what isn't saved yet is kept in the browser and sent then.",
         ) from error
-    return Bearer(who, module, time.time() - made.timestamp(), since)
+    return Bearer(who, module, time.time() - signed_at.timestamp(), since)
 
 
 def _serializer(workspace: Workspace) -> URLSafeTimedSerializer:

@@ -111,8 +111,8 @@ def history(workspace: Workspace, *, who: str, module: str, id: str) -> list[dic
         events = changes.history(connection, module, id)
         items = changes.items_of(connection, module, [id]) if events else []
         _, settings = schema_and_settings(connection, module) if items else ("", {})
-    asked = int(settings.get("annotators", 1))
-    waits = any(waits_for_opinions(asked, item.queue) for item in items)
+    annotator_count = int(settings.get("annotators", 1))
+    waits = any(waits_for_opinions(annotator_count, item.queue) for item in items)
 
     def is_visible(event: Event) -> bool:
         return not waits or event.who == who or event.kind not in ("opinion", "agreed")

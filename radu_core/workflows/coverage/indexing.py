@@ -66,9 +66,9 @@ def resolved_exemplars(
 
 def retrieval_settings(workspace: Workspace, module: str) -> RetrievalSettings:
     """How a module retrieves; the defaults until somebody has chosen."""
-    kept = workspace.store.settings(module).get(_SETTING, {})
+    stored_setting = workspace.store.settings(module).get(_SETTING, {})
     try:
-        return RetrievalSettings.model_validate(kept)
+        return RetrievalSettings.model_validate(stored_setting)
     except ValidationError:  # of a later studio
         return RetrievalSettings()
 
@@ -78,17 +78,21 @@ def set_retrieval(
 ) -> None:
     """Save how a module retrieves: its prompts and datasets change with it."""
     workspace.embedder(settings.embedder)  # raises now if it isn't there
-    kept = RetrievalSettings.model_validate(settings.model_dump()).model_dump(mode="json")
-    workspace.store.change_settings(module, {_SETTING: kept}, who=who)
+    stored_setting = RetrievalSettings.model_validate(settings.model_dump()).model_dump(mode="json")
+    workspace.store.change_settings(module, {_SETTING: stored_setting}, who=who)
 
 
 def chosen_point(workspace: Workspace, module: str) -> tuple[int, int]:
     """(k_desc, k_exemplar) that prompts and datasets of a module begin with: what somebody chose
     on the Coverage page or by ``radu find-k --use``, otherwise (3, 4).
     """
-    kept = workspace.store.settings(module).get(_POINT)
-    if isinstance(kept, list) and len(kept) == 2 and all(type(k) is int for k in kept):
-        return kept[0], kept[1]
+    stored_point = workspace.store.settings(module).get(_POINT)
+    if (
+        isinstance(stored_point, list)
+        and len(stored_point) == 2
+        and all(type(k) is int for k in stored_point)
+    ):
+        return stored_point[0], stored_point[1]
     return _FIRST_POINT
 
 
@@ -104,8 +108,8 @@ def choose_point(workspace: Workspace, module: str, point: tuple[int, int], *, w
 def chosen_with(workspace: Workspace, module: str) -> str | None:
     """The identity of the embedder that the module's point was chosen with; None where nobody has
     chosen one."""
-    kept = workspace.store.settings(module)
-    return str(kept.get(_POINT_OF, "")) if kept.get(_POINT) else None
+    settings = workspace.store.settings(module)
+    return str(settings.get(_POINT_OF, "")) if settings.get(_POINT) else None
 
 
 def switch_retrieval(
@@ -115,8 +119,8 @@ def switch_retrieval(
     ``back`` there forgets it."""
     before = _before(workspace, module)
     own = retrieval_settings(workspace, module).model_dump(mode="json")
-    kept = before[:-1] if back else [*before, own]
-    values = {_SETTING: settings.model_dump(mode="json"), _BEFORE: kept or None}
+    settings_before = before[:-1] if back else [*before, own]
+    values = {_SETTING: settings.model_dump(mode="json"), _BEFORE: settings_before or None}
     workspace.store.change_settings(module, values, who=who)
 
 
@@ -131,8 +135,8 @@ def retrieval_before(workspace: Workspace, module: str) -> RetrievalSettings | N
 
 def _before(workspace: Workspace, module: str) -> list[Any]:
     """How a module retrieved, oldest first."""
-    kept = workspace.store.settings(module).get(_BEFORE)
-    return kept if isinstance(kept, list) else []
+    revisions_seen = workspace.store.settings(module).get(_BEFORE)
+    return revisions_seen if isinstance(revisions_seen, list) else []
 
 
 def data_state(workspace: Workspace, module: str) -> str:
@@ -145,10 +149,10 @@ def data_state(workspace: Workspace, module: str) -> str:
 
 def index_fingerprint(workspace: Workspace, module: str) -> str:
     """The fingerprint that the module's index has, or would have; nothing is embedded."""
-    chosen = retrieval_settings(workspace, module)
+    settings = retrieval_settings(workspace, module)
     contents = Contents.of(workspace.store.schema(module), resolved_exemplars(workspace, module))
-    identity = workspace.embedder(chosen.embedder).identity
-    return fingerprint(workspace.store.schema(module), contents, identity, chosen)
+    identity = workspace.embedder(settings.embedder).identity
+    return fingerprint(workspace.store.schema(module), contents, identity, settings)
 
 
 def build_index(
@@ -163,16 +167,18 @@ def build_index(
     It is saved if it is the module's own, and not if it was built with other ``settings``.
     """
     own = retrieval_settings(workspace, module)
-    chosen = settings or own
+    settings_used = settings or own
     schema = workspace.store.schema(module)
     revisions = workspace.store.revisions(module)
     exemplars = resolved_exemplars(workspace, module)
-    embedder = workspace.embedder(chosen.embedder, progress=progress)
-    index = ModuleIndex.build(schema, exemplars, embedder, settings=chosen, progress=progress)
+    embedder = workspace.embedder(settings_used.embedder, progress=progress)
+    index = ModuleIndex.build(
+        schema, exemplars, embedder, settings=settings_used, progress=progress
+    )
     _require_exemplars(index)
-    if chosen == own:
+    if settings_used == own:
         save_index(index, workspace.index(module))
-    workspace.hold((module, chosen), _Held(index, revisions))
+    workspace.hold((module, settings_used), _Held(index, revisions))
     return index
 
 
@@ -196,22 +202,22 @@ def load_index(
     The one in memory is updated by what changed; the saved one is read if it is whole and current;
     otherwise it is built again, with the embeddings that are known.
     """
-    chosen = settings or retrieval_settings(workspace, module)
+    settings_used = settings or retrieval_settings(workspace, module)
     schema = workspace.store.schema(module)
-    held = workspace.recall((module, chosen))
-    if isinstance(held, _Held):
-        return _up_to_date(workspace, chosen, schema, held)
+    index_held = workspace.recall((module, settings_used))
+    if isinstance(index_held, _Held):
+        return _up_to_date(workspace, settings_used, schema, index_held)
     revisions = workspace.store.revisions(module)
     contents = Contents.of(schema, resolved_exemplars(workspace, module))
-    embedder = workspace.embedder(chosen.embedder, progress=progress)
-    expected = fingerprint(schema, contents, embedder.identity, chosen)
+    embedder = workspace.embedder(settings_used.embedder, progress=progress)
+    expected = fingerprint(schema, contents, embedder.identity, settings_used)
     try:
         index = read_index(
             workspace.index(module), embedder, expected_fingerprint=expected, contents=contents
         )
     except (StaleIndexError, NotFoundError):
         return build_index(workspace, module, settings=settings, progress=progress)
-    workspace.hold((module, chosen), _Held(index, revisions))
+    workspace.hold((module, settings_used), _Held(index, revisions))
     return index
 
 
@@ -228,8 +234,8 @@ def _up_to_date(
         return held.index
     ids = changed if len(changed) <= _FETCHED_SINGLY else None
     items = workspace.store.exemplars(module, ids=ids, outcomes=["resolved"]) if changed else []
-    found = {i.exemplar.id: i.exemplar for i in items}
-    changes = {i: found.get(i) for i in (*changed, *gone)}
+    exemplar_by_id = {i.exemplar.id: i.exemplar for i in items}
+    changes = {i: exemplar_by_id.get(i) for i in (*changed, *gone)}
     index = held.index.change(changes, schema=schema)
     _require_exemplars(index)
     _keep(workspace, index)

@@ -84,19 +84,23 @@ def judgements(
     counts for all of them; one about the very pair goes before, and a newer one before an older.
     ``exemplars`` are those it is asked about (None: all of the module).
     """
-    found = _judgements(workspace, module)
-    if not found:
+    pairs_judged = _judgements(workspace, module)
+    if not pairs_judged:
         return {}
-    ids = None if exemplars is None else sorted({i for j, _ in found for i in (j.first, j.second)})
-    named = [i.exemplar for i in workspace.store.exemplars(module, ids=ids)]
-    alike = _alike([*named, *(exemplars or ())])
-    said: dict[Pair, Verdict] = {}
+    ids = (
+        None
+        if exemplars is None
+        else sorted({i for j, _ in pairs_judged for i in (j.first, j.second)})
+    )
+    exemplars_named = [i.exemplar for i in workspace.store.exemplars(module, ids=ids)]
+    alike = _alike([*exemplars_named, *(exemplars or ())])
+    verdicts: dict[Pair, Verdict] = {}
     direct: dict[Pair, Verdict] = {}
-    for j, verdict in found:
+    for j, verdict in pairs_judged:
         first, second = (alike.get(i, [i]) for i in (j.first, j.second))
-        said.update({pair_of(a, b): verdict for a in first for b in second if a != b})
+        verdicts.update({pair_of(a, b): verdict for a in first for b in second if a != b})
         direct[pair_of(j.first, j.second)] = verdict
-    return {**said, **direct}
+    return {**verdicts, **direct}
 
 
 def _alike(exemplars: Iterable[_Labelled]) -> dict[str, list[str]]:
@@ -110,20 +114,20 @@ def _alike(exemplars: Iterable[_Labelled]) -> dict[str, list[str]]:
 
 def judged_pairs(workspace: Workspace, module: str) -> list[JudgedPair]:
     """The judgements that count, newest first, and what follows from each."""
-    found = _judgements(workspace, module)
-    ids = sorted({i for j, _ in found for i in (j.first, j.second)})
-    known = {i.exemplar.id: i.exemplar for i in workspace.store.exemplars(module, ids=ids)}
+    pairs_judged = _judgements(workspace, module)
+    ids = sorted({i for j, _ in pairs_judged for i in (j.first, j.second)})
+    exemplar_by_id = {i.exemplar.id: i.exemplar for i in workspace.store.exemplars(module, ids=ids)}
     return [
         JudgedPair(
             verdict,
             j.who,
             j.at,
-            known[j.first],
-            known[j.second],
-            _effect(verdict, known[j.first], known[j.second]),
+            exemplar_by_id[j.first],
+            exemplar_by_id[j.second],
+            _effect(verdict, exemplar_by_id[j.first], exemplar_by_id[j.second]),
         )
-        for j, verdict in reversed(found)
-        if j.first in known and j.second in known
+        for j, verdict in reversed(pairs_judged)
+        if j.first in exemplar_by_id and j.second in exemplar_by_id
     ]
 
 
@@ -142,5 +146,5 @@ def judged_state(workspace: Workspace, module: str) -> str:
 
 def _judgements(workspace: Workspace, module: str) -> list[tuple[Judgement, Verdict]]:
     with workspace.store.reading() as connection:
-        found = pairs.list_judgements(connection, module)
-    return [(j, j.verdict) for j in found if j.verdict != "withdrawn"]
+        pairs_judged = pairs.list_judgements(connection, module)
+    return [(j, j.verdict) for j in pairs_judged if j.verdict != "withdrawn"]

@@ -24,8 +24,8 @@ def head_sources(
     from radu_core.training.joint.fast import FastModel
 
     model = FastModel.load(run.model, workspace.exact_embedder)
-    told = run.report() or {}
-    adds = told.get("adds") or {}
+    report = run.report() or {}
+    adds = report.get("adds") or {}
     without = _out_of_fold(run).get("without") or {}
     spent = model.milliseconds([r.utterance for r in rows[:_TIMED]])
     weights: dict[str, float | None] = dict(model.head.weights)

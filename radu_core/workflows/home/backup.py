@@ -95,14 +95,14 @@ def _copy_database(workspace: Workspace, copy: Path) -> None:
 
 
 def _files(home: Path) -> list[tuple[str, Path]]:
-    found = []
+    files = []
     for folder in _FOLDERS:
         for path in sorted((home / folder).rglob("*")):
             name = path.relative_to(home)
             hidden = any(part.startswith(".") for part in name.parts)
             if path.is_file() and not hidden and not set(_LEFT_OUT) & set(name.parts):
-                found.append((name.as_posix(), path))
-    return found
+                files.append((name.as_posix(), path))
+    return files
 
 
 def restore(

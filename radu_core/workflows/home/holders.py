@@ -32,12 +32,14 @@ class Holder:
     @property
     def sentence(self) -> str:
         """What it holds, and what to do about it."""
-        held = quantity(self.exemplars, "deleted exemplar")
+        exemplars_text = quantity(self.exemplars, "deleted exemplar")
         if self.kind == "dataset":
-            return f"Dataset {self.name} holds rows of {held}. Build it again. ({self.path})"
+            return (
+                f"Dataset {self.name} holds rows of {exemplars_text}. Build it again. ({self.path})"
+            )
         return (
-            f"Run {self.name} holds {held}, and its model was trained on such rows. Train another "
-            f"one, then delete it. ({self.path})"
+            f"Run {self.name} holds {exemplars_text}, and its model was trained on such rows. "
+            f"Train another one, then delete it. ({self.path})"
         )
 
 
@@ -48,30 +50,30 @@ def holders(
 
     A run holds what its files name by id or quote as a whole, and what its dataset holds.
     """
-    found = []
+    holders_found = []
     of_datasets: dict[str, int] = {}
     for path in sorted(workspace.datasets.glob("*/*/manifest.json")):
         count = len(_in_rows(path.parent, module, ids))
         if count:
             name = f"{path.parent.parent.name}/{path.parent.name}"
-            found.append(Holder("dataset", name, path.parent, count))
+            holders_found.append(Holder("dataset", name, path.parent, count))
             of_datasets[_manifest(path)] = count
     for root in (workspace.runs, workspace.home / "trash" / "runs"):
         for run in sorted(p for p in root.glob("*") if p.is_dir()):
             count = max(_in_run(run, module, ids, said), _of_dataset(run, of_datasets))
             if count:
-                found.append(Holder("run", run.name, run, count))
-    return found
+                holders_found.append(Holder("run", run.name, run, count))
+    return holders_found
 
 
 def _in_rows(directory: Path, module: str, ids: Collection[str] | None) -> set[str]:
     """Which of these exemplars a dataset has rows of, or shows in prompts."""
-    found: set[str] = set()
+    ids_found: set[str] = set()
     for path in directory.glob("*.jsonl"):
         for row in _lines(path):
             if row.get("module", module) == module:
-                found |= {row.get("exemplar_id"), *row.get("exemplar_ids", ())} - {None}
-    return found if ids is None else found & set(ids)
+                ids_found |= {row.get("exemplar_id"), *row.get("exemplar_ids", ())} - {None}
+    return ids_found if ids is None else ids_found & set(ids)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -92,12 +94,12 @@ def _in_run(run: Path, module: str, ids: Collection[str] | None, said: Collectio
         return 0
     if ids is None:
         return max([1, *map(_count_trained, _manifests(run))])
-    named, quoted = set(ids), set(said)
-    found: set[str] = set()
+    ids_named, quoted = set(ids), set(said)
+    ids_found: set[str] = set()
     for path in sorted(run.rglob("*")):
         if path.suffix in _OF_RUNS and path.is_file() and "checkpoints" not in path.parts:
-            found.update(text for text in _texts(path) if text in named or text in quoted)
-    return len(found & named) or len(found)
+            ids_found.update(text for text in _texts(path) if text in ids_named or text in quoted)
+    return len(ids_found & ids_named) or len(ids_found)
 
 
 def _manifests(run: Path) -> list[Path]:

@@ -79,9 +79,9 @@ class Erased:
             *(holder.sentence for holder in self.holders),
         ]
         if self.same_text:
-            named = ", ".join(f"{id_} of {module}" for module, id_ in self.same_text[:5])
+            text = ", ".join(f"{id_} of {module}" for module, id_ in self.same_text[:5])
             more = ", …" if len(self.same_text) > 5 else ""
-            lines.append(f"The same text stands in other exemplars: {named}{more}.")
+            lines.append(f"The same text stands in other exemplars: {text}{more}.")
         if self.left_in_database:
             lines.append(
                 f"The database's files may still hold the text: {self.left_in_database}. Stop the "
@@ -118,10 +118,10 @@ def choose(
     store = workspace.store
     store.schema(module)
     if ids:
-        wanted = list(dict.fromkeys(ids))
+        ids_wanted = list(dict.fromkeys(ids))
         with store.reading() as connection:  # one that can't be read can be deleted, too
-            known = bulk.revisions_of(connection, module, wanted)
-        unknown = [id_ for id_ in wanted if id_ not in known]
+            counts = bulk.revisions_of(connection, module, ids_wanted)
+        unknown = [id_ for id_ in ids_wanted if id_ not in counts]
         if unknown:
             raise NotFoundError(
                 f"{module} has no exemplar of that id",
@@ -130,15 +130,15 @@ def choose(
             )
         if tag or search:
             raise InputError("Ids, or a tag and a search, but not both", remedy="Leave one out.")
-        return wanted
+        return ids_wanted
     if not tag and not search.strip():
         raise InputError("Nothing says which exemplars", remedy="Name ids, a tag or a search.")
     with store.reading() as connection:
-        found = queues.find(connection, module, search, limit=10**9) if search.strip() else None
+        ids_found = queues.find(connection, module, search, limit=10**9) if search.strip() else None
     if not tag:
-        return found or []
+        return ids_found or []
     tagged = [i.exemplar.id for b in store.batches(module) for i in b if tag in i.exemplar.tags]
-    return tagged if found is None else sorted(set(tagged) & set(found))
+    return tagged if ids_found is None else sorted(set(tagged) & set(ids_found))
 
 
 def delete(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) -> Deleted:
@@ -171,11 +171,11 @@ def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) 
     ``NotFoundError`` for an id that isn't in the trash, ``ConflictError`` for one in use again.
     """
     workspace.store.schema(module)
-    wanted = list(dict.fromkeys(ids))
+    ids_wanted = list(dict.fromkeys(ids))
     with workspace.store.writing(module, who=who) as w:
-        numbers = _in_trash(w.connection, module, wanted)
+        numbers = _in_trash(w.connection, module, ids_wanted)
         since = stored.oldest(w.connection, numbers.values())
-        blocked = stored.bring_back(w, [numbers[id_] for id_ in wanted])
+        blocked = stored.bring_back(w, [numbers[id_] for id_ in ids_wanted])
         if blocked:
             raise ConflictError(
                 f"{module} has an exemplar of that id again",
@@ -184,7 +184,7 @@ def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) 
             )
     if since is not None:
         realign(workspace, module, since=since, who=who)
-    return wanted
+    return ids_wanted
 
 
 def _in_trash(connection: Connection, module: str, wanted: Sequence[str]) -> dict[str, int]:
@@ -246,16 +246,16 @@ def _erase(
     """Delete rows, then what was made of them; datasets and runs that hold them get a note."""
     with workspace.store.writing(module, who=who) as w:
         total = stored.count(w.connection, module) + sum(workspace.store.counts(module).values())
-        ids, said = work(w)
-        same = erasing.others_saying(w, said, limit=100) if said else []
+        ids, words_erased = work(w)
+        same = erasing.others_saying(w, words_erased, limit=100) if words_erased else []
     if ids is None or ids:
         _forget_files(workspace, module)
-    found = holders(workspace, module, ids, said)
-    for holder in found:
+    holders_found = holders(workspace, module, ids, words_erased)
+    for holder in holders_found:
         note_deleted(holder.path, holder.exemplars, at=now, who=who)
     left = workspace.store.scrub()
     count = total if ids is None else len(ids)
-    return Erased(module, count, ids is None, tuple(found), tuple(same), left)
+    return Erased(module, count, ids is None, tuple(holders_found), tuple(same), left)
 
 
 def _forget_files(workspace: Workspace, module: str) -> None:
@@ -294,11 +294,11 @@ def modules_in_trash(
 
     Only ``module`` if it is given; ``NotFoundError`` if that isn't there.
     """
-    found = workspace.store.trashed_modules()
+    trashed_modules = workspace.store.trashed_modules()
     if module is None:
-        return found
+        return trashed_modules
     _require_trashed(workspace, module)
-    return {module: found[module]}
+    return {module: trashed_modules[module]}
 
 
 def erase_module(workspace: Workspace, module: str, *, who: str, now: datetime) -> Erased:
@@ -313,10 +313,10 @@ def erase_module(workspace: Workspace, module: str, *, who: str, now: datetime) 
 
 
 def _require_trashed(workspace: Workspace, module: str) -> None:
-    known: Collection[str] = modules_in_trash(workspace)
-    if module not in known:
+    known_ids: Collection[str] = modules_in_trash(workspace)
+    if module not in known_ids:
         raise NotFoundError(
             "No such module in the trash",
             value=module,
-            remedy=f"It holds {', '.join(known)}." if known else "It holds no module.",
+            remedy=f"It holds {', '.join(known_ids)}." if known_ids else "It holds no module.",
         )

@@ -36,10 +36,10 @@ def add(
     Raises ``InputError`` when the labels contradict the schema.
     """
     schema = workspace.store.schema(module)
-    known = schema.function(function) if function else None
-    if function and known is None:
+    function_known = schema.function(function) if function else None
+    if function and function_known is None:
         raise InputError("The schema has no such function", value=function, remedy="Choose one.")
-    arguments = arguments_of(known, typed, schema.language)
+    arguments = arguments_of(function_known, typed, schema.language)
     exemplar = _label(utterance.strip(), function, arguments, split)
     knowledge = module_knowledge(workspace, module, most=RANKED_BY)
     result = Aligner(schema, knowledge=knowledge).align(exemplar)
@@ -56,8 +56,8 @@ def add_unlabelled(
 ) -> StoredExemplar:
     """Add an utterance without labels, for somebody to say what it means; see ``add``."""
     exemplar = _label(utterance.strip(), None, {}, split, unlabelled=True)
-    told = {"outcome": "unlabelled", "reason": UNLABELLED}
-    return _store(workspace, module, exemplar.model_copy(update=told), who)
+    state = {"outcome": "unlabelled", "reason": UNLABELLED}
+    return _store(workspace, module, exemplar.model_copy(update=state), who)
 
 
 def _store(
@@ -119,9 +119,9 @@ def _label(
             f"An utterance has 1 to {LONGEST:,} characters, not {len(utterance):,}",
             remedy="Write what somebody would say to the bot.",
         )
-    said = json.dumps([utterance, "" if unlabelled else function, arguments], sort_keys=True)
+    identity = json.dumps([utterance, "" if unlabelled else function, arguments], sort_keys=True)
     return AnnotatedExemplar(
-        id=f"added-{content_hash(said)[:12]}",
+        id=f"added-{content_hash(identity)[:12]}",
         utterance=utterance,
         function=function,
         arguments=arguments,

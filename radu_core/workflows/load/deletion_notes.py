@@ -35,5 +35,5 @@ def note_of(directory: Path) -> str:
     note = _read_note(directory)
     if not note.get("exemplars"):
         return ""
-    held = quantity(int(note["exemplars"]), "exemplar")
-    return f"it holds rows of {held} deleted for good on {str(note.get('at', ''))[:10]}"
+    exemplars_text = quantity(int(note["exemplars"]), "exemplar")
+    return f"it holds rows of {exemplars_text} deleted for good on {str(note.get('at', ''))[:10]}"

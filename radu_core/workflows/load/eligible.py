@@ -43,23 +43,23 @@ def left_out(workspace: Workspace, module: str) -> Mapping[Purpose, Mapping[str,
     """Purpose → reason → exemplars of ``module``. After a change only what changed is read."""
     schema = workspace.store.schema(module)
     state = (schema.hash, *workspace.store.state(module))
-    held = workspace.recall(_HELD)
-    known: dict[str, _Module] = dict(held) if isinstance(held, dict) else {}
-    before = known.get(module)
+    memory = workspace.recall(_HELD)
+    modules: dict[str, _Module] = dict(memory) if isinstance(memory, dict) else {}
+    before = modules.get(module)
     if before is None or before.state != state:
         same = before is not None and before.state[0] == schema.hash
-        seen = _looked_at(workspace, schema, before.seen if before and same else {})
-        known[module] = _Module(state, seen, _count_reasons(seen))
-    workspace.hold(_HELD, known)
-    return known[module].counts
+        looks = _looked_at(workspace, schema, before.seen if before and same else {})
+        modules[module] = _Module(state, looks, _count_reasons(looks))
+    workspace.hold(_HELD, modules)
+    return modules[module].counts
 
 
 def _looked_at(
     workspace: Workspace, schema: Schema, before: Mapping[str, _Seen]
 ) -> dict[str, _Seen]:
     revisions = workspace.store.revisions(schema.module, outcome=None)
-    kept = {id: s for id, s in before.items() if revisions.get(id) == s.revision}
-    changed = [id for id in revisions if id not in kept]
+    looks_kept = {id: s for id, s in before.items() if revisions.get(id) == s.revision}
+    changed = [id for id in revisions if id not in looks_kept]
     if len(changed) <= _FETCHED_SINGLY:
         items: Iterable[StoredExemplar] = (
             workspace.store.exemplars(schema.module, ids=changed) if changed else ()
@@ -70,18 +70,22 @@ def _looked_at(
         exemplar = item.exemplar
         if exemplar.id in revisions:  # others were added meanwhile: the state will differ
             reasons = {p: why for p in Purpose if (why := why_not(schema, exemplar, p))}
-            kept[exemplar.id] = _Seen(revisions[exemplar.id], reasons, key_of(exemplar))
-    return kept
+            looks_kept[exemplar.id] = _Seen(revisions[exemplar.id], reasons, key_of(exemplar))
+    return looks_kept
 
 
 def _count_reasons(seen: Mapping[str, _Seen]) -> dict[Purpose, dict[str, int]]:
-    found: dict[Purpose, Counter[str]] = {p: Counter() for p in Purpose}
+    counts_by_purpose: dict[Purpose, Counter[str]] = {p: Counter() for p in Purpose}
     for one in seen.values():
         for purpose, why in one.reasons.items():
-            found[purpose][why.value] += 1
-    held = Counter(s.key for s in seen.values() if Purpose.INDEX not in s.reasons)
-    found[Purpose.INDEX][Reason.DUPLICATE.value] += held.total() - len(held)
-    return {purpose: dict(sorted((+counts).items())) for purpose, counts in found.items()}
+            counts_by_purpose[purpose][why.value] += 1
+    counts_held = Counter(s.key for s in seen.values() if Purpose.INDEX not in s.reasons)
+    counts_by_purpose[Purpose.INDEX][Reason.DUPLICATE.value] += counts_held.total() - len(
+        counts_held
+    )
+    return {
+        purpose: dict(sorted((+counts).items())) for purpose, counts in counts_by_purpose.items()
+    }
 
 
 def left_out_rows(workspace: Workspace, module: str, purpose: Purpose) -> list[dict[str, str]]:

@@ -55,18 +55,22 @@ def view_file(
     options: Mapping[str, Any] | None = None,
 ) -> FileView:
     """Look at the beginning of a file; ``options`` are those it would be imported with."""
-    given = {k: v for k, v in (options or {}).items() if k in ("encoding", "sheet", "delimiter")}
+    options_given = {
+        k: v for k, v in (options or {}).items() if k in ("encoding", "sheet", "delimiter")
+    }
     with readable(path):
         if path.is_dir():
             return FileView()
         if path.suffix.lower() == ".xlsx":
-            return _view_table(workspace.store.schema(module), path, given, sheet_names(path))
+            return _view_table(
+                workspace.store.schema(module), path, options_given, sheet_names(path)
+            )
         language = module.rsplit("_", 1)[-1]
-        file = TextFile(path, encoding=given.get("encoding"), language=language)
+        file = TextFile(path, encoding=options_given.get("encoding"), language=language)
         likely = file.likely if file.encoding == "utf-8" and not file.is_utf_8 else None
         if format != "csv":
             return FileView(likely=likely)
-        return _view_table(workspace.store.schema(module), path, given, (), likely=likely)
+        return _view_table(workspace.store.schema(module), path, options_given, (), likely=likely)
 
 
 def _view_table(
@@ -88,12 +92,12 @@ def _labels(
     columns: list[str], rows: list[dict[str, str]], schema: Schema, *, taken: set[str]
 ) -> dict[str, str]:
     """The one column that holds names of functions and nothing else, as the function's."""
-    found = []
+    labels = []
     for name in columns:
-        said = [row[name] for row in rows if row[name].strip()]
-        if name not in taken and said and all(known_function(s, schema) for s in said):
-            found.append(name)
-    return {"function": found[0]} if len(found) == 1 else {}
+        texts = [row[name] for row in rows if row[name].strip()]
+        if name not in taken and texts and all(known_function(s, schema) for s in texts):
+            labels.append(name)
+    return {"function": labels[0]} if len(labels) == 1 else {}
 
 
 def fields(workspace: Workspace, module: str) -> list[str]:

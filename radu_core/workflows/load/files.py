@@ -176,17 +176,17 @@ def _is_schema(data: Mapping[str, Any]) -> bool:
 def _own_schema(module: str, data: dict[str, Any]) -> SchemaFile:
     """A schema JSON. A function that means out of scope is left out: its utterances have none."""
     functions = data["functions"] if isinstance(data["functions"], list) else []
-    kept = [f for f in functions if not _is_nothing(f)]
+    functions_kept = [f for f in functions if not _is_nothing(f)]
     left_out = {}
-    if kept and len(kept) < len(functions):
-        data = {**data, "functions": kept}
+    if functions_kept and len(functions_kept) < len(functions):
+        data = {**data, "functions": functions_kept}
         left_out[f"a function named {OUT_OF_SCOPE!r}: it means out of scope"] = 1
     return SchemaFile(parse_schema(data, module=module), left_out)
 
 
 def _is_nothing(function: Any) -> bool:
-    named = isinstance(function, dict) and function.get("name") == OUT_OF_SCOPE
-    return named and not function.get("slots")
+    is_scope_function = isinstance(function, dict) and function.get("name") == OUT_OF_SCOPE
+    return is_scope_function and not function.get("slots")
 
 
 def init_module(
@@ -203,12 +203,12 @@ def init_module(
     ``InputError`` says what it would cost when there is such a module and ``replace`` is False.
     """
     check_module_id(module)
-    found = read_schema(module, schema_path, keep_good=keep_good)
+    schema = read_schema(module, schema_path, keep_good=keep_good)
     if not replace:
-        _refuse_to_replace(workspace, found.schema, "There is a module of that id already")
+        _refuse_to_replace(workspace, schema.schema, "There is a module of that id already")
     note = f"Loaded from {schema_path.name}"
-    put_schema(workspace, found.schema, who=who, expected=None if replace else "", note=note)
-    return found
+    put_schema(workspace, schema.schema, who=who, expected=None if replace else "", note=note)
+    return schema
 
 
 def _refuse_to_replace(workspace: Workspace, schema: Schema, what: str) -> None:
@@ -353,8 +353,8 @@ def _review_spans(
         return imported, None
     store = workspace.store
     batches = store.batches(module) if module in store.modules() else ()
-    known = (as_labelled(item) for batch in batches for item in batch)
-    return review_spans(schema, imported, known=known, fix=fix, progress=progress)
+    labelled_rows_known = (as_labelled(item) for batch in batches for item in batch)
+    return review_spans(schema, imported, known=labelled_rows_known, fix=fix, progress=progress)
 
 
 def batch_of(
@@ -412,10 +412,12 @@ def export(
 
     Outcomes are those of alignment, and ``new`` for what it hasn't seen yet.
     """
-    known = (*get_args(Outcome), "new")
-    unknown = [o for o in outcomes if o not in known]
+    outcomes_known = (*get_args(Outcome), "new")
+    unknown = [o for o in outcomes if o not in outcomes_known]
     if unknown:
-        raise InputError("No such outcome", value=unknown[0], remedy=f"Use {', '.join(known)}.")
+        raise InputError(
+            "No such outcome", value=unknown[0], remedy=f"Use {', '.join(outcomes_known)}."
+        )
     schema = workspace.store.schema(module)
     items = [i.exemplar for i in workspace.store.exemplars(module)]
     chosen = [e for e in items if not outcomes or (e.outcome or "new") in outcomes]

@@ -195,7 +195,7 @@ def _undone_before(batch: ImportRecord, moved: Moved) -> ConflictError:
 def _report(
     batch: ImportRecord, moved: Moved, schema: str, returned: bool, *, dry_run: bool, redo: bool
 ) -> UndoReport:
-    kept = tuple(Kept(id_, why) for id_, why in moved.kept)
+    kept_items = tuple(Kept(id_, why) for id_, why in moved.kept)
     return UndoReport(
         number=batch.id,
         module=batch.module,
@@ -208,8 +208,8 @@ def _report(
         removed=moved.removed,
         returned=moved.returned,
         gone=moved.gone,
-        kept=kept,
-        reasons=dict(Counter(k.why for k in kept).most_common()),
+        kept=kept_items,
+        reasons=dict(Counter(k.why for k in kept_items).most_common()),
         schema=schema,
         schema_returned=returned,
     )

@@ -115,8 +115,8 @@ def module_knowledge(
 
 def acceptance(workspace: Workspace, module: str) -> float | None:
     """The confidence from which ``module`` accepts readings automatically; None: never."""
-    found = workspace.store.settings(module).get("accept_from")
-    return None if found is None else float(found)
+    threshold = workspace.store.settings(module).get("accept_from")
+    return None if threshold is None else float(threshold)
 
 
 def set_acceptance(workspace: Workspace, module: str, threshold: float | None, *, who: str) -> None:
@@ -138,8 +138,8 @@ def accept(result: Alignment, threshold: float | None) -> Alignment:
     if threshold is None or result.outcome not in ("ambiguous", "unlocated"):
         return result
     best = result.readings[0] if result.readings else None
-    wanted = sum(a.state != "implied" for a in result.arguments)
-    if best is None or best.confidence < threshold or len(best.spans) != wanted:
+    value_count = sum(a.state != "implied" for a in result.arguments)
+    if best is None or best.confidence < threshold or len(best.spans) != value_count:
         return result  # that a value is implied is for a person to say
     return replace(
         result,
@@ -234,10 +234,10 @@ def place_json(place: Candidate) -> dict[str, Any]:
 
 def funnel(workspace: Workspace, module: str) -> ResolveReport:
     """The funnel of ``module`` as it is stored."""
-    found = _Funnel(workspace.store.schema(module))
+    counts_so_far = _Funnel(workspace.store.schema(module))
     for batch in workspace.store.batches(module):
-        found.add(batch)
-    return found.report()
+        counts_so_far.add(batch)
+    return counts_so_far.report()
 
 
 class _Funnel:

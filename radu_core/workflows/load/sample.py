@@ -31,14 +31,14 @@ class GoldCheck:
 
 def sample_modules(directory: Path = SAMPLE_DIRECTORY) -> list[Path]:
     """The sample modules' directories, by name."""
-    found = sorted(p.parent for p in directory.glob("*/schema.json"))
-    if not found:
+    parents = sorted(p.parent for p in directory.glob("*/schema.json"))
+    if not parents:
         raise NotFoundError(
             "The sample project isn't there",
             value=str(directory),
             remedy="Use a full checkout, or install the wheel again.",
         )
-    return found
+    return parents
 
 
 def load_sample(
@@ -73,16 +73,16 @@ def check_against_gold(workspace: Workspace, directory: Path) -> GoldCheck:
     lines = (directory / "gold.jsonl").read_text(encoding="utf-8").splitlines()
     gold = {row["id"]: row for row in map(json.loads, lines)}
     module = json.loads((directory / "schema.json").read_text(encoding="utf-8"))["module"]
-    right = asked = 0
+    right = asked_count = 0
     wrong: list[str] = []
     for item in workspace.store.exemplars(module):
         exemplar = item.exemplar
         if exemplar.id not in gold:
             continue
         if exemplar.outcome != "resolved":
-            asked += 1
+            asked_count += 1
         elif exemplar.template == gold[exemplar.id]["template"]:
             right += 1
         else:
             wrong.append(exemplar.id)
-    return GoldCheck(module, right + asked + len(wrong), right, asked, tuple(wrong))
+    return GoldCheck(module, right + asked_count + len(wrong), right, asked_count, tuple(wrong))

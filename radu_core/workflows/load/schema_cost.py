@@ -77,20 +77,20 @@ def schema_cost(workspace: Workspace, schema: Schema) -> SchemaCost:
     store = workspace.store
     now = _in_use(store, schema.module)
     exemplars = [i.exemplar for batch in store.batches(schema.module) for i in batch]
-    named = Counter(_names(exemplars))
-    known = now.functions if now else ()
-    functions = [f.name for f in known if schema.function(f.name) is None]
+    counts = Counter(_names(exemplars))
+    functions_known = now.functions if now else ()
+    functions = [f.name for f in functions_known if schema.function(f.name) is None]
     slots = [
         f"{f.name}.{s.name}"
-        for f in known
-        if (kept := schema.function(f.name))
+        for f in functions_known
+        if (function := schema.function(f.name))
         for s in f.slots
-        if kept.slot(s.name) is None
+        if function.slot(s.name) is None
     ]
     reasons = [(e, conflict(now, e) if now else "", conflict(schema, e)) for e in exemplars]
     return SchemaCost(
-        functions={name: named[name] for name in functions},
-        slots={name: named[name] for name in slots},
+        functions={name: counts[name] for name in functions},
+        slots={name: counts[name] for name in slots},
         broken=tuple(
             Broken(e.id, e.utterance, e.function or "", why)
             for e, before, why in reasons
@@ -131,8 +131,8 @@ class Built:
     def __str__(self) -> str:
         """What doesn't follow a change, in a sentence or two; empty if nothing was built."""
         parts = [_names_text(self.datasets, "dataset"), _names_text(self.runs, "run")]
-        kept = join_words([p for p in parts if p], "and")
-        said = f"Built before, and unchanged by this: {kept}." if kept else ""
+        text = join_words([p for p in parts if p], "and")
+        said = f"Built before, and unchanged by this: {text}." if text else ""
         index = "The index is built again when it is needed next." if self.index else ""
         return f"{said} {index}".strip()
 
@@ -140,16 +140,16 @@ class Built:
 def _names_text(names: tuple[str, ...], what: str) -> str:
     if not names:
         return ""
-    shown = ", ".join(names[:_SHOWN])
+    text = ", ".join(names[:_SHOWN])
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{quantity(len(names), what)} ({shown}{more})"
+    return f"{quantity(len(names), what)} ({text}{more})"
 
 
 def what_is_built(workspace: Workspace, module: str) -> Built:
     """What was built from ``module`` so far."""
-    found = sorted(workspace.datasets.glob(f"*/{module}/manifest.json"))
+    manifests = sorted(workspace.datasets.glob(f"*/{module}/manifest.json"))
     return Built(
         workspace.index(module).is_dir(),
-        tuple(path.parent.parent.name for path in found),
+        tuple(path.parent.parent.name for path in manifests),
         tuple(run.id for run in runs(workspace, module)),
     )

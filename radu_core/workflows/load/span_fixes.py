@@ -73,13 +73,15 @@ def review_spans(
     if not rows:
         return imported, None
     progress("Looking for what explains the spans", 0, 0)
-    found = corrections(aligner, rows)
-    taken = _with_corrections(imported, wrong, found if fix else [None] * len(rows))
-    refused = {(r.line, r.source) for r in taken.rejections}
+    corrections_found = corrections(aligner, rows)
+    corrected_file = _with_corrections(
+        imported, wrong, corrections_found if fix else [None] * len(rows)
+    )
+    refused = {(r.line, r.source) for r in corrected_file.rejections}
     places = [imported.given[n] for n in wrong] + list(imported.misplaced.values())
     explained = [
         c
-        for c, row in zip(found, places, strict=True)
+        for c, row in zip(corrections_found, places, strict=True)
         if c and not (fix and (row.line, row.source or imported.source) in refused)
     ]
     report = SpanReport(
@@ -89,7 +91,7 @@ def review_spans(
         fixed=fix and bool(explained),
         left=len(rows) - len(explained),
     )
-    return taken, report
+    return corrected_file, report
 
 
 def _contradicting(
@@ -120,9 +122,9 @@ def _with_corrections(
         rows[number] = _correct(rows[number], right)
     accepted = set()
     misplaced = zip(imported.misplaced.items(), corrected[len(wrong) :], strict=True)
-    for (number, given), correction in misplaced:
+    for (number, given_row), correction in misplaced:
         if correction is not None:
-            rows.append(_correct(given, correction.after))
+            rows.append(_correct(given_row, correction.after))
             accepted.add(number)
     return taken_again(imported, rows, accepted)
 

@@ -205,13 +205,13 @@ def _plan(
         rows += [] if reason else [_row(item)]
     groups = _group(rows)
     sides, too_small = _Assignment(groups, wanted).finish()
-    moved = Counter(f"{r.split} → {sides[r.id]}" for r in rows if r.split != sides[r.id])
+    counts = Counter(f"{r.split} → {sides[r.id]}" for r in rows if r.split != sides[r.id])
     report = SplitReport(
         module=module,
         wanted=wanted,
         number=None,
         functions=tuple(_by_function(rows, groups, sides)),
-        moved=dict(sorted(moved.items())),
+        moved=dict(sorted(counts.items())),
         followed=0 if wanted.again else _count_moved(groups, sides),
         too_small=too_small,
         resolved={s: sum(r.resolved and sides[r.id] == s for r in rows) for s in SPLITS},
@@ -264,8 +264,8 @@ def _mask(exemplar: AnnotatedExemplar) -> str:
     text = _plain(exemplar.utterance)
     values = [
         (_plain(str(value)), slot)
-        for slot, given in exemplar.arguments.items()
-        for value in as_values(given)
+        for slot, argument in exemplar.arguments.items()
+        for value in as_values(argument)
     ]
     for value, slot in sorted(values, key=lambda pair: (-len(pair[0]), pair)):
         if value:
@@ -305,7 +305,7 @@ class _Assignment:
                 self._of[function].append(group)
         self._totals = Counter(row.function for group in groups for row in group)
         self._asked = [name for name in _HELD_OUT if wanted.share(name)]
-        counts = {f: len(found) for f, found in sorted(self._of.items())}
+        counts = {f: len(members) for f, members in sorted(self._of.items())}
         self._small = {f: count for f, count in counts.items() if count <= len(self._asked)}
 
     def finish(self) -> tuple[dict[str, str], dict[str, int]]:
@@ -357,8 +357,8 @@ class _Assignment:
 
     def _put(self, group: Sequence[_Row], side: str) -> None:
         for row in group:
-            kept = row.split in _HELD_OUT and not self._wanted.again
-            self._sides[row.id] = row.split if kept else side
+            is_fixed = row.split in _HELD_OUT and not self._wanted.again
+            self._sides[row.id] = row.split if is_fixed else side
             self._have[self._sides[row.id]][row.function] += 1
 
 
@@ -399,12 +399,16 @@ def _crossing(rows: Sequence[_Row], sides: Mapping[str, str]) -> list[Crossing]:
     for row in rows:
         texts[row.text].append(row)
         templates[row.template].append(row)
-    several = {t: found for t, found in templates.items() if len({row.text for row in found}) > 1}
+    several = {
+        t: rows_found
+        for t, rows_found in templates.items()
+        if len({row.text for row in rows_found}) > 1
+    }
     crossing = [
-        _make_crossing(kind, text, found, sides)
+        _make_crossing(kind, text, rows_found, sides)
         for kind, by in (("text", texts), ("template", several))
-        for text, found in by.items()
-        if len({sides[row.id] for row in found}) > 1
+        for text, rows_found in by.items()
+        if len({sides[row.id] for row in rows_found}) > 1
     ]
     return sorted(crossing, key=lambda c: (c.kind != "text", -sum(c.splits.values()), c.text))
 
@@ -412,11 +416,11 @@ def _crossing(rows: Sequence[_Row], sides: Mapping[str, str]) -> list[Crossing]:
 def _make_crossing(
     kind: str, text: str, rows: Sequence[_Row], sides: Mapping[str, str]
 ) -> Crossing:
-    found = Counter(sides[row.id] for row in rows)
+    counts = Counter(sides[row.id] for row in rows)
     return Crossing(
         kind,
         text,
-        {name: found[name] for name in SPLITS if found[name]},
+        {name: counts[name] for name in SPLITS if counts[name]},
         tuple(sorted({row.function for row in rows})),
         tuple(sorted(row.id for row in rows)),
     )

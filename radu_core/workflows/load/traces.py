@@ -40,18 +40,18 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
 
     ``NotFoundError`` where no file fits a pattern.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         if path.exists() or not glob.has_magic(str(path)):
-            found.append(path)
+            files.append(path)
             continue
         root = Path(path.anchor or ".")
         pattern = str(path.relative_to(path.anchor))
         matching = sorted(p for p in root.glob(pattern) if p.is_file())
         if not matching:
             raise NotFoundError("No file fits that pattern", value=str(path), remedy="Check it.")
-        found += matching
-    return list(dict.fromkeys(found))
+        files += matching
+    return list(dict.fromkeys(files))
 
 
 def import_traces(
@@ -73,17 +73,17 @@ def import_traces(
     store = workspace.store
     schema = store.schema(module)
     files = files_of(paths)
-    known = {words_of(item.exemplar.utterance) for b in store.batches(module) for item in b}
+    known_words = {words_of(item.exemplar.utterance) for b in store.batches(module) for item in b}
     imported, traffic = read_traces(
-        files, schema=schema, known=known, options=options, progress=progress
+        files, schema=schema, known=known_words, options=options, progress=progress
     )
     stored = keep_good or not imported.rejections
     report = report_of(module, imported.source, imported, schema, stored=stored)
-    told = [asdict(t) for t in traffic]
-    report = replace(report, days={d.day: _day_counts(d) for d in _merge(told)})
+    traffic_data = [asdict(t) for t in traffic]
+    report = replace(report, days={d.day: _day_counts(d) for d in _merge(traffic_data)})
     if not stored:
         return replace(report, number=store.record_import(module, batch_of(report, files), who=who))
-    batch = batch_of(report, files, details={_DETAIL: told})
+    batch = batch_of(report, files, details={_DETAIL: traffic_data})
     counts = store.put_exemplars(
         module, imported.exemplars, who=who, source=report.source, batch=batch
     )

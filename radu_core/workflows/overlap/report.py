@@ -62,20 +62,20 @@ def overlap_report(
     progress: Progress = silent,
 ) -> OverlapReport:
     """Measure how far the functions of ``module`` overlap; ``InputError`` if nothing is indexed."""
-    seen = _state(workspace, module)
+    state = _state(workspace, module)
     index = load_index(workspace, module, progress=progress)
     schema = index.schema  # of the same state as the exemplars
     progress("Comparing every exemplar with all others", 0, 0)
-    said = judgements(workspace, module, index.exemplars)
+    verdicts = judgements(workspace, module, index.exemplars)
     near = neighbours(index, k=K)
     confused = confusion(near, index.functions)
     progress("Looking for what overlaps", 0, 0)
-    found = findings(
+    findings_found = findings(
         schema,
         near,
         confused,
         index.description_vectors,
-        judgements=said,
+        judgements=verdicts,
         near_duplicate=near_duplicate,
         enough=enough,
     )
@@ -86,9 +86,9 @@ def overlap_report(
         near.k,
         function_map(index, near),
         confused,
-        (*found, *_lint(schema)),
-        content_hash([index.fingerprint, judgements_hash(said)]),
-        seen,
+        (*findings_found, *_lint(schema)),
+        content_hash([index.fingerprint, judgements_hash(verdicts)]),
+        state,
     )
 
 
@@ -104,11 +104,11 @@ def _state(workspace: Workspace, module: str) -> str:
 
 def _lint(schema: Schema) -> list[Finding]:
     """What the Schema page says too, in the same form."""
-    named = {f.where: schema.context_of(f.where) for f in lint(schema)}
+    contexts = {f.where: schema.context_of(f.where) for f in lint(schema)}
     return [
         Finding(
             "schema",
-            (found[0].name,) if (found := named[f.where]) else (),
+            (context[0].name,) if (context := contexts[f.where]) else (),
             f"{f.where} {f.what}",
             f.remedy,
             ("describe",),

@@ -169,14 +169,14 @@ class _Writing:
         write_json(new / SCHEMA, parser.schema.model_dump(mode="json"))
         write_text(new / "README.md", self._card())
         split, rows = self._rows()
-        wanted = self._answers(parser, rows, "Asking the run")
+        answers = self._answers(parser, rows, "Asking the run")
         if self._texts:
-            write_json(new / SELF_TEST, [_test_row(a) for a in wanted[:_SELF_TEST]])
+            write_json(new / SELF_TEST, [_test_row(a) for a in answers[:_SELF_TEST]])
         # all are equal, or _compare raises and nothing of this is kept
         test = SelfTest(rows=len(rows), equal=len(rows), split=split)
         manifest = self._manifest(new, test)
         write_json(new / MANIFEST, manifest.model_dump(mode="json"))
-        self._compare(new, test, rows, wanted)
+        self._compare(new, test, rows, answers)
         return manifest
 
     def _rows(self) -> tuple[Split, Sequence[AnnotatedExemplar]]:
@@ -226,11 +226,13 @@ class _Writing:
 
     def _write_generator(self, run: RunDirectory, folder: Path) -> None:
         self.progress("Copying the language model", 0, 0)
-        kept = serving(self.workspace, run, module=self.module)
-        assert kept.folder is not None
+        own_serving = serving(self.workspace, run, module=self.module)
+        assert own_serving.folder is not None
         copy_files(run.model, folder / WEIGHTS)
-        copy_files(kept.folder, folder / PROMPTS, without=(LABELS,))
-        copy_files(self.workspace.embedder(kept.manifest.embedder).directory, folder / EMBEDDER)
+        copy_files(own_serving.folder, folder / PROMPTS, without=(LABELS,))
+        copy_files(
+            self.workspace.embedder(own_serving.manifest.embedder).directory, folder / EMBEDDER
+        )
 
     def _answers(
         self, parser: AnyParser, rows: Sequence[AnnotatedExemplar], what: str
@@ -253,10 +255,10 @@ class _Writing:
         """Load what was written and ask it for the same; ``RunError`` where a call differs."""
         what = "Comparing the bundle with the run"
         self.progress(what, 0, len(rows))
-        found = self._answers(load_bundle(new).parser, rows, what)
+        answers = self._answers(load_bundle(new).parser, rows, what)
         apart = [
             (w, f)
-            for w, f in zip(wanted, found, strict=True)
+            for w, f in zip(wanted, answers, strict=True)
             if (w.function, w.arguments) != (f.function, f.arguments)
         ]
         if apart:

@@ -18,10 +18,10 @@ def free_target(out: Path) -> Path:
     """``out``, resolved; ``InputError`` where something lies there."""
     try:
         target = out.expanduser().resolve()
-        taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+        is_taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError(f"Can't use that directory ({error})", remedy="Name another.") from error
-    if taken:
+    if is_taken:
         what = "That directory isn't empty" if target.is_dir() else "That is a file"
         raise InputError(what, value=str(target), remedy="Name a new or an empty directory.")
     return target

@@ -25,7 +25,7 @@ def needs_outside(
     model. Those that have a name (the studio's own, a hub's) are fetched wherever they are missing;
     a run's model or a directory of this machine isn't.
     """
-    found = [
+    needs = [
         f"It needs the embedding model {name} to answer, which is {place} and no part of the "
         f"export. Copy {_where(workspace, path)} to the same place where you use it, or train on "
         "an embedding model that can be fetched."
@@ -34,13 +34,13 @@ def needs_outside(
     ]
     base = run.config().base_model
     there = _directory(workspace, base)
-    known = there is not None and (there / RECORD).is_file()  # named as the hub does
-    if adapter_only and not known and (place := _place(workspace, base)):
-        found.append(
+    is_recorded = there is not None and (there / RECORD).is_file()  # named as the hub does
+    if adapter_only and not is_recorded and (place := _place(workspace, base)):
+        needs.append(
             f"The adapter needs its base model {base}, which is {place} and no part of the export. "
             f"Export the merged model instead: radu export-model {run.id} --out DIR."
         )
-    return tuple(found)
+    return tuple(needs)
 
 
 def _embedders(run: RunDirectory) -> list[str]:

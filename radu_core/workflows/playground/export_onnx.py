@@ -129,20 +129,23 @@ def _compare(
     if not queries or not exemplars:
         return None
     progress("Comparing the graph with the encoder", 0, 0)
-    asked, kept = encoder.embed(queries), encoder.embed(exemplars)
+    query_vectors, exemplar_vectors = encoder.embed(queries), encoder.embed(exemplars)
     same_asked, same_kept = graph.embed(queries), graph.embed(exemplars)
-    nearest, same_nearest = _nearest(asked, kept), _nearest(same_asked, same_kept)
+    nearest, same_nearest = (
+        _nearest(query_vectors, exemplar_vectors),
+        _nearest(same_asked, same_kept),
+    )
     return OnnxAgreement(
         rows=len(queries),
         exemplars=len(exemplars),
-        least_cosine=float((asked * same_asked).sum(axis=1).min()),
+        least_cosine=float((query_vectors * same_asked).sum(axis=1).min()),
         equal_nearest=int((nearest == same_nearest).sum()),
     )
 
 
 def _nearest(queries: NDArray[np.float32], exemplars: NDArray[np.float32]) -> NDArray[np.intp]:
-    found: NDArray[np.intp] = (queries @ exemplars.T).argmax(axis=1)
-    return found
+    nearest: NDArray[np.intp] = (queries @ exemplars.T).argmax(axis=1)
+    return nearest
 
 
 def _card(workspace: Workspace, run: RunDirectory, agreement: OnnxAgreement | None) -> str:
@@ -158,8 +161,8 @@ def _card(workspace: Workspace, run: RunDirectory, agreement: OnnxAgreement | No
         evaluations=[r.model_dump(mode="json") for r in reports(run).values()],
     )
     alone = re.sub(r"## Use\n.*?(?=\n## )", "", card, flags=re.DOTALL)  # of the whole model
-    compared = f"\n\nCompared with the tuned encoder: {agreement}." if agreement else ""
-    return f"{alone.rstrip()}\n\n{_USE}{compared}\n"
+    text = f"\n\nCompared with the tuned encoder: {agreement}." if agreement else ""
+    return f"{alone.rstrip()}\n\n{_USE}{text}\n"
 
 
 _USE = """## This directory is the encoder alone, as ONNX

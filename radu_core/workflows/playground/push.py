@@ -147,8 +147,8 @@ def _explaining(api: HfApi, repository: str) -> Iterator[None]:
     try:
         yield
     except HfHubHTTPError as error:  # its request has the token: it isn't passed on
-        status, said = error.response.status_code, str(error.server_message or "")
-        raise _refusal(status, said, api, repository) from None
+        status, answer = error.response.status_code, str(error.server_message or "")
+        raise _refusal(status, answer, api, repository) from None
     except (client_error, OSError) as error:
         raise InputError(
             f"The hub at {api.endpoint} can't be reached ({type(error).__name__})",
@@ -212,8 +212,8 @@ def _card_data(workspace: Workspace, run: RunDirectory, to: str) -> ModelCardDat
 
     config, modules = run.config(), run_modules(run)
     base = config.base_model
-    known = KNOWN_MODELS.get(base)
-    hub_name = known.source if known else base
+    known_model = KNOWN_MODELS.get(base)
+    hub_name = known_model.source if known_model else base
     licence = base_licence(base_directory(workspace, config))
     slug = next((s for s in _SLUGS if licence.lower().startswith(s)), "")
     is_fast = config.target == "retriever"
@@ -235,7 +235,7 @@ def _results(run: RunDirectory, modules: list[str] | tuple[str, ...]) -> list[Ev
     """The evaluations that the run has, measure by measure."""
     from huggingface_hub import EvalResult
 
-    found: list[EvalResult] = []
+    results: list[EvalResult] = []
     for module in modules if of_mixture(run) else [None]:
         for report in reports(run, module).values():
             metrics: Any = report.trained
@@ -244,7 +244,7 @@ def _results(run: RunDirectory, modules: list[str] | tuple[str, ...]) -> list[Ev
                 "slot F1": ("f1", metrics.slot_f1),
                 "exact match": ("exact_match", metrics.exact_match.share),
             }
-            found += [
+            results += [
                 EvalResult(
                     task_type="text-classification",
                     task_name="Function calling",
@@ -257,4 +257,4 @@ def _results(run: RunDirectory, modules: list[str] | tuple[str, ...]) -> list[Ev
                 )
                 for name, (kind, value) in measured.items()
             ]
-    return found
+    return results

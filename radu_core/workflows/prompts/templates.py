@@ -155,13 +155,13 @@ def save_template(
 def restore_template(workspace: Workspace, module: str, name: str, number: int, *, who: str) -> int:
     """Use an old version again (0: the shipped one), as a new version; returns its number."""
     view = template(workspace, module, name)
-    found = [v for v in view.versions if v.number == number]
-    if not found:
-        known = ", ".join(str(v.number) for v in view.versions)
+    versions_found = [v for v in view.versions if v.number == number]
+    if not versions_found:
+        text = ", ".join(str(v.number) for v in view.versions)
         raise NotFoundError(
-            f"{name} has no version of that number", value=number, remedy=f"There are: {known}."
+            f"{name} has no version of that number", value=number, remedy=f"There are: {text}."
         )
-    return save_template(workspace, module, name, found[0].text, who=who)
+    return save_template(workspace, module, name, versions_found[0].text, who=who)
 
 
 def diff(before: str, after: str, *, names: tuple[str, str] = ("before", "after")) -> list[str]:
@@ -175,14 +175,14 @@ def old_datasets(workspace: Workspace, module: str) -> list[str]:
     from radu_core.dataset import read_manifest
 
     now = TemplateSet(workspace.store.templates(module)).hash
-    found = []
+    names_stale = []
     for path in sorted(workspace.datasets.glob(f"*/{module}/manifest.json")):
         try:
             if read_manifest(path.parent).templates_hash != now:
-                found.append(path.parent.parent.name)
+                names_stale.append(path.parent.parent.name)
         except DatasetError:
-            found.append(path.parent.parent.name)
-    return found
+            names_stale.append(path.parent.parent.name)
+    return names_stale
 
 
 # Pinned examples.
@@ -193,26 +193,27 @@ def pinned_examples(
 ) -> list[str]:
     """The ids of the examples that a template is tried on: those that a person pinned, or else a
     few of ``exemplars`` that differ in what templates show."""
-    kept = workspace.store.settings(module).get(_PINS)
-    return [str(id) for id in kept] if kept else list(_default_pins(exemplars))
+    stored_pins = workspace.store.settings(module).get(_PINS)
+    return [str(id) for id in stored_pins] if stored_pins else list(_default_pins(exemplars))
 
 
 def pin(workspace: Workspace, module: str, ids: Iterable[str], *, who: str) -> list[str]:
     """Pin these examples, in their order; none: back to the default. ``NotFoundError`` for an id
     that there isn't; one that was pinned and has been deleted since is left out."""
-    wanted = list(dict.fromkeys(ids))
-    if len(wanted) > MOST_PINS:
+    ids_wanted = list(dict.fromkeys(ids))
+    if len(ids_wanted) > MOST_PINS:
         raise InputError(
-            f"{len(wanted)} examples are too many to look at", remedy=f"Pin at most {MOST_PINS}."
+            f"{len(ids_wanted)} examples are too many to look at",
+            remedy=f"Pin at most {MOST_PINS}.",
         )
-    there = {i.exemplar.id for i in workspace.store.exemplars(module, ids=wanted)}
+    there = {i.exemplar.id for i in workspace.store.exemplars(module, ids=ids_wanted)}
     before = workspace.store.settings(module).get(_PINS) or ()
-    for id in wanted:
+    for id in ids_wanted:
         if id not in there and id not in before:
             workspace.store.exemplar(module, id)  # says that it isn't there
-    wanted = [id for id in wanted if id in there]
-    workspace.store.change_settings(module, {_PINS: wanted or None}, who=who)
-    return wanted
+    ids_wanted = [id for id in ids_wanted if id in there]
+    workspace.store.change_settings(module, {_PINS: ids_wanted or None}, who=who)
+    return ids_wanted
 
 
 def _default_pins(exemplars: Sequence[AnnotatedExemplar]) -> Iterator[str]:
@@ -251,10 +252,10 @@ def compare(
     after = try_template(workspace, module, name, text)
     before = TemplateSet(workspace.store.templates(module))
     index = load_index(workspace, module, progress=progress)
-    found = []
+    comparisons = []
     for id in pinned_examples(workspace, module, exemplars=index.exemplars):
         try:
-            made = prepare(
+            prepared_rows = prepare(
                 workspace,
                 module,
                 strategy=name,
@@ -267,11 +268,11 @@ def compare(
                 chat_template=chat_template,
             )
         except NotFoundError as error:
-            gone = AnnotatedExemplar(id=id, utterance=id)
-            found.append(Compared(gone, None, None, error.what))
+            exemplar = AnnotatedExemplar(id=id, utterance=id)
+            comparisons.append(Compared(exemplar, None, None, error.what))
             continue
-        found.append(_compare(made, before, after))
-    return found
+        comparisons.append(_compare(prepared_rows, before, after))
+    return comparisons
 
 
 def _compare(made: Prepared, before: TemplateSet, after: TemplateSet) -> Compared:
@@ -294,8 +295,10 @@ def _render(made: Prepared, templates: TemplateSet) -> tuple[Preview | None, str
 
 
 def _new_warnings(old: Preview | None, new: Preview) -> tuple[PromptWarning, ...]:
-    known = {_same_as(w) for made in (old.rows if old else ()) for w in made.warnings}
-    return worst([w for made in new.rows for w in made.warnings if _same_as(w) not in known])
+    warnings_before = {_same_as(w) for row in (old.rows if old else ()) for w in row.warnings}
+    return worst(
+        [w for row in new.rows for w in row.warnings if _same_as(w) not in warnings_before]
+    )
 
 
 def _same_as(warning: PromptWarning) -> tuple[str, str]:
@@ -316,7 +319,7 @@ def verdict(compared: Iterable[Compared]) -> Verdict:
                 errors.setdefault(text, []).append(one.exemplar.id)
     return Verdict(
         *(
-            tuple((t, tuple(dict.fromkeys(ids))) for t, ids in found.items())
-            for found in (failed, errors)
+            tuple((t, tuple(dict.fromkeys(ids))) for t, ids in failure.items())
+            for failure in (failed, errors)
         )
     )

@@ -33,20 +33,20 @@ SHARES = {"function_accuracy": "function accuracy", "slot_f1": "slot F1"}
 
 def keep_asked(run: RunDirectory, config: TrainConfig, rows: Preflight) -> None:
     """Tell how many validation rows the run will be measured on, for each figure."""
-    asked = rows_to_evaluate(config, rows)
+    rows_asked = rows_to_evaluate(config, rows)
     run.append(
         ASKED,
-        loss=len(asked),
-        function_accuracy=sum(row.task in CHOOSES for row in asked),
-        slot_f1=sum(row.task in FILLS for row in asked),
+        loss=len(rows_asked),
+        function_accuracy=sum(row.task in CHOOSES for row in rows_asked),
+        slot_f1=sum(row.task in FILLS for row in rows_asked),
     )
 
 
 def asked_rows(events: Sequence[RunEvent], config: TrainConfig | None) -> dict[str, int]:
     """Figure → the rows it is of, as far as the run says: an older one doesn't for its shares."""
-    told = next((e.data for e in reversed(events) if e.kind == ASKED), None)
-    if told is not None:
-        return {name: int(told[name]) for name in ("loss", *SHARES) if told.get(name)}
+    event_data = next((e.data for e in reversed(events) if e.kind == ASKED), None)
+    if event_data is not None:
+        return {name: int(event_data[name]) for name in ("loss", *SHARES) if event_data.get(name)}
     begun = next((e.data for e in reversed(events) if e.kind == "preflight"), {})
     rows = begun.get("validation_rows")
     return {"loss": min(int(rows), config.eval_rows)} if config and rows else {}
@@ -54,8 +54,12 @@ def asked_rows(events: Sequence[RunEvent], config: TrainConfig | None) -> dict[s
 
 def padding_reason(events: Sequence[RunEvent]) -> str:
     """Why rows that were to be packed are padded; empty if they are packed, or weren't to be."""
-    told = next((e.data for e in reversed(events) if e.kind == "packing"), {})
-    return "" if told.get("packed", True) else str(told.get("why") or "the run doesn't say why")
+    packing_data = next((e.data for e in reversed(events) if e.kind == "packing"), {})
+    return (
+        ""
+        if packing_data.get("packed", True)
+        else str(packing_data.get("why") or "the run doesn't say why")
+    )
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,10 @@ class Figure:
         """What it rests on: "12 rows, 95 %: 38.6% to 81.5%"; empty when that isn't known."""
         if self.rows is None:
             return ""
-        said = quantity(self.rows, "row")
+        rows_text = quantity(self.rows, "row")
         if self.low is None or self.high is None:
-            return said
-        return f"{said}, 95 %: {self.low:.1%} to {self.high:.1%}"
+            return rows_text
+        return f"{rows_text}, 95 %: {self.low:.1%} to {self.high:.1%}"
 
     def __str__(self) -> str:
         return f"{self.label} {self.text}{f' ({self.basis})' if self.basis else ''}"
@@ -94,12 +98,12 @@ class Figure:
 
 def last_figures(validations: Sequence[RunEvent], asked: Mapping[str, int]) -> tuple[Figure, ...]:
     """The newest of each measurement on validation rows, loss first."""
-    found = []
+    figures = []
     for name, label in {"loss": "validation loss", **SHARES}.items():
         told = [e.data for e in validations if e.data.get(name) is not None]
         if told:
-            found.append(_figure(name, label, told[-1], asked.get(name)))
-    return tuple(found)
+            figures.append(_figure(name, label, told[-1], asked.get(name)))
+    return tuple(figures)
 
 
 def _figure(name: str, label: str, told: Mapping[str, Any], rows: int | None) -> Figure:
@@ -170,9 +174,9 @@ def _wrong(check: Mapping[str, Any]) -> str:
 def _comparison_text(check: Mapping[str, Any]) -> str:
     tokens = check["supervised_tokens"]
     equal = round(check["equal_argmax"] * tokens)
-    said = "all" if equal == tokens else f"{equal:,} of"
+    text = "all" if equal == tokens else f"{equal:,} of"
     return (
-        f"{said} {quantity(tokens, 'token')} are as trained, and the loss is "
+        f"{text} {quantity(tokens, 'token')} are as trained, and the loss is "
         f"{check['loss_written']:.4f} "
         f"(trained: {check['loss_trained']:.4f})"
     )

@@ -74,8 +74,8 @@ def not_a_pair(name: str) -> InputError:
 
 def _rows(workspace: Workspace, fast: FastParser) -> Sequence[AnnotatedExemplar]:
     module = fast.schema.module
-    found = labelled_rows(workspace, module, "validation").exemplars
-    rows = sorted(found, key=lambda e: content_hash(e.id))[:_ROWS]
+    exemplars = labelled_rows(workspace, module, "validation").exemplars
+    rows = sorted(exemplars, key=lambda e: content_hash(e.id))[:_ROWS]
     if not rows:
         raise InputError(
             f"{module} has no labelled utterances in validation, to weigh both models on",

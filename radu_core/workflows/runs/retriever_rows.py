@@ -68,34 +68,34 @@ def retriever_rows(
             remedy="Choose a transformer, such as all-MiniLM-L6-v2.",
         )
     progress("Reading the labels", 0, 0)
-    found = read_labels(config.dataset, dataset.module)
-    labels = [e for e in found if e.mode != "negative"]
+    exemplars = read_labels(config.dataset, dataset.module)
+    labels = [e for e in exemplars if e.mode != "negative"]
     if not any(e.function for e in labels):
         raise DatasetError(
             "None of the dataset's labels names a function: there is nothing to learn",
             remedy="Label utterances of a function, resolve them, and build the dataset again.",
         )
-    asked = labelled_rows(workspace, dataset.module, "validation").exemplars
+    rows_asked = labelled_rows(workspace, dataset.module, "validation").exemplars
     how = Retrieving(
         retrieval_settings(workspace, dataset.module), chosen_point(workspace, dataset.module)
     )
     if config.objective != "lsr":  # the folds
         check_unseen(workspace, config.base_model, labels, what="the dataset's labels")
-    check_unseen(workspace, config.base_model, asked, what="validation")
+    check_unseen(workspace, config.base_model, rows_asked, what="validation")
     teachers = (
         find_teachers(workspace, config, labels, progress) if config.learns_by_teacher else ()
     )
-    validation = sorted(asked, key=lambda e: e.id)
+    validation = sorted(rows_asked, key=lambda e: e.id)
     contrast = config.objective == "contrastive"
     judged = judgements(workspace, dataset.module, labels) if contrast else None
-    return Rows(labels, validation, len(found) - len(labels), how, teachers, judged)
+    return Rows(labels, validation, len(exemplars) - len(labels), how, teachers, judged)
 
 
 def keep_rows(folder: Path, rows: Rows) -> None:
     """Write labels, validation rows and how the module retrieves into ``folder``, as they are."""
     write_labels(folder, rows.labels)
-    asked = [e.model_dump(mode="json") for e in rows.validation]
-    write_json(folder / VALIDATION_FILE, {"exemplars": asked})
+    rows_data = [e.model_dump(mode="json") for e in rows.validation]
+    write_json(folder / VALIDATION_FILE, {"exemplars": rows_data})
     write_json(folder / RETRIEVAL_FILE, rows.how.data())
     if rows.judged is not None:
         pairs = [[one, other, verdict] for (one, other), verdict in sorted(rows.judged.items())]

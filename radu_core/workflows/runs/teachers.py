@@ -27,8 +27,8 @@ def find_teachers(
 ) -> tuple[Source, ...]:
     """The config's teachers; ``InputError`` for one that isn't a language model or has no model,
     and where they have learnt every label between them."""
-    found = tuple(_source(workspace, n, config, progress) for n in dict.fromkeys(config.teachers))
-    teachers = [s.teacher for s in found]
+    sources = tuple(_source(workspace, n, config, progress) for n in dict.fromkeys(config.teachers))
+    teachers = [s.teacher for s in sources]
     if not any(choose_teacher(teachers, e) for e in labels):
         raise InputError(
             "The teachers were trained on every label: each exemplar would seem to help them",
@@ -36,7 +36,7 @@ def find_teachers(
             remedy="Name the base model, or runs that were each trained without a part of the "
             "labels.",
         )
-    return found
+    return sources
 
 
 def _source(workspace: Workspace, name: str, config: TrainConfig, progress: Progress) -> Source:

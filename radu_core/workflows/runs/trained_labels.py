@@ -37,31 +37,31 @@ def keep_labels(folder: Path, dataset: Path, module: str, rows: Preflight) -> No
     weren't drawn into a mixture, aren't among them. A dataset without labels gives none."""
     ids = {id for of, id in rows.taught if of == module}
     try:
-        found = read_labels(dataset, module, ids)
+        exemplars = read_labels(dataset, module, ids)
     except DatasetError:
         return
-    write_labels(folder, found)
+    write_labels(folder, exemplars)
 
 
 def write_labels(folder: Path, exemplars: Sequence[AnnotatedExemplar]) -> None:
     """Write labels into ``folder`` for ``read_trained_labels``."""
-    found = [e.model_dump(mode="json") for e in exemplars]
-    write_json(folder / FILE, {"hash": _hash(found), "exemplars": found})
+    rows_data = [e.model_dump(mode="json") for e in exemplars]
+    write_json(folder / FILE, {"hash": _hash(rows_data), "exemplars": rows_data})
 
 
 def read_trained_labels(folder: Path) -> TrainedLabels:
     """What ``keep_labels`` wrote, as it was."""
     try:
         data = read_json(folder / FILE)
-        found, kept = data["exemplars"], data["hash"]
-        if _hash(found) != kept:
+        rows_data, hash_kept = data["exemplars"], data["hash"]
+        if _hash(rows_data) != hash_kept:
             return _missing("the labels kept with the run aren't those it was trained on any more")
-        exemplars = tuple(AnnotatedExemplar.model_validate(e) for e in found)
+        exemplars = tuple(AnnotatedExemplar.model_validate(e) for e in rows_data)
     except NotFoundError:
         return _missing("the run doesn't hold the labels it was trained on; launch it again")
     except (RaduError, ValidationError, LookupError, TypeError):
         return _missing(f"the labels kept with the run can't be read ({folder / FILE})")
-    return TrainedLabels(exemplars, str(kept))
+    return TrainedLabels(exemplars, str(hash_kept))
 
 
 def _missing(why: str) -> TrainedLabels:

@@ -33,10 +33,10 @@ class _Tuned:
 def base_of(workspace: Workspace, name: str) -> str:
     """The model that tuning ``name`` (a run's id, a directory, a model's name) began with, or the
     name itself where it isn't a tuned one."""
-    seen: set[str] = set()
-    while name not in seen and (found := _tuning_of(workspace, name)) is not None:
-        seen.add(name)
-        name = found.base
+    names_so_far: set[str] = set()
+    while name not in names_so_far and (tuning := _tuning_of(workspace, name)) is not None:
+        names_so_far.add(name)
+        name = tuning.base
     return name
 
 
@@ -48,20 +48,20 @@ def check_unseen(
 
     By the text, not by the template: validation may have templates of train, whatever is tuned.
     """
-    seen, name = set[str](), base
-    while name not in seen and (found := _tuning_of(workspace, name)) is not None:
+    names_so_far, name = set[str](), base
+    while name not in names_so_far and (tuning := _tuning_of(workspace, name)) is not None:
         learnt = {
-            (e.id, e.utterance) for path in found.kept.glob(f"**/{FILE}") for e in _labels(path)
+            (e.id, e.utterance) for path in tuning.kept.glob(f"**/{FILE}") for e in _labels(path)
         }
         if both := sum((e.id, e.utterance) in learnt for e in rows):
             raise InputError(
-                f"The base model was tuned by {found.by}, which has learnt "
+                f"The base model was tuned by {tuning.by}, which has learnt "
                 f"{quantity(both, 'row')} of {what}: figures on them would be too good",
                 value=base,
                 remedy=f"Name the model that it was tuned from: {base_of(workspace, base)}.",
             )
-        seen.add(name)
-        name = found.base
+        names_so_far.add(name)
+        name = tuning.base
 
 
 def _labels(path: Path) -> Sequence[AnnotatedExemplar]:

@@ -51,13 +51,13 @@ def _with(schema: Schema, **fields: Any) -> Schema:
 def require_slot(schema: Schema, function: str, slot: str) -> Slot:
     """The slot of that name; ``InputError`` with the known names otherwise."""
     owner = require_function(schema, function)
-    found = owner.slot(slot)
-    if found is None:
+    slot_found = owner.slot(slot)
+    if slot_found is None:
         names = ", ".join(s.name for s in owner.slots) or "none"
         raise InputError(
             f"{function} has no slot of that name", value=slot, remedy=f"Its slots: {names}."
         )
-    return found
+    return slot_found
 
 
 def change_module(schema: Schema, **fields: Any) -> Schema:
@@ -99,8 +99,8 @@ def remove_function(schema: Schema, name: str) -> Schema:
 
 def move_function(schema: Schema, name: str, position: int) -> Schema:
     """A function at another position, from 0."""
-    found = require_function(schema, name)
-    return _with(schema, functions=move(schema.functions, found, position))
+    function = require_function(schema, name)
+    return _with(schema, functions=move(schema.functions, function, position))
 
 
 def move(items: Sequence[_T], item: _T, position: int) -> tuple[_T, ...]:
@@ -143,11 +143,11 @@ def remove_slot(schema: Schema, function: str, name: str) -> Schema:
 
 def move_slot(schema: Schema, function: str, name: str, position: int) -> Schema:
     """A slot at another position, from 0."""
-    found = require_slot(schema, function, name)
+    slot = require_slot(schema, function, name)
     return _functions(
         schema,
         function,
-        lambda f: f.model_copy(update={"slots": move(f.slots, found, position)}),
+        lambda f: f.model_copy(update={"slots": move(f.slots, slot, position)}),
     )
 
 
@@ -177,11 +177,11 @@ def remove_recognizer(schema: Schema, name: str) -> Schema:
 
 def _require_recognizer(schema: Schema, name: str) -> None:
     if schema.recognizer(name) is None:
-        known = ", ".join(r.name for r in schema.recognizers) or "none"
+        text = ", ".join(r.name for r in schema.recognizers) or "none"
         raise InputError(
             f"{schema.module} has no recognizer of that name",
             value=name,
-            remedy=f"It has: {known}.",
+            remedy=f"It has: {text}.",
         )
 
 

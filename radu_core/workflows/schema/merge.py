@@ -116,12 +116,12 @@ def _merge_order(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]
     the name that it follows there."""
     changed = [n for n in mine if n in base] != [n for n in base if n in mine]
     first, second = (mine, theirs) if changed else (theirs, mine)
-    found = list(first)
+    names_merged = list(first)
     for position, name in enumerate(second):
-        if name not in found:
-            before = [found.index(n) for n in second[:position] if n in found]
-            found.insert(max(before, default=-1) + 1, name)
-    return found
+        if name not in names_merged:
+            before = [names_merged.index(n) for n in second[:position] if n in names_merged]
+            names_merged.insert(max(before, default=-1) + 1, name)
+    return names_merged
 
 
 def _words(path: Collection[str]) -> str:
@@ -145,9 +145,9 @@ def _value_text(value: Any) -> str | None:
 
 def differences(before: Schema, after: Schema) -> list[Difference]:
     """Every place in which two schemas differ, the smallest that there is of each."""
-    found: list[Difference] = []
-    _differ(_tree(before), _tree(after), (), found)
-    return found
+    differences_found: list[Difference] = []
+    _differ(_tree(before), _tree(after), (), differences_found)
+    return differences_found
 
 
 def _differ(one: Any, other: Any, path: tuple[str, ...], found: list[Difference]) -> None:
@@ -156,8 +156,8 @@ def _differ(one: Any, other: Any, path: tuple[str, ...], found: list[Difference]
     if not (isinstance(one, dict) and isinstance(other, dict)):
         found.append(Difference(_words(path), _value_text(one), _value_text(other)))
         return
-    kept = [n for n in one if n in other]
-    if kept != [n for n in other if n in one]:
+    names_common = [n for n in one if n in other]
+    if names_common != [n for n in other if n in one]:
         where = f"{_words(path)} order".strip() if path else "order"
         found.append(Difference(where, ", ".join(one), ", ".join(other)))
     for name in dict.fromkeys((*one, *other)):

@@ -69,15 +69,15 @@ def _plan(
     away: str,
     asked: Collection[str],
 ) -> MergePlan:
-    kept, gone = require_function(schema, keep), require_function(schema, away)
+    function, gone = require_function(schema, keep), require_function(schema, away)
     if keep == away:
         raise InputError("A merge takes two functions", value=keep, remedy="Choose another one.")
     unlike = [
         f"slot {slot.name} differs in {', '.join(differs)}"
         for slot in gone.slots
-        if (own := kept.slot(slot.name)) and (differs := _differences(own, slot))
+        if (own := function.slot(slot.name)) and (differs := _differences(own, slot))
     ]
-    merged = _merge(schema, kept, gone)
+    merged = _merge(schema, function, gone)
     moved = [e for e in exemplars if e.function == away]
     unlike += [] if unlike else _problems(merged)
     broken = [] if unlike else list(_find_broken(schema, merged, moved, keep))
@@ -85,8 +85,8 @@ def _plan(
         keep,
         away,
         dict(sorted(Counter(e.outcome or "new" for e in moved).items())),
-        tuple(s.name for s in gone.slots if kept.slot(s.name)),
-        tuple(s.name for s in gone.slots if not kept.slot(s.name)),
+        tuple(s.name for s in gone.slots if function.slot(s.name)),
+        tuple(s.name for s in gone.slots if not function.slot(s.name)),
         sum(_context_slot(schema, e.context, away) is not None for e in exemplars),
         sum(e.id in asked and _move(schema, e, keep, away) is not e for e in exemplars),
         (*unlike, *broken),
@@ -129,21 +129,23 @@ def _find_broken(
     before: Schema, after: Schema, moved: Iterable[AnnotatedExemplar], keep: str
 ) -> Iterable[str]:
     """Resolved exemplars that would contradict the merged schema though they fit the one in use."""
-    found = [
+    problems = [
         f"exemplar {e.id}: {why}"
         for e in moved
         if e.outcome == "resolved" and not conflict(before, e)
         if (why := conflict(after, e.model_copy(update={"function": keep})))
     ]
-    yield from found[:_LISTED]
-    if len(found) > _LISTED:
-        yield f"and {len(found) - _LISTED} more"
+    yield from problems[:_LISTED]
+    if len(problems) > _LISTED:
+        yield f"and {len(problems) - _LISTED} more"
 
 
 def _context_slot(schema: Schema, context: str | None, function: str) -> str | None:
     """The slot of the function that a context names, "" if none; None if it names another one."""
-    found = schema.context_of(context or "")
-    return found[1] if found is not None and found[0].name == function else None
+    context_pair = schema.context_of(context or "")
+    return (
+        context_pair[1] if context_pair is not None and context_pair[0].name == function else None
+    )
 
 
 def merge_functions(
@@ -164,14 +166,16 @@ def merge_functions(
             remedy="Make the slots equal on the Schema page, or correct these exemplars.",
         )
     moved = [(i, _move(schema, i.exemplar, keep, away)) for i in items]
-    changed = [made for i, made in moved if made is not i.exemplar]
-    seen = {i.exemplar.id: i.revision for i, made in moved if made is not i.exemplar}
+    changed = [exemplar_after for i, exemplar_after in moved if exemplar_after is not i.exemplar]
+    revisions_before = {
+        i.exemplar.id: i.revision for i, exemplar_after in moved if exemplar_after is not i.exemplar
+    }
     with store.writing(module, who=who) as w:
-        _expect(w, schema, seen)
+        _expect(w, schema, revisions_before)
         bulk.relabel(w, changed, kind=_KIND, note=f"{away} into {keep}")
-        kept, gone = require_function(schema, keep), require_function(schema, away)
+        function, gone = require_function(schema, keep), require_function(schema, away)
         note = f"Merged function {away} into {keep}"
-        changes.put_schema(w, _merge(schema, kept, gone), note=note)
+        changes.put_schema(w, _merge(schema, function, gone), note=note)
     return plan
 
 

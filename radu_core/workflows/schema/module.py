@@ -54,12 +54,12 @@ class SchemaView:
     @cached_property
     def findings_by_function(self) -> dict[str, list[LintFinding]]:
         """What lint says of each function and of its slots."""
-        found: dict[str, list[LintFinding]] = {f.name: [] for f in self.schema.functions}
+        findings: dict[str, list[LintFinding]] = {f.name: [] for f in self.schema.functions}
         for finding in self.findings:
             place = self.schema.context_of(finding.where)
             if place is not None:
-                found[place[0].name].append(finding)
-        return found
+                findings[place[0].name].append(finding)
+        return findings
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,15 @@ def view(workspace: Workspace, module: str, *, schema: Schema | None = None) -> 
 def _few(counts: dict[str, int]) -> Iterator[LintFinding]:
     for name, count in counts.items():
         if count < FEW:
-            said = f"has {quantity(count, 'labelled utterance')}"
-            yield LintFinding("warning", name, said, f"Import or write at least {FEW}.")
+            text = f"has {quantity(count, 'labelled utterance')}"
+            yield LintFinding("warning", name, text, f"Import or write at least {FEW}.")
 
 
 def _unused_recognizers(schema: Schema) -> Iterator[LintFinding]:
     """Recognizers that fill no slot."""
-    used = {s.recognizer for f in schema.functions for s in f.slots}
+    recognizers = {s.recognizer for f in schema.functions for s in f.slots}
     for recognizer in schema.recognizers:
-        if recognizer.name not in used:
+        if recognizer.name not in recognizers:
             yield LintFinding(
                 "note",
                 f"recognizer {recognizer.name}",
@@ -126,12 +126,12 @@ def renames_to_undo(
     schema = workspace.store.schema(module)
     with workspace.store.reading() as connection:
         done = renames.list_renames(connection, module)
-    found: dict[Target, str] = {}
+    renames_found: dict[Target, str] = {}
     for rename in reversed(done):
         target = Target(rename.new, rename.function if rename.slot else None)
-        if target not in found and _is_free(schema, target, rename.old):
-            found[target] = rename.old
-    return list(found.items())[:most]
+        if target not in renames_found and _is_free(schema, target, rename.old):
+            renames_found[target] = rename.old
+    return list(renames_found.items())[:most]
 
 
 def _is_free(schema: Schema, target: Target, before: str) -> bool:

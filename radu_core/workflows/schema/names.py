@@ -55,12 +55,12 @@ def in_schema(
     schema: Schema, old: str, new: str, *, of: str | None = None, alone: bool = True
 ) -> list[Mention]:
     """The descriptions of a schema that name it; those of its own function mean its own slot."""
-    changed = []
+    mentions = []
     for where, owner, text in _descriptions(schema):
         own = owner is not None and owner == of
         after = in_text(text, old, new, of=of, alone=alone or own)
-        changed += [Mention(where, text, after)] if after != text else []
-    return changed
+        mentions += [Mention(where, text, after)] if after != text else []
+    return mentions
 
 
 def _descriptions(schema: Schema) -> Iterator[tuple[str, str | None, str]]:
@@ -76,23 +76,23 @@ def _descriptions(schema: Schema) -> Iterator[tuple[str, str | None, str]]:
 def put_in_schema(schema: Schema, mentions: Iterable[Mention]) -> Schema:
     """The schema with the descriptions that ``in_schema`` found."""
     after = {(m.where, m.before): m.after for m in mentions}
-    said = {
+    text_after = {
         (owner, where): after.get((where, text), text)
         for where, owner, text in _descriptions(schema)
     }
 
     def slot(function: Function, one: Slot) -> Slot:
-        text = said[function.name, f"the description of {function.name}.{one.name}"]
+        text = text_after[function.name, f"the description of {function.name}.{one.name}"]
         return one.model_copy(update={"description": text})
 
     functions = tuple(
         f.model_copy(
             update={
-                "description": said[f.name, f"the description of {f.name}"],
+                "description": text_after[f.name, f"the description of {f.name}"],
                 "slots": tuple(slot(f, s) for s in f.slots),
             }
         )
         for f in schema.functions
     )
-    update = {"description": said[None, "the module's description"], "functions": functions}
+    update = {"description": text_after[None, "the module's description"], "functions": functions}
     return schema.model_copy(update=update)

@@ -58,8 +58,8 @@ class RemovePlan:
         if self.target.recognizer:
             slots = quantity(len(self.slots), "slot that it fills is", "slots that it fills are")
             return f"Without recognizer {self.target} {slots} filled by the model."
-        named = quantity(len(self.exemplars), "exemplar names", "exemplars name")
-        return f"{named} {self.target}; {self.invalid:,} of them would be invalid."
+        exemplars_text = quantity(len(self.exemplars), "exemplar names", "exemplars name")
+        return f"{exemplars_text} {self.target}; {self.invalid:,} of them would be invalid."
 
 
 _INVALID = "invalid: "
@@ -129,11 +129,11 @@ def _plan(
 ) -> tuple[_Change, list[StoredExemplar]]:
     """What happens to each exemplar that names it, and these exemplars."""
     if fate not in fates(what):
-        known = ", ".join(fates(what))
+        text = ", ".join(fates(what))
         raise InputError(
             f"That can't become of a {what.kind}'s exemplars",
             value=fate,
-            remedy=f"Choose one of: {known}.",
+            remedy=f"Choose one of: {text}.",
         )
     if what.recognizer:
         return lambda e: e, []
@@ -199,38 +199,40 @@ def _make_broken(after: Schema, before: AnnotatedExemplar, changed: AnnotatedExe
     """An exemplar with what becomes of it."""
     why = conflict(after, changed)
     if why:
-        said = f"{_INVALID}{why}"
+        text = f"{_INVALID}{why}"
     elif changed.function != before.function:
-        said = f"moved to {changed.function}" if changed.function else "unlabelled"
+        text = f"moved to {changed.function}" if changed.function else "unlabelled"
     else:
-        said = "loses the value"
-    return Broken(before.id, before.utterance, before.function or "", said)
+        text = "loses the value"
+    return Broken(before.id, before.utterance, before.function or "", text)
 
 
 def _in_context(schema: Schema, context: str | None, what: Target) -> bool:
-    found = schema.context_of(context or "")
-    if found is None or what.recognizer:
+    context_pair = schema.context_of(context or "")
+    if context_pair is None or what.recognizer:
         return False
     if what.function is None:
-        return found[0].name == what.name
-    return (found[0].name, found[1]) == (what.function, what.name)
+        return context_pair[0].name == what.name
+    return (context_pair[0].name, context_pair[1]) == (what.function, what.name)
 
 
 def _mentions(workspace: Workspace, schema: Schema, what: Target) -> list[str]:
     """Where texts name it; they aren't changed."""
     if what.recognizer:
         return []
-    gone = "\0"  # a name that no text has
+    text = "\0"  # a name that no text has
     texts = {
         "the guidelines": guidelines.guidelines(workspace, schema.module),
         **{f"prompt template {n}": t for n, t in workspace.store.templates(schema.module).items()},
     }
-    named = [n for n, t in texts.items() if in_text(t, what.name, gone, of=what.function) != t]
+    names_mentioning = [
+        n for n, t in texts.items() if in_text(t, what.name, text, of=what.function) != t
+    ]
     own = (f"the description of {what}", f"the description of {what}.")
-    described = in_schema(schema, what.name, gone, of=what.function)
+    mentions = in_schema(schema, what.name, text, of=what.function)
     return [
-        *named,
-        *(m.where for m in described if m.where != own[0] and not m.where.startswith(own[1])),
+        *names_mentioning,
+        *(m.where for m in mentions if m.where != own[0] and not m.where.startswith(own[1])),
     ]
 
 
@@ -267,8 +269,8 @@ def remove(
 def _relabel(
     w: changes.Writing, items: Sequence[StoredExemplar], changed: _Change, *, note: str
 ) -> None:
-    seen = {i.exemplar.id: i.revision for i in items}
-    if bulk.revisions(w, list(seen)) != seen:
+    revisions_before = {i.exemplar.id: i.revision for i in items}
+    if bulk.revisions(w, list(revisions_before)) != revisions_before:
         raise ConflictError(
             "Exemplars were changed meanwhile", remedy="Look again; nothing was changed."
         )

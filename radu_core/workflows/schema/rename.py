@@ -50,10 +50,10 @@ def target(schema: Schema, name: str, *, of: str | None = None, recognizer: bool
     if of is not None:
         edits.require_slot(schema, of, name)
         return Target(name, of)
-    found = None if schema.function(name) else schema.context_of(name)
-    if found is not None and found[1]:
-        edits.require_slot(schema, found[0].name, found[1])
-        return Target(found[1], found[0].name)
+    context = None if schema.function(name) else schema.context_of(name)
+    if context is not None and context[1]:
+        edits.require_slot(schema, context[0].name, context[1])
+        return Target(context[1], context[0].name)
     require_function(schema, name)
     return Target(name)
 
@@ -107,11 +107,11 @@ def plan_rename(
     if new == what.name:
         raise InputError("It has that name already", value=new, remedy="Give it another one.")
     with_new_name(schema, what, new)
-    said = follow_texts and not what.recognizer
-    texts, unchanged = _mentions(workspace, schema, what, new) if said else ((), ())
+    follows_texts = follow_texts and not what.recognizer
+    texts, unchanged = _mentions(workspace, schema, what, new) if follows_texts else ((), ())
     filled = _slots_filled(schema, what) if what.recognizer else ()
     with workspace.store.reading() as connection:
-        found = (
+        mentions_found = (
             renaming.Found()
             if what.recognizer
             else renaming.find(connection, module, _rename(connection, schema, what, new))
@@ -120,14 +120,14 @@ def plan_rename(
         what,
         new,
         schema.hash,
-        tuple(found.exemplars),
-        dict(sorted(found.parts.items())),
-        found.opinions,
+        tuple(mentions_found.exemplars),
+        dict(sorted(mentions_found.parts.items())),
+        mentions_found.opinions,
         filled,
         texts,
         unchanged,
         what_is_built(workspace, module),
-        tuple(_conflicts(what, new, found.taken)),
+        tuple(_conflicts(what, new, mentions_found.taken)),
     )
 
 
@@ -165,12 +165,12 @@ def _rename(connection: Connection, schema: Schema, what: Target, new: str) -> R
     moved: dict[str, str] = {}
     declared = [owner, *(f"{owner}.{s.name}" for s in require_function(schema, owner).slots)]
     for context in (*declared, *renaming.contexts(connection, schema.module)):
-        found = schema.context_of(context)
-        if found is None or found[0].name != owner:
+        context_pair = schema.context_of(context)
+        if context_pair is None or context_pair[0].name != owner:
             continue
         if what.function is None:
             moved[context] = new + context[len(owner) :]
-        elif found[1] == what.name:
+        elif context_pair[1] == what.name:
             moved[context] = f"{owner}.{new}"
     return Rename(owner, new, what.name if what.function else None, moved)
 
@@ -184,11 +184,11 @@ def _mentions(
         return in_text(text, what.name, new, of=what.function, alone=alone)
 
     alone = _alone(schema, what)
-    found, unchanged = in_schema(schema, what.name, new, of=what.function, alone=alone), []
+    mentions, unchanged = in_schema(schema, what.name, new, of=what.function, alone=alone), []
     written = guidelines.guidelines(workspace, schema.module)
     changed = rename_in(written)
     if changed != written:
-        found.append(Mention(_GUIDELINES, written, changed))
+        mentions.append(Mention(_GUIDELINES, written, changed))
     templates = workspace.store.templates(schema.module)
     for name, text in templates.items():
         changed = rename_in(text)
@@ -199,8 +199,8 @@ def _mentions(
         except TemplateError as error:
             unchanged.append(f"{_TEMPLATE}{name}: {error.what}")
             continue
-        found.append(Mention(f"{_TEMPLATE}{name}", text, changed))
-    return tuple(found), tuple(unchanged)
+        mentions.append(Mention(f"{_TEMPLATE}{name}", text, changed))
+    return tuple(mentions), tuple(unchanged)
 
 
 _GUIDELINES = "the guidelines"
@@ -251,10 +251,10 @@ def rename(
         described = put_in_schema(schema, plan.texts)
         changes.put_schema(w, with_new_name(described, what, plan.new), note=note)
         if not what.recognizer:
-            made = _rename(w.connection, schema, what, plan.new)
-            if taken := renaming.find(w.connection, module, made).taken:
-                raise ConflictError(_conflicts(what, plan.new, taken)[0], remedy="Look again.")
-            renaming.rename(w, made)
+            rename_made = _rename(w.connection, schema, what, plan.new)
+            if ids_taken := renaming.find(w.connection, module, rename_made).taken:
+                raise ConflictError(_conflicts(what, plan.new, ids_taken)[0], remedy="Look again.")
+            renaming.rename(w, rename_made)
         _put_texts(w, plan, versions)
     return Renamed(plan, resolve(workspace, module, who=who))
 

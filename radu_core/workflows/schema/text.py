@@ -98,8 +98,8 @@ def _place_problem(text: str, problem: str) -> str:
         return problem
     if problem.startswith("column"):
         return f"line 1, {problem}" if text.strip() else "it is empty"
-    found = _UNREADABLE.search(text)
-    return problem if found is None else f"line {_line(text, found.start())}: {problem}"
+    match = _UNREADABLE.search(text)
+    return problem if match is None else f"line {_line(text, match.start())}: {problem}"
 
 
 def _line(text: str, at: int) -> int:
@@ -122,16 +122,16 @@ def _twin(text: str, at: int) -> int | None:
 def _number_text(text: str, path: Sequence[int | str]) -> str:
     """The number at a place, as somebody wrote it: 1e999 is Infinity for Python."""
     line, column = position_of(text, path)
-    found = re.match(r"[-+.\w]+", text.split("\n")[line - 1][column - 1 :])
-    return found[0] if found else ""
+    match = re.match(r"[-+.\w]+", text.split("\n")[line - 1][column - 1 :])
+    return match[0] if match else ""
 
 
 def _refuse_other_module(data: Any, module: str) -> None:
-    given = data.get("module", module) if isinstance(data, Mapping) else module
-    if given != module:
+    module_given = data.get("module", module) if isinstance(data, Mapping) else module
+    if module_given != module:
         raise SchemaError(
             f"This is the schema of another module, not of {module}",
-            value=given,
+            value=module_given,
             remedy=f'Write "module": "{module}", or choose the other module on the left.',
         )
 
@@ -163,8 +163,8 @@ def _line_of_value(text: str, value: object) -> str:
 
 def _place(text: str, steps: Sequence[int | str]) -> str:
     dotted = ".".join(map(str, steps)) or "schema"
-    found = position_of(text, steps)
-    return f"line {found[0]}, column {found[1]}, {dotted}"
+    position = position_of(text, steps)
+    return f"line {position[0]}, column {position[1]}, {dotted}"
 
 
 def _steps(data: Any, path: Sequence[int | str]) -> Iterator[int | str]:
@@ -186,10 +186,10 @@ def position_of(text: str, path: Sequence[int | str]) -> tuple[int, int]:
     is."""
     at = _BLANK.match(text, 0).end()  # type: ignore[union-attr]
     for step in path:
-        found = next((start for key, start in _members(text, at) if key == step), None)
-        if found is None:
+        start_found = next((start for key, start in _members(text, at) if key == step), None)
+        if start_found is None:
             break
-        at = found
+        at = start_found
     return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
@@ -241,10 +241,10 @@ def _reads_back(text: str, value: Scalar, kind: SlotType) -> bool:
     if not _is_one_line(text):
         return False
     try:
-        found = _value(text, kind)
+        value_read = _value(text, kind)
     except ValueError:
         return False
-    return type(found) is type(value) and found == value
+    return type(value_read) is type(value) and value_read == value
 
 
 def values_from_lines(text: str, type: SlotType) -> tuple[Scalar, ...]:
@@ -253,7 +253,7 @@ def values_from_lines(text: str, type: SlotType) -> tuple[Scalar, ...]:
     Blank lines don't count. ``InputError`` names the line that can't be one, or that is there
     twice.
     """
-    found: list[Scalar] = []
+    scalars: list[Scalar] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -265,14 +265,14 @@ def values_from_lines(text: str, type: SlotType) -> tuple[Scalar, ...]:
                 value=line.strip(),
                 remedy="Correct it, or choose another type.",
             ) from error
-        if any(_same(value, other) for other in found):
+        if any(_same(value, other) for other in scalars):
             raise InputError(
                 f"Line {number} of the possible values is there twice",
                 value=line.strip(),
                 remedy="Remove one of them.",
             )
-        found.append(value)
-    return tuple(found)
+        scalars.append(value)
+    return tuple(scalars)
 
 
 _NAMED = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
@@ -326,45 +326,45 @@ def labels_from_lines(text: str) -> dict[str, tuple[str, ...]]:
 
     ``InputError`` names the line without a label, or with one that is there already.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    labels: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         label, *expressions = _parts(line, number)
-        if label in found:
+        if label in labels:
             raise InputError(
                 f"Line {number} has a label that is there already",
                 value=label,
                 remedy="Put its expressions into one line.",
             )
-        found[label] = tuple(dict.fromkeys(expressions))
-    if not found:
+        labels[label] = tuple(dict.fromkeys(expressions))
+    if not labels:
         raise InputError("A list needs a label", remedy="Write one a line: New York | NYC | NY.")
-    return found
+    return labels
 
 
 def _parts(line: str, number: int) -> list[str]:
     """The parts of a line; empty ones don't count unless they are in quotes."""
-    found, at = [], 0
+    parts, at = [], 0
     while at <= len(line):
         at = _skip(line, at)
         if line[at : at + 1] == '"':
             part, at = _read_string(line, at, number)
-            found.append(part)
+            parts.append(part)
         else:
             end = line.find(_SEPARATOR, at)
             end = len(line) if end < 0 else end
             part, at = line[at:end].strip(), end
             if part:
-                found.append(part)
-            elif not found:
+                parts.append(part)
+            elif not parts:
                 raise InputError(
                     f"Line {number} has no label",
                     value=line.strip(),
                     remedy="Begin it with the label.",
                 )
         at += 1  # the separator
-    return found
+    return parts
 
 
 def _read_string(line: str, at: int, number: int) -> tuple[str, int]:

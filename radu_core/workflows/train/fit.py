@@ -133,8 +133,8 @@ def fit(
         report.retrieval = [*map(str, guard.measures), guard.verdict]
     if generator_minutes is not None:
         _train_generator(workspace, report, dataset.directory, generator_minutes, progress)
-    chosen = split or measurable(workspace, module)
-    if chosen is None:
+    split_used = split or measurable(workspace, module)
+    if split_used is None:
         report.notes.append(
             "Nothing was measured: no utterance of test or validation is labelled. Make splits "
             f"on the Load page, or: radu split --module {module}"
@@ -146,11 +146,11 @@ def fit(
             workspace,
             run.id,
             module=module,
-            split=chosen,
+            split=split_used,
             generator=report.generator or None,
             progress=progress,
         ),
-        lambda e: (f"function accuracy {e.trained.function.share:.1%}", f"on all of {chosen}"),
+        lambda e: (f"function accuracy {e.trained.function.share:.1%}", f"on all of {split_used}"),
     )
     return report
 
@@ -222,8 +222,8 @@ def plan_of(
     workspace: Workspace, module: str, dataset: Path, *, minutes: float | None = None
 ) -> tuple[TrainConfig, str]:
     """The run's settings for so many labels, and why."""
-    found = read_labels(dataset, module)
-    labels = sum(e.mode != "negative" for e in found)
+    exemplars = read_labels(dataset, module)
+    labels = sum(e.mode != "negative" for e in exemplars)
     epochs = round(min(_MOST_EPOCHS, epochs_for(labels)), 1)
     config = TrainConfig(
         target="retriever",
@@ -239,12 +239,12 @@ def plan_of(
         eval_rows=500,
     )
     now = retrieval_settings(workspace, module).embedder
-    said = f"{quantity(labels, 'label')}: {epochs:g} rounds through them, 3 folds for the head"
-    if negatives := len(found) - labels:
-        said += f"; {quantity(negatives, 'negative exemplar')} not learnt"
+    text = f"{quantity(labels, 'label')}: {epochs:g} rounds through them, 3 folds for the head"
+    if negatives := len(exemplars) - labels:
+        text += f"; {quantity(negatives, 'negative exemplar')} not learnt"
     if config.base_model != now:
-        said += f"; from {config.base_model}, as {now} has seen the labels of every fold"
-    return config, said + (f"; at most {minutes:g} min" if minutes else "")
+        text += f"; from {config.base_model}, as {now} has seen the labels of every fold"
+    return config, text + (f"; at most {minutes:g} min" if minutes else "")
 
 
 def base_embedder(workspace: Workspace, module: str) -> str:
@@ -273,14 +273,16 @@ def _same(workspace: Workspace, config: TrainConfig) -> RunDirectory | None:
     """The newest run of the same settings on the same labels."""
     dataset = read_dataset(config.dataset)
     now = _learnt(dataset.model_dump(mode="json")) if _by_labels(config) else dataset.hash
-    wanted = TrainConfig.from_yaml(config.with_absolute_paths().to_yaml())  # as a run's is read
+    config_wanted = TrainConfig.from_yaml(
+        config.with_absolute_paths().to_yaml()
+    )  # as a run's is read
     for run in runs(workspace, config.dataset.name):
         try:
-            kept = run.config()
+            config_kept = run.config()
             free: dict[str, Any] = {"notes": "", "tags": ()}
-            if _was_moved(kept, wanted) and run.state()[0] == "finished":
-                free["dataset"] = wanted.dataset  # only resuming would read it
-            same = kept.model_copy(update=free) == wanted
+            if _was_moved(config_kept, config_wanted) and run.state()[0] == "finished":
+                free["dataset"] = config_wanted.dataset  # only resuming would read it
+            same = config_kept.model_copy(update=free) == config_wanted
             before = _learnt_by(run) if _by_labels(config) else _dataset_of(run)
             if same and before == now and run.state()[0] != "damaged":
                 return run
@@ -302,8 +304,8 @@ def _by_labels(config: TrainConfig) -> bool:
 
 def _learnt(manifest: Mapping[str, Any]) -> list[Any]:
     """What of a dataset's manifest says which labels there are, of which schema."""
-    kept = [manifest.get(n) for n in ("schema_hash", "exemplars_hash", "judgements_hash")]
-    return [*kept, (manifest.get("files") or {}).get(LABELS)]
+    hashes = [manifest.get(n) for n in ("schema_hash", "exemplars_hash", "judgements_hash")]
+    return [*hashes, (manifest.get("files") or {}).get(LABELS)]
 
 
 def _learnt_by(run: RunDirectory) -> list[Any]:
@@ -312,10 +314,10 @@ def _learnt_by(run: RunDirectory) -> list[Any]:
 
 def _dataset_of(run: RunDirectory) -> str | None:
     """The hash of the dataset that a run was launched with."""
-    told = next((e.data.get("dataset") for e in run.events() if e.kind == "labels"), None)
-    if told is None and (run.path / TOKENS).is_file():
-        told = read_json(run.path / TOKENS).get("dataset_hash")
-    return None if told is None else str(told)
+    dataset_told = next((e.data.get("dataset") for e in run.events() if e.kind == "labels"), None)
+    if dataset_told is None and (run.path / TOKENS).is_file():
+        dataset_told = read_json(run.path / TOKENS).get("dataset_hash")
+    return None if dataset_told is None else str(dataset_told)
 
 
 def _figure(run: RunDirectory) -> str:
@@ -324,12 +326,12 @@ def _figure(run: RunDirectory) -> str:
     if share is not None:
         alone = "the encoder alone: " if run.config().target == "retriever" else ""
         return f"{alone}{share:.1%} of validation's functions"
-    held = report.get("out_of_fold") or {}
-    if held.get("function_accuracy") is None:
+    figures_held = report.get("out_of_fold") or {}
+    if figures_held.get("function_accuracy") is None:
         return "not measured: too few labels"
     return (
-        f"function accuracy {held['function_accuracy']:.1%} on held-out parts (out of fold) "
-        f"({quantity(held['rows'], 'row')})"
+        f"function accuracy {figures_held['function_accuracy']:.1%} on held-out parts (out of "
+        f"fold) ({quantity(figures_held['rows'], 'row')})"
     )
 
 

@@ -29,44 +29,44 @@ def notes_on(
     counts = Counter(e.function for e in labels)
     names = [f.name for f in schema.functions]
     none, one = ([n for n in names if counts[n] == k] for k in (0, 1))
-    found: list[str] = []
+    notes: list[str] = []
     if none:
-        found.append(
+        notes.append(
             f"{_names_text(none)} without a label: known by description only, so seldom chosen. "
             "Label utterances of each."
         )
     if one:
-        found.append(
+        notes.append(
             f"{_names_text(one)} with one label: learnt, but nothing says how well. Label more of "
             "each."
         )
     if sum(counts[n] > 0 for n in names) == 1 and not counts[None]:
-        found.append(
+        notes.append(
             "Only one function has labels and nothing is labelled out of scope: every utterance is "
             "taken for that function, and only values are learnt."
         )
     if not any(s.recognizer is None for f in schema.functions for s in f.slots):
-        found.append("No function has a slot to learn: only functions are learnt.")
+        notes.append("No function has a slot to learn: only functions are learnt.")
     if double := _contradictions(labels):
-        found.append(
+        notes.append(
             f"{quantity(len(double), 'utterance')} labelled with different functions, such as "
             f"{double[0]!r}: no model can have all of them right. Look at them: radu overlap "
             f"--module {schema.module}"
         )
     if not validation:
-        found.append(
+        notes.append(
             "No utterance of validation is labelled: the run can only be measured out of fold, on "
             f"its own labels. Make splits on the Load page, or: radu split --module {schema.module}"
         )
     if base == DEFAULT_EMBEDDER and schema.language != "en":
-        found.append(
+        notes.append(
             f"{base} knows English, and the module is in another language ({schema.language}): a "
             "multilingual embedding model may learn more from the same labels. Choose one on the "
             f"Coverage page, or: radu index --module {schema.module} --embedder MODEL"
         )
     if ended:
-        found.append(f"{ended} More time lets it learn more.")
-    return found
+        notes.append(f"{ended} More time lets it learn more.")
+    return notes
 
 
 def _contradictions(labels: Sequence[AnnotatedExemplar]) -> list[str]:

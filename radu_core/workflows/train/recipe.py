@@ -85,13 +85,13 @@ def ra_dit(
         raise InputError(
             "A time limit is a number of minutes above 0", value=minutes, remedy="Leave it out."
         )
-    chosen = split or measurable(workspace, module)
-    if chosen is None:
+    split_used = split or measurable(workspace, module)
+    if split_used is None:
         raise InputError(
             f"{module} has no labelled utterances in test or validation",
             remedy=f"Make splits on the Load page, or: radu split --module {module}.",
         )
-    rows, left_out = rows_to_measure(workspace, module, chosen, limit=limit)
+    rows, left_out = rows_to_measure(workspace, module, split_used, limit=limit)
     k_desc, k_exemplar = chosen_point(workspace, module)
     dataset = build(
         workspace,
@@ -105,7 +105,7 @@ def ra_dit(
     configs = configs_of(workspace, module, dataset.directory, generator, minutes=minutes)
     tuned, retriever = (train_once(workspace, config, progress) for config in configs)
     report = RaDitReport(
-        module, chosen, len(rows), generator, tuned.id, retriever.id, dict(left_out)
+        module, split_used, len(rows), generator, tuned.id, retriever.id, dict(left_out)
     )
     own = retrieval_settings(workspace, module)
     indexes = {
@@ -158,7 +158,7 @@ def _cells(
     progress: Progress,
 ) -> list[Cell]:
     """The four cells; a language model is in memory once."""
-    said: dict[str, tuple[list[Prediction], list[Prediction], Share]] = {}
+    cells: dict[str, tuple[list[Prediction], list[Prediction], Share]] = {}
     templates = TemplateSet(workspace.store.templates(indexes[""].schema.module))
     votes = {name: _votes(index, rows, settings) for name, index in indexes.items()}
     models = (
@@ -179,8 +179,8 @@ def _cells(
                 )
                 for how in ({"mixing": "prompt"}, {"mixing": "ensemble"})
             ]
-            said[label] = (answers[0], answers[1], votes[other])
-    first = said[_FIRST]
+            cells[label] = (answers[0], answers[1], votes[other])
+    first = cells[_FIRST]
     return [
         Cell(
             label,
@@ -189,7 +189,7 @@ def _cells(
             voted,
             None if label == _FIRST else (_p(rows, prompt, first[0]), _p(rows, ensemble, first[1])),
         )
-        for label, (prompt, ensemble, voted) in said.items()
+        for label, (prompt, ensemble, voted) in cells.items()
     ]
 
 
@@ -201,19 +201,19 @@ def _answers(
     def report_progress(what: str, done: int, total: int) -> None:
         progress(f"Tuned: {label}; {parser.settings.mixing} ({what.lower()})", done, total)
 
-    found = parser.choose_functions(
+    functions = parser.choose_functions(
         [query_of(r) for r in rows], contexts=[r.context for r in rows], progress=report_progress
     )
-    best = [max(sorted(scores), key=lambda n: scores[n]) for scores in found]
+    best = [max(sorted(scores), key=lambda n: scores[n]) for scores in functions]
     return [Prediction(function=None if n == OUT_OF_SCOPE else n) for n in best]
 
 
 def _votes(
     index: ModuleIndex, rows: Sequence[AnnotatedExemplar], settings: ParserSettings
 ) -> Share:
-    found = index.search([query_of(r) for r in rows], k_desc=0, k_exemplar=10, mode="dense")
-    said = [vote(hits.exemplars, temperature=settings.temperature) for hits in found]
-    right = sum(name == row.function for name, row in zip(said, rows, strict=True))
+    results = index.search([query_of(r) for r in rows], k_desc=0, k_exemplar=10, mode="dense")
+    votes = [vote(hits.exemplars, temperature=settings.temperature) for hits in results]
+    right = sum(name == row.function for name, row in zip(votes, rows, strict=True))
     return Share.of(right, len(rows))
 
 
@@ -226,5 +226,5 @@ def _p(
     rows: Sequence[AnnotatedExemplar], own: Sequence[Prediction], other: Sequence[Prediction]
 ) -> float:
     """Of function accuracy: paired by row."""
-    found = compare(_FIRST, rows, own, other)
-    return next(c.p for c in found if c.measure == "function accuracy")
+    comparison = compare(_FIRST, rows, own, other)
+    return next(c.p for c in comparison if c.measure == "function accuracy")

@@ -115,8 +115,8 @@ def use(
     guard = judge(workspace, run.id, progress=progress)
     if not (guard.ok or anyway):
         return Switch(run.module, own.embedder, run.id, guard, done=False)
-    chosen = own.model_copy(update={"embedder": run.id})
-    return _switch(workspace, run.module, chosen, guard, who, progress)
+    settings_chosen = own.model_copy(update={"embedder": run.id})
+    return _switch(workspace, run.module, settings_chosen, guard, who, progress)
 
 
 def restore(workspace: Workspace, module: str, *, who: str, progress: Progress = silent) -> Switch:
@@ -135,8 +135,8 @@ def standing(workspace: Workspace, module: str) -> Standing:
     """What a module retrieves with, and what of it is stale."""
     now = retrieval_settings(workspace, module).embedder
     before = retrieval_before(workspace, module)
-    named = before.embedder if before and before.embedder != now else ""
-    return Standing(module, now, named, tuple(_stale(workspace, module)))
+    embedder = before.embedder if before and before.embedder != now else ""
+    return Standing(module, now, embedder, tuple(_stale(workspace, module)))
 
 
 def judge(workspace: Workspace, name: str, *, progress: Progress = silent) -> Guard:
@@ -148,18 +148,18 @@ def judge(workspace: Workspace, name: str, *, progress: Progress = silent) -> Gu
     run = _tuned_run(workspace, name)
     now = retrieval_settings(workspace, run.module).embedder
     try:
-        kept = Retrieved.load(run.path)
+        retrieval_kept = Retrieved.load(run.path)
     except NotFoundError:  # its folds weren't asked
         return compare(now, {}, {}, chosen_point(workspace, run.module))
     embedder = workspace.embedder(now, progress=progress)
-    if embedder.identity == kept.identity:
-        return kept.guard
+    if embedder.identity == retrieval_kept.identity:
+        return retrieval_kept.guard
     other = workspace.runs / now
     if Path(now).name == now and other.is_dir():
-        rows = _of_run(run, RunDirectory(other), kept)
+        rows = _of_run(run, RunDirectory(other), retrieval_kept)
     else:
-        rows = _measure(run, kept, embedder, progress)
-    return compare(now, rows, kept.tuned, kept.how.point)
+        rows = _measure(run, retrieval_kept, embedder, progress)
+    return compare(now, rows, retrieval_kept.tuned, retrieval_kept.how.point)
 
 
 def kept_guard(run: RunDirectory) -> Guard | None:
@@ -178,13 +178,13 @@ def used_by(workspace: Workspace, name: str) -> list[str]:
 
 def asked_by(workspace: Workspace, name: str) -> list[str]:
     """The other runs that retrieve with a run's encoder, as they were trained."""
-    found = []
+    pairs_asked = []
     for run in runs(workspace):
         for path in (run.path / "serving").glob("**/manifest.json"):
             with suppress(RaduError, AttributeError):
                 if run.id != name and read_json(path).get("embedder") == name:
-                    found.append(run.id)
-    return list(dict.fromkeys(found))
+                    pairs_asked.append(run.id)
+    return list(dict.fromkeys(pairs_asked))
 
 
 def has_encoder(run: RunDirectory) -> bool:
@@ -215,14 +215,14 @@ def _measure(
     schema = parse_schema(read_json(run.path / "serving" / "schema.json"))
     folds = folds_of(labels, config.folds, seed=config.seed)
     asking = Remembering(embedder)
-    found: dict[str, Row] = {}
+    rows: dict[str, Row] = {}
     for fold in sorted(set(folds)):
         pairs = list(zip(labels, folds, strict=True))
-        asked = [e for e, f in pairs if f == fold and e.id in kept.tuned]
-        progress("Retrieving with what the module has", len(found), len(kept.tuned))
+        exemplars_asked = [e for e, f in pairs if f == fold and e.id in kept.tuned]
+        progress("Retrieving with what the module has", len(rows), len(kept.tuned))
         learnt = [e for e, f in pairs if f != fold]
-        found |= retrieve(schema, learnt, asked, asking, kept.how)
-    return found
+        rows |= retrieve(schema, learnt, exemplars_asked, asking, kept.how)
+    return rows
 
 
 def _of_run(run: RunDirectory, other: RunDirectory, kept: Retrieved) -> dict[str, Row]:
@@ -297,8 +297,8 @@ def _point(workspace: Workspace, module: str, who: str, progress: Progress) -> l
     choice = coverage_report(workspace, module, target=_TARGET, progress=progress).choice
     now = (choice.k_desc, choice.k_exemplar)
     choose_point(workspace, module, now, who=who)
-    said = "as before" if now == before else f"before {before[0]} and {before[1]}"
-    return [Step("k", f"{describe_point(*now)}, {said}, coverage {choice.share:.1%}")]
+    text = "as before" if now == before else f"before {before[0]} and {before[1]}"
+    return [Step("k", f"{describe_point(*now)}, {text}, coverage {choice.share:.1%}")]
 
 
 def _rebuilt(
