@@ -73,10 +73,10 @@ def main() -> None:
     for seed in range(options.seeds):
         for name in dict.fromkeys(["defaults", *options.changes]):
             if (name, seed, options.minutes) not in read_done(options.out):
-                trial_lines = trial(*found, name, seed, options.minutes)
+                record = trial(*found, name, seed, options.minutes)
                 with options.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(trial_lines) + "\n")
-                print(trial_lines, flush=True)
+                    file.write(json.dumps(record) + "\n")
+                print(record, flush=True)
     print_table(options.out, options.minutes)
 
 

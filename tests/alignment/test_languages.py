@@ -79,7 +79,7 @@ def test_it_is_not_decided_or_doubted(case: dict[str, Any]) -> None:
     """Figures that stand there once are never denied; a doubt stands in the reason."""
     result = align_case(case)
     if result.outcome == "resolved":
-        assert result.inferred == ("doubted",), result.template
+        assert result.inferred_kinds == ("doubted",), result.template
         [span] = result.spans or ()
         assert case["text"][span.start : span.end] == str(span.value)
     else:

@@ -131,7 +131,7 @@ def test_two_settings_are_measured_on_the_same_utterances(loaded: Workspace) -> 
     assert retrieval_settings(loaded, MODULE) == own  # nothing is kept by asking
     by_function = work.function_changes(found.one.grid, moved)
     assert sum(g for _, g, _, _ in by_function) == len(moved.gained)
-    elsewhere = work.compare(found.one, found.two, ((0, 1), (2, 0)))
+    elsewhere = work.compare_reports(found.one, found.two, ((0, 1), (2, 0)))
     assert elsewhere.difference.after == found.two.grid.hits[2, 0]
 
 
