@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
-from studio.annotate.routes import routes as annotation_routes
+from studio.annotate.routes import routes
 from studio.train.bundle_routes import routes as bundle_routes
 
 NEEDED = (
@@ -26,7 +26,7 @@ NEEDED = (
     "studio.train.launch_form",
     "studio.train.runs_views",
 )
-ROUTES = [*annotation_routes(), *bundle_routes()]
+ROUTES = [*routes(), *bundle_routes()]
 
 
 def warm() -> None:

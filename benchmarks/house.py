@@ -4,7 +4,9 @@ A checkout of another commit can be named, to see before and after. *Arrows* are
 files and packages that lie directly in a folder, each pair once; a *circle* is a set of files that
 import each other, however far round, wherever the import stands. Blank lines and comments count as
 lines. Docstrings are asked of what is public: modules, classes, functions and methods whose names
-don't begin with an underscore, outside of tests.
+don't begin with an underscore, outside of tests. A *participle* is a name that is one word and says
+only what happened (``found``, ``told``, ``checked``): for a function neither a verb nor a noun, for
+a value not what it is. An *alias* gives what is imported another name.
 """
 
 from __future__ import annotations
@@ -21,6 +23,16 @@ from pathlib import Path
 ROOMS = ("radu", "radu_core", "radu_studio", "studio", "pages", "components")
 LONGEST_FUNCTION = 60
 _OVERRULED = "# " + "fmt:"  # in two parts: this file doesn't overrule the formatter
+_PARTICIPLE = re.compile(
+    r"_*(?:(?!(?:bed|breed|embed|exceed|feed|hundred|need|proceed|red|seed|speed|succeed)_*$)"
+    r"[a-z]+ed|asked|begun|bound|broken|brought|built|caught|chosen|cut|done|drawn|driven|fallen|"
+    r"felt|forgotten|found|given|gone|grown|heard|held|hidden|hurt|kept|known|laid|led|"
+    r"left|lent|lost|made|meant|met|paid|proven|said|seen|sent|shown|sold|sought|spent|"
+    r"stolen|struck|stuck|sworn|taken|taught|thought|thrown|told|torn|understood|undone|"
+    r"unsaid|withheld|won|worn|written)_*",
+    re.IGNORECASE,
+)
+_USUAL_ALIASES = {"alt", "np", "pd", "sa", "st"}
 BANNED = Path("tests/banned_phrases.txt")  # one regular expression a line
 
 
@@ -113,6 +125,38 @@ class House:
                 have += ast.get_docstring(node) is not None
         return have, whole
 
+    def nodes(self) -> Iterator[tuple[str, ast.AST]]:
+        """Every node of the rooms' code, and of the benchmarks', with its file."""
+        for room in (*ROOMS, "benchmarks"):
+            for path in sorted((self.root / room).rglob("*.py")):
+                yield from (
+                    (str(path.relative_to(self.root)), n) for n in ast.walk(self.tree(path))
+                )
+
+    def participles(self) -> tuple[list[str], list[str]]:
+        """Functions that a participle names, and values: variables, parameters and attributes.
+
+        A value counts once for each binding.
+        """
+        functions, values = [], []
+        for file, node in self.nodes():
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                if is_participle(node.name):
+                    functions.append(f"{file}:{node.lineno}: {node.name}")
+            elif (name := bound_name(node)) and is_participle(name):
+                values.append(f"{file}:{getattr(node, 'lineno', 0)}: {name}")
+        return functions, values
+
+    def aliases(self) -> list[str]:
+        """Imports under another name, but for the usual ones of other people's packages."""
+        return [
+            f"{file}:{node.lineno}: {alias.name} as {alias.asname}"
+            for file, node in self.nodes()
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+            if alias.asname and alias.asname not in _USUAL_ALIASES
+        ]
+
     def lines(self, *rooms: str) -> list[int]:
         """Lines of each Python file."""
         paths = [p for room in rooms for p in (self.root / room).rglob("*.py")]
@@ -137,6 +181,20 @@ class House:
             for number, line in (prose if path.suffix == ".py" else number_lines)(text)
             if pattern.search(line)
         ]
+
+
+def is_participle(name: str) -> bool:
+    """Whether one word is all of a name, and a participle."""
+    return _PARTICIPLE.fullmatch(name) is not None
+
+
+def bound_name(node: ast.AST) -> str:
+    """The variable, parameter or attribute that a node gives a value; "" where it gives none."""
+    if isinstance(node, ast.arg):
+        return node.arg
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+        return node.id if isinstance(node, ast.Name) else node.attr
+    return ""
 
 
 def number_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -171,6 +229,7 @@ def main() -> None:
     have, whole = house.count_docstrings()
     source, tests = house.lines(*ROOMS), house.lines("tests")
     skipped = sum(text.count(_OVERRULED) for _, text in house.texts())
+    (functions, values), aliases = house.participles(), house.aliases()
     circles, banned = house.circles(), house.banned_places()
     print("| what | at most | here |\n|---|---|--:|")
     for folder, most in (("studio", 15), ("radu_core.workflows", 30)):
@@ -181,12 +240,15 @@ def main() -> None:
     print(f"| `fmt: skip` | 0 | {skipped} |")
     print(f"| public docstrings | at least 92 % | {100 * have / whole:.1f} % |")
     print(f"| test lines per source line | at least 0.55 | {sum(tests) / sum(source):.2f} |")
+    print(f"| functions named by a participle | 0 | {len(functions)} |")
+    print(f"| values named by a participle | | {len(values)} |")
+    print(f"| imports under another name | 0 | {len(aliases)} |")
     print(f"| places of banned phrases | 0 | {len(banned)} |")
     for lines, place in long:
         print(f"{place}: {lines} lines")
     for some in circles:
         print(f"circle: {', '.join(some)}")
-    print("\n".join(banned))
+    print("\n".join([*banned, *functions, *aliases]))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Docs: what the studio's own pages link to, readable offline and behind the login."""
 
-from studio.docs import page as parts
+from studio.docs import page
 from studio.frame.page import reading
 
 with reading():
-    document, words = parts.choose()
+    document, words = page.choose()
     if words:
-        parts.results(words)
+        page.results(words)
     else:
-        parts.show(document)
+        page.show(document)

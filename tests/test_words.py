@@ -51,7 +51,7 @@ NOUNS = re.compile(
 # Limits, numbers that are more than one where they stand, names, and what was counted already.
 RIGHT = re.compile(
     r"[A-Z_]{4,}|limit|max_|n_gpu|quantity\(|choice\.cost|tokens_per_second|^tokens$|^size$|name$|"
-    r"^key$|^split$|len\((?:utterance|text|name|names|cell\.ids|opinions|found|rows)\)"
+    r"^key$|^split$|len\((?:utterance|text|name|names|cell\.ids|opinions|found|ids|rows)\)"
 )
 
 

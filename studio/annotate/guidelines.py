@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from radu_core.workflows.schema.guidelines import LONGEST, set_guidelines
-from radu_core.workflows.schema.guidelines import guidelines as read
+from radu_core.workflows.schema.guidelines import guidelines
 from studio.frame.markdown import without_images
 from studio.frame.page import Page, messages
 
@@ -15,7 +15,7 @@ __all__ = ["edit_guidelines"]
 @st.fragment
 def edit_guidelines(here: Page) -> None:
     """What annotators should do in doubt, in Markdown; anybody may change it."""
-    text = read(here.workspace, here.module)
+    text = guidelines(here.workspace, here.module)
     sentence = f"guidelines before {here.module}"  # what the person began to change, while they do
     if sentence in st.session_state:
         _edit(here, sentence)

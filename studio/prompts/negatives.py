@@ -108,10 +108,10 @@ def _utterances(here: Page) -> dict[str, str]:
 def _matching(items: dict[str, str], sought: str) -> dict[str, str]:
     """The first few that hold what is sought; a long list would take seconds to send."""
     words = sought.casefold()
-    ids_matching = [i for i, text in items.items() if words in text.casefold() or sought == i]
-    if len(ids_matching) > _LISTED:
-        st.caption(f"{len(ids_matching):,} utterances; the first {_LISTED} are listed.")
-    return {i: items[i] for i in ids_matching[:_LISTED]}
+    ids = [i for i, text in items.items() if words in text.casefold() or sought == i]
+    if len(ids) > _LISTED:
+        st.caption(f"{len(ids):,} utterances; the first {_LISTED} are listed.")
+    return {i: items[i] for i in ids[:_LISTED]}
 
 
 def _dial_widgets() -> RowOptions:

@@ -9,13 +9,13 @@ import streamlit as st
 from radu_core.errors import RaduError, TemplateError
 from radu_core.files import content_hash
 from radu_core.terms import label
-from radu_core.workflows.prompts import templates as workflow
+from radu_core.workflows.prompts import templates
 from radu_core.workflows.prompts.preview import PreviewRow
 from radu_core.workflows.prompts.templates import Compared, TemplateView, Verdict
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
 from studio.prompts import html
-from studio.prompts import template_pins as pins
+from studio.prompts import template_pins
 from studio.prompts.preview import retrieving, tell
 
 __all__ = ["editor"]
@@ -28,18 +28,18 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
     """The editor of the module's templates. ``settings``: retrieval, base model and limit."""
     with messages():
         st.html(html.STYLE)
-        names = workflow.template_sources(here.workspace, here.module)
+        names = templates.template_sources(here.workspace, here.module)
         left, right = st.columns([2, 3], vertical_alignment="bottom")
         name = left.selectbox(
             "Template", sorted(names, key=_order), key="template name", format_func=label
         )
         name = name or "rag"
-        view = workflow.template(here.workspace, here.module, name)
+        view = templates.template(here.workspace, here.module, name)
         with right:
             _state(here, view)
         text, wrong = _source(here, view)
         compared = _compare(here, view, view.text if wrong else text, settings, wrong)
-        verdict = workflow.verdict(compared or ())
+        verdict = templates.verdict(compared or ())
         agreed = _verdict(here, view, text, verdict, len(compared or ()))
         _buttons(here, view, text, barred=wrong is not None or bool(verdict.failed) or not agreed)
         shown = st.segmented_control(
@@ -73,7 +73,7 @@ def _state(here: Page, view: TemplateView) -> None:
     notice = st.session_state.pop(_notice_key(here), None)
     if notice:
         st.success(plain(notice), icon=":material/check:")
-    old = workflow.old_datasets(here.workspace, here.module)
+    old = templates.old_datasets(here.workspace, here.module)
     if old:
         st.warning(
             plain(f"Built with other templates, build again: {', '.join(old)}."),
@@ -117,7 +117,7 @@ def _source(here: Page, view: TemplateView) -> tuple[str, TemplateError | None]:
     can, must = ", ".join(view.variables), ", ".join(view.required)
     st.caption(plain(f"Variables: {can}, part(…). It must show: {must}."))
     try:
-        workflow.try_template(here.workspace, here.module, view.name, text)
+        templates.try_template(here.workspace, here.module, view.name, text)
     except TemplateError as error:
         _wrong(error, text)
         return text, error
@@ -143,7 +143,7 @@ def _compare(
     in use is as wrong as the edit. Told, unless ``wrong`` has told it."""
     try:
         with retrieving(here) as progress:
-            return workflow.compare(
+            return templates.compare(
                 here.workspace, here.module, view.name, text, progress=progress, **settings
             )
     except RaduError as error:
@@ -198,7 +198,7 @@ def _buttons(here: Page, view: TemplateView, text: str, *, barred: bool) -> None
             args=(here, view, 0),
             help="As a new version; old ones stay.",
         )
-        pins.manage(here)
+        template_pins.manage(here)
     failed = st.session_state.pop("template failed", None)
     if failed:
         st.error(plain(failed), icon=":material/error:")
@@ -207,7 +207,7 @@ def _buttons(here: Page, view: TemplateView, text: str, *, barred: bool) -> None
 def _save(here: Page, view: TemplateView, text: str) -> None:
     base = st.session_state.get(f"{_draft(here, view)} base")
     try:
-        number = workflow.save_template(
+        number = templates.save_template(
             here.workspace, here.module, view.name, text, who=here.who, based_on=base
         )
     except RaduError as error:
@@ -218,7 +218,7 @@ def _save(here: Page, view: TemplateView, text: str) -> None:
 
 def _restore(here: Page, view: TemplateView, number: int) -> None:
     try:
-        template = workflow.restore_template(
+        template = templates.restore_template(
             here.workspace, here.module, view.name, number, who=here.who
         )
     except RaduError as error:
@@ -241,7 +241,7 @@ def _reset(here: Page, view: TemplateView) -> None:
 
 
 def _against_shipped(view: TemplateView, text: str) -> None:
-    lines = workflow.diff(view.shipped, text, names=("shipped", "this text"))
+    lines = templates.diff(view.shipped, text, names=("shipped", "this text"))
     if lines:
         st.code("\n".join(lines), language="diff")
     else:
@@ -253,7 +253,7 @@ def _versions(here: Page, view: TemplateView) -> None:
         by = f"{old.at:%Y-%m-%d %H:%M}, by {old.who}" if old.at else "shipped"
         text = " · in use" if position == 0 else ""
         with st.expander(plain(f"Version {old.number} · {by}{text}"), expanded=position == 0):
-            lines = workflow.diff(old.text, view.text, names=(f"version {old.number}", "in use"))
+            lines = templates.diff(old.text, view.text, names=(f"version {old.number}", "in use"))
             st.code(old.text, language="jinja2")
             if position and lines:
                 st.caption("What the version in use changed since:")
@@ -306,7 +306,7 @@ def _prompts(before: PreviewRow | None, after: PreviewRow, *, sides: bool) -> No
         right.html(html.text_view(after.row, after.tokens))
     else:
         names = ("version in use", "with your edit")
-        lines = workflow.diff(before.row.prompt, after.row.prompt, names=names)
+        lines = templates.diff(before.row.prompt, after.row.prompt, names=names)
         st.code("\n".join(lines), language="diff", wrap_lines=True)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from radu_core.errors import RaduError
-from radu_core.workflows.prompts import templates as workflow
+from radu_core.workflows.prompts import templates
 from radu_core.workflows.prompts.choice import find
 from studio.frame.markdown import plain
 from studio.frame.page import Page
@@ -18,7 +18,7 @@ __all__ = ["manage", "pin_button"]
 def manage(here: Page) -> None:
     """A popover: the pinned examples, each with a way to take it off, and a search for more."""
     with st.popover("Pinned examples", icon=":material/push_pin:"):
-        pinned_examples = workflow.pinned_examples(here.workspace, here.module)
+        pinned_examples = templates.pinned_examples(here.workspace, here.module)
         if not pinned_examples:
             st.caption(
                 "None is pinned: a few that differ are chosen. Pin those that you want to see at "
@@ -48,7 +48,7 @@ def manage(here: Page) -> None:
 
 def pin_button(here: Page, id: str) -> None:
     """Pin the exemplar that is shown, so that templates are tried on it."""
-    pinned_examples = workflow.pinned_examples(here.workspace, here.module)
+    pinned_examples = templates.pinned_examples(here.workspace, here.module)
     done = id in pinned_examples
     st.button(
         "Pinned" if done else "Pin for templates",
@@ -62,6 +62,6 @@ def pin_button(here: Page, id: str) -> None:
 
 def _pin(here: Page, ids: Sequence[str]) -> None:
     try:
-        workflow.pin(here.workspace, here.module, ids, who=here.who)
+        templates.pin(here.workspace, here.module, ids, who=here.who)
     except RaduError as error:
         st.session_state["template failed"] = str(error)

@@ -23,7 +23,7 @@ from studio.frame.markdown import plain
 from studio.frame.page import messages
 from studio.schema.dialogs import effect, show_diff
 from studio.schema.state import Pending, Shown, close, finish, saved_by
-from studio.schema.state import save as do_save
+from studio.schema.state import save
 
 __all__ = ["conflict"]
 
@@ -100,8 +100,8 @@ def _choose(shown: Shown, pending: Pending, merged: Merged | None, theirs: Schem
         key = f"{pending.number} {theirs.hash[:12]}"  # of the version that was looked at
         if st.button("Save both", type="primary", key=f"both {key}", disabled=merged is None):
             assert merged is not None
-            do_save(here, pending, merged.schema, theirs.hash)
+            save(here, pending, merged.schema, theirs.hash)
         if st.button("Save mine alone", key=f"mine {key}", help="The other stays under “Earlier”."):
-            do_save(here, pending, mine, theirs.hash)
+            save(here, pending, mine, theirs.hash)
         if st.button("Keep the saved one", key=f"theirs {key}", help="Your changes are dropped."):
             finish(here, "Your change was dropped; the newest version is shown.")

@@ -9,7 +9,7 @@ import streamlit as st
 from radu_core.errors import InputError
 from radu_core.inference.bundle import Runtime
 from radu_core.training import RunDirectory
-from radu_core.workflows.playground import bundle_zip as workflow
+from radu_core.workflows.playground import bundle_zip
 from radu_core.workflows.playground.bundle_zip import BundleChoices, PreparedBundle
 from studio.frame import jobs
 from studio.frame.layout import expander
@@ -48,11 +48,11 @@ def bundle(here: Page, run: RunDirectory) -> None:
             "loaded again and compared with the run before it is offered."
         )
         try:
-            choices = workflow.bundle_choices(here.workspace, run, here.module)
+            choices = bundle_zip.bundle_choices(here.workspace, run, here.module)
         except InputError as error:  # nothing has gone wrong: it is another kind of run
             st.info(plain(error))
             return
-        bundle_found = None if busy else workflow.prepared_bundle(here.workspace, run, here.module)
+        bundle_found = None if busy else bundle_zip.prepared_bundle(here.workspace, run, here.module)
         _prepare(
             here, run, choices, busy=busy, again=bundle_found is not None and not bundle_found.stale
         )
@@ -104,7 +104,7 @@ def _prepare(
         jobs.start(
             _key(here, run),
             "Preparing the bundle",
-            lambda progress: workflow.prepare_bundle(
+            lambda progress: bundle_zip.prepare_bundle(
                 here.workspace,
                 run.id,
                 module=here.module,
@@ -136,12 +136,12 @@ def _show_prepared(here: Page, run: RunDirectory, found: PreparedBundle) -> None
     size = f"{found.size / 1e6:,.1f} MB"
     st.caption(plain(_about(found, size)))
     with st.container(horizontal=True, vertical_alignment="center"):
-        token = workflow.download_token(here.workspace, found, here.module)
+        token = bundle_zip.download_token(here.workspace, found, here.module)
         st.link_button(
             f"Download {size}", address(token), type="primary", icon=":material/download:"
         )
         if st.button("Remove it", icon=":material/delete:", key=f"bundle remove {run.id}"):
-            workflow.remove_bundle(here.workspace, run, here.module)
+            bundle_zip.remove_bundle(here.workspace, run, here.module)
             st.rerun()
     st.markdown(f'Where it is used, after `pip install "radu-studio[{_needs(found)}]"`:')
     st.code(_use(found), language="bash")

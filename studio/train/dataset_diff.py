@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.dataset import DatasetDiff, Difference
-from radu_core.workflows.train import dataset as workflow
+from radu_core.workflows.train import dataset
 from radu_core.workflows.train.dataset import DatasetView
 from studio.frame import jobs
 from studio.frame.markdown import plain
@@ -37,7 +37,7 @@ def compare(here: Page, built: Sequence[DatasetView]) -> None:
         jobs.start(
             key,
             "Comparing",
-            lambda progress: workflow.compare(views[old], views[new], out=out, progress=progress),
+            lambda progress: dataset.compare(views[old], views[new], out=out, progress=progress),
         )
     job_shown = jobs.show(key)
     if job_shown is not None:

@@ -18,7 +18,7 @@ from radu_core.store.derived import DISAGREEMENT, queue_of
 from radu_core.store.opinions import Opinion, give, opinions_of, withdraw
 from radu_core.store.queues import skip
 from radu_core.store.rows import stored_exemplar
-from radu_core.workflows.annotate import request as asked
+from radu_core.workflows.annotate import request
 from radu_core.workflows.annotate.items import whole_readings
 
 __all__ = ["Case", "apply", "needs_revision", "reconsider", "waits_for_opinions"]
@@ -53,7 +53,7 @@ class Case:
         return opinions_of(self.w.connection, self.w.module, [self.row["id"]])
 
 
-def apply(case: Case, operation: asked.Operation) -> int:
+def apply(case: Case, operation: request.Operation) -> int:
     """Do what an operation says; the revision that the exemplar has then, as its reader knows it.
 
     Raises ``InputError`` when it contradicts itself, the schema or the utterance: nothing may be
@@ -62,15 +62,15 @@ def apply(case: Case, operation: asked.Operation) -> int:
     return _DO[type(operation)](case, operation)
 
 
-def needs_revision(operation: asked.Operation) -> bool:
+def needs_revision(operation: request.Operation) -> bool:
     """Whether an operation changes the exemplar, and so must have seen what it is now."""
-    return not isinstance(operation, asked.Skip | asked.Comment)
+    return not isinstance(operation, request.Skip | request.Comment)
 
 
 # Decisions
 
 
-def _decide(case: Case, op: asked.Decide) -> int:
+def _decide(case: Case, op: request.Decide) -> int:
     exemplar = case.exemplar
     arguments = {s: _as_known(v, exemplar.arguments.get(s)) for s, v in op.arguments.items()}
     _check_labels(case, op.function, arguments)
@@ -113,7 +113,7 @@ def _check_labels(case: Case, name: str | None, arguments: Arguments) -> None:
         raise InputError("; ".join(problems), remedy="Correct the values or the function.")
 
 
-def _span(utterance: str, mark: asked.Mark, arguments: Arguments) -> Span:
+def _span(utterance: str, mark: request.Mark, arguments: Arguments) -> Span:
     """A span of what was marked; the words must be those that stand there."""
     there = utterance[mark.start : mark.end]
     if there != mark.text:
@@ -155,7 +155,7 @@ def _is_reading(item: StoredExemplar, number: int | None, spans: tuple[Span, ...
     return spans == tuple(Span.model_validate(s) for s in readings[number]["spans"])
 
 
-def _keep(case: Case, op: asked.Keep) -> int:
+def _keep(case: Case, op: request.Keep) -> int:
     if case.row["flag"] is None:
         raise InputError(
             "Nobody has flagged this exemplar", value=op.id, remedy="Accept it with Enter."
@@ -169,7 +169,7 @@ def _keep(case: Case, op: asked.Keep) -> int:
     return _settle(case, case.exemplar, "kept")
 
 
-def _discard(case: Case, op: asked.Discard) -> int:
+def _discard(case: Case, op: request.Discard) -> int:
     reason = op.reason.strip()
     if not reason:
         raise InputError("A discard needs a reason", remedy="Say why in a few words.")
@@ -266,7 +266,7 @@ def _meaning(exemplar: AnnotatedExemplar) -> tuple[Any, ...]:
     )
 
 
-def _adjudicate(case: Case, op: asked.Adjudicate) -> int:
+def _adjudicate(case: Case, op: request.Adjudicate) -> int:
     opinions = case.opinions()
     if case.row["queue"] != DISAGREEMENT:
         raise InputError(
@@ -287,7 +287,7 @@ def _adjudicate(case: Case, op: asked.Adjudicate) -> int:
 # Back
 
 
-def _undo(case: Case, op: asked.Undo) -> int:
+def _undo(case: Case, op: request.Undo) -> int:
     """Take one's opinion back, or else the last decision that stands."""
     if not case.taken:
         raise InputError(
@@ -322,7 +322,7 @@ def _withdraw(case: Case) -> int:
     return changes.set_queue(case.w, case.row, DISAGREEMENT)
 
 
-def _restore(case: Case, op: asked.Restore) -> int:
+def _restore(case: Case, op: request.Restore) -> int:
     if waits_for_opinions(case.annotators, case.row["queue"]):
         raise InputError(
             "People are being asked about this: going back would decide it",
@@ -338,12 +338,12 @@ def _restore(case: Case, op: asked.Restore) -> int:
 # What decides nothing
 
 
-def _skip(case: Case, op: asked.Skip) -> int:
+def _skip(case: Case, op: request.Skip) -> int:
     skip(case.w, op.id)
     return int(case.row["revision"])
 
 
-def _comment(case: Case, op: asked.Comment) -> int:
+def _comment(case: Case, op: request.Comment) -> int:
     text = op.text.strip().replace("\0", " ")
     if not text:
         raise InputError("The comment is empty", remedy="Say something, or leave it.")
@@ -353,12 +353,12 @@ def _comment(case: Case, op: asked.Comment) -> int:
 
 _Doing = Callable[[Case, Any], int]
 _DO: Mapping[type[Any], _Doing] = {
-    asked.Decide: _decide,
-    asked.Keep: _keep,
-    asked.Discard: _discard,
-    asked.Skip: _skip,
-    asked.Comment: _comment,
-    asked.Undo: _undo,
-    asked.Restore: _restore,
-    asked.Adjudicate: _adjudicate,
+    request.Decide: _decide,
+    request.Keep: _keep,
+    request.Discard: _discard,
+    request.Skip: _skip,
+    request.Comment: _comment,
+    request.Undo: _undo,
+    request.Restore: _restore,
+    request.Adjudicate: _adjudicate,
 }

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from radu_core.agreement import Agreement, Opinions
-from radu_core.agreement import agreement as measure
+from radu_core.agreement import agreement
 from radu_core.alignment import Aligner
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Arguments, ListRecognizer, Schema, Slot
@@ -29,7 +29,7 @@ _MOST_VALUES = 200
 
 def measure_agreement(workspace: Workspace, module: str) -> Agreement:
     """How far the annotators of a module agree, decided exemplars included."""
-    return measure(_opinions(workspace, module))
+    return agreement(_opinions(workspace, module))
 
 
 def _opinions(workspace: Workspace, module: str) -> Opinions:

@@ -54,7 +54,7 @@ from radu_core.workflows.frame.run_list import check_answers, open_run
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.playground.export_files import base_directory, copy_files, free_target
 from radu_core.workflows.runs.launch import serving
-from radu_core.workflows.runs.trained_labels import FILE as LABELS
+from radu_core.workflows.runs.trained_labels import FILE
 
 if TYPE_CHECKING:
     from radu_core.training.joint.model import JointEncoder
@@ -229,7 +229,7 @@ class _Writing:
         own_serving = serving(self.workspace, run, module=self.module)
         assert own_serving.folder is not None
         copy_files(run.model, folder / WEIGHTS)
-        copy_files(own_serving.folder, folder / PROMPTS, without=(LABELS,))
+        copy_files(own_serving.folder, folder / PROMPTS, without=(FILE,))
         copy_files(
             self.workspace.embedder(own_serving.manifest.embedder).directory, folder / EMBEDDER
         )

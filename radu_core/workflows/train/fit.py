@@ -23,7 +23,7 @@ from radu_core.models import DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.joint.files import CONTRASTIVE_ROUNDS, JOINT_ROUNDS, epochs_for
-from radu_core.training.tokens import FILE as TOKENS
+from radu_core.training.tokens import FILE
 from radu_core.words import quantity
 from radu_core.workflows.coverage.indexing import build_index, retrieval_settings
 from radu_core.workflows.evaluate.evaluation import evaluate
@@ -315,8 +315,8 @@ def _learnt_by(run: RunDirectory) -> list[Any]:
 def _dataset_of(run: RunDirectory) -> str | None:
     """The hash of the dataset that a run was launched with."""
     dataset_told = next((e.data.get("dataset") for e in run.events() if e.kind == "labels"), None)
-    if dataset_told is None and (run.path / TOKENS).is_file():
-        dataset_told = read_json(run.path / TOKENS).get("dataset_hash")
+    if dataset_told is None and (run.path / FILE).is_file():
+        dataset_told = read_json(run.path / FILE).get("dataset_hash")
     return None if dataset_told is None else str(dataset_told)
 
 
