@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from radu_core.workflows.schema.guidelines import LONGEST, set_guidelines
-from radu_core.workflows.schema.guidelines import guidelines
+from radu_core.workflows.schema.guidelines import LONGEST, guidelines, set_guidelines
 from studio.frame.markdown import without_images
 from studio.frame.page import Page, messages
 

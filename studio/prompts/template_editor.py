@@ -14,8 +14,7 @@ from radu_core.workflows.prompts.preview import PreviewRow
 from radu_core.workflows.prompts.templates import Compared, TemplateView, Verdict
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
-from studio.prompts import html
-from studio.prompts import template_pins
+from studio.prompts import html, template_pins
 from studio.prompts.preview import retrieving, tell
 
 __all__ = ["editor"]

@@ -22,8 +22,7 @@ from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
 from studio.frame.page import messages
 from studio.schema.dialogs import effect, show_diff
-from studio.schema.state import Pending, Shown, close, finish, saved_by
-from studio.schema.state import save
+from studio.schema.state import Pending, Shown, close, finish, save, saved_by
 
 __all__ = ["conflict"]
 

@@ -52,7 +52,9 @@ def bundle(here: Page, run: RunDirectory) -> None:
         except InputError as error:  # nothing has gone wrong: it is another kind of run
             st.info(plain(error))
             return
-        bundle_found = None if busy else bundle_zip.prepared_bundle(here.workspace, run, here.module)
+        bundle_found = (
+            None if busy else bundle_zip.prepared_bundle(here.workspace, run, here.module)
+        )
         _prepare(
             here, run, choices, busy=busy, again=bundle_found is not None and not bundle_found.stale
         )

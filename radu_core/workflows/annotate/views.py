@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from radu_core.agreement import Agreement, Opinions
-from radu_core.agreement import agreement
+from radu_core.agreement import Agreement, Opinions, agreement
 from radu_core.alignment import Aligner
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Arguments, ListRecognizer, Schema, Slot
