@@ -30,7 +30,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from radu_core.dataset import DatasetConfig, build_dataset, diff_datasets, read_rows
-from radu_core.dataset.fit import FastTokenizer, load_tokenizer
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.files import canonical_json
 from radu_core.models import DEFAULT_GENERATOR
@@ -38,6 +37,7 @@ from radu_core.prompts import Asking, RowOptions, TemplateSet, training_rows
 from radu_core.prompts.strategies import rag
 from radu_core.retrieval import DescriptionHit, ExemplarHit, Query, Retrieved
 from radu_core.schema import Schema, parse_schema
+from radu_core.tokenizing import FastTokenizer, load_tokenizer
 
 MODULE = "bench_synthetic_en"
 CITIES = [

@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from radu_core.models import DEFAULT_GENERATOR, model_directory
+from radu_core.tokenizing import load_tokenizer
 from radu_core.training import RunDirectory, TrainConfig, preflight
-from radu_core.training.encoding import Preflight, load_tokenizer
+from radu_core.training.encoding import Preflight
 from radu_core.training.measures import measure_rows
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.sample import load_sample

@@ -53,7 +53,7 @@ from _kills_look import (  # noqa: E402
     workers,
 )
 from conftest import MODULE, ROWS, SCHEMA  # noqa: E402
-from fakes import HashEmbedder, WordTokenizer  # noqa: E402
+from fakes import HashEmbedder, count_words  # noqa: E402
 from studio_process import Studio  # noqa: E402
 from tiny_model import make_tiny_model  # noqa: E402
 
@@ -317,7 +317,7 @@ def make_home(home: Path, *, real: bool) -> dict[str, Any]:
     """A home with a small module, its dataset, and a model; what a run there is asked."""
     space = Workspace(home)
     space._embedders["all-MiniLM-L6-v2"] = HashEmbedder()
-    space._tokenizers[DEFAULT_GENERATOR] = WordTokenizer()
+    count_words(space)
     home.mkdir(exist_ok=True)
     rows = home / "rows.jsonl"
     rows.write_text("".join(json.dumps(r) + "\n" for r in ROWS))

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from radu_core.dataset import Encoder
 from radu_core.models import loading
 from radu_core.progress import Progress, silent
+from radu_core.tokenizing import Encoder
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from databases import empty_postgres, postgres, url  # noqa: F401 (fixtures)
-from fakes import HashEmbedder, WordTokenizer
+from fakes import HashEmbedder, count_words
 from installed import install_wheel, radu_wheel, server_alone  # noqa: F401 (fixtures)
 from playwright.sync_api import Browser, sync_playwright
 from studio_process import CHROMIUM
@@ -18,7 +18,6 @@ from tiny_model import make_tiny_model
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.hardware import VARIABLE
-from radu_core.models import DEFAULT_GENERATOR
 from radu_core.schema import Schema, parse_schema
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file
@@ -141,7 +140,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     """An empty workspace whose default embedder is the hashing one."""
     space = Workspace(tmp_path / "home")
     space._embedders["all-MiniLM-L6-v2"] = HashEmbedder()  # type: ignore[assignment]
-    space._tokenizers[DEFAULT_GENERATOR] = WordTokenizer()
+    count_words(space)
     yield space
     space.store.close()
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radu_core.inference import Generated
+from radu_core.models import DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
 from radu_core.retrieval.embedder import Side
+from radu_core.tokenizing import Tokenizer
+from radu_core.workflows.frame.workspace import Workspace
 
 
 class HashEmbedder:
@@ -58,6 +62,16 @@ class WordTokenizer:
     def sizes(self, rows: Sequence[tuple[str, str]]) -> list[int]:
         counts = self.count([text for row in rows for text in row])
         return [a + b + 1 for a, b in zip(counts[::2], counts[1::2], strict=True)]
+
+
+def count_words(space: Workspace, name: str = DEFAULT_GENERATOR) -> None:
+    """Let the words and signs of a text be its tokens, where the model of that name is asked."""
+    words, real = WordTokenizer(name), space.tokenizer
+
+    def tokenizer(model: str, **options: Any) -> Tokenizer:
+        return words if model == name else real(model, **options)
+
+    space.tokenizer = tokenizer  # type: ignore[method-assign]
 
 
 class ScriptedModel:

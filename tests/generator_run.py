@@ -8,8 +8,8 @@ from pathlib import Path
 from adapted_model import adapted
 
 from radu_core.files import write_json
+from radu_core.tokenizing import load_tokenizer
 from radu_core.training import RunDirectory, TrainConfig, preflight
-from radu_core.training.encoding import load_tokenizer
 from radu_core.training.saving import save_model
 from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.frame.workspace import Workspace

@@ -31,6 +31,7 @@ ORDER = [
     "exemplars",
     "pieces",
     "models",
+    "tokenizing",
     "formats",
     "alignment",
     "eligibility",

@@ -12,7 +12,7 @@ from tiny_encoder import make_tiny_encoder
 from radu_core.errors import ModelError
 from radu_core.inference import Generator
 from radu_core.retrieval import SentenceEmbedder
-from radu_core.training.encoding import load_tokenizer
+from radu_core.tokenizing import load_tokenizer
 
 
 @pytest.mark.parametrize(

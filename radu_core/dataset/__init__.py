@@ -10,8 +10,6 @@ the same three splits, the labels and a manifest of its own.
 from radu_core.dataset.build import build_dataset
 from radu_core.dataset.config import DatasetConfig, Retriever
 from radu_core.dataset.diff import DatasetDiff, Difference, diff_datasets, read_differences
-from radu_core.dataset.encoder import Encoder, chat_template
-from radu_core.dataset.fit import Tokenizer, TokenizerFacts, load_tokenizer
 from radu_core.dataset.labels import read_labels
 from radu_core.dataset.manifest import (
     MIXTURE,
@@ -33,19 +31,14 @@ __all__ = [
     "DatasetDiff",
     "DatasetRow",
     "Difference",
-    "Encoder",
     "Manifest",
     "Mixture",
     "Preview",
     "PreviewLine",
     "Retriever",
     "Sizes",
-    "Tokenizer",
-    "TokenizerFacts",
     "build_dataset",
-    "chat_template",
     "diff_datasets",
-    "load_tokenizer",
     "mix",
     "preview_dataset",
     "read_dataset",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from radu_core.dataset.config import DatasetConfig, Retriever, check_config
-from radu_core.dataset.fit import Fitted, Tokenizer, facts, shortened_line
+from radu_core.dataset.fit import Fitted, shortened_line
 from radu_core.dataset.labels import label_line
 from radu_core.dataset.making import BATCH, Made, Maker, Usable, usable
 from radu_core.dataset.manifest import FILE, SPLITS, VERSION, Manifest, Sizes, read_manifest
@@ -20,6 +20,7 @@ from radu_core.files import canonical_json, content_hash, file_hash, whole_direc
 from radu_core.progress import Progress, silent
 from radu_core.prompts import Judgements, PromptRow, TemplateSet, judgements_hash
 from radu_core.schema import Schema
+from radu_core.tokenizing import Tokenizer, facts
 
 __all__ = ["build_dataset"]
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from radu_core.dataset.config import DatasetConfig, Retriever
-from radu_core.dataset.fit import Fitted, Shorter, Tokenizer, fit
+from radu_core.dataset.fit import Fitted, Shorter, fit
 from radu_core.dataset.rows import row_id
 from radu_core.eligibility import Purpose, sort_out
 from radu_core.errors import InputError
@@ -27,6 +27,7 @@ from radu_core.prompts import (
 from radu_core.prompts.negatives import POOL
 from radu_core.retrieval.hits import query_of
 from radu_core.schema import Schema
+from radu_core.tokenizing import Tokenizer
 
 if TYPE_CHECKING:
     from radu_core.retrieval import Retrieved

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from radu_core.dataset.config import DatasetConfig
-from radu_core.dataset.fit import TokenizerFacts
 from radu_core.errors import DatasetError, NotFoundError, StoreError
 from radu_core.files import content_hash, file_hash, read_json
 from radu_core.instructions import instruct
+from radu_core.tokenizing import TokenizerFacts
 
 __all__ = [
     "FILE",

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from radu_core.dataset.config import DatasetConfig, Retriever, check_config
-from radu_core.dataset.fit import Tokenizer
 from radu_core.dataset.making import Made, Maker, usable
 from radu_core.dataset.manifest import SPLITS, Sizes
 from radu_core.exemplars import AnnotatedExemplar
@@ -16,6 +15,7 @@ from radu_core.files import content_hash
 from radu_core.progress import Progress, silent
 from radu_core.prompts import Judgements, TemplateSet
 from radu_core.schema import Schema
+from radu_core.tokenizing import Tokenizer
 
 __all__ = ["Preview", "PreviewLine", "preview_dataset"]
 

@@ -17,12 +17,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from radu_core.dataset import Encoder, load_tokenizer
 from radu_core.errors import ModelError
 from radu_core.files import read_json, write_json
 from radu_core.generator import Generator
 from radu_core.models import dequantize_gguf, loading
 from radu_core.progress import Progress, silent
+from radu_core.tokenizing import Encoder, load_tokenizer
 from radu_core.training.saving import shortfalls
 from radu_core.words import quantity
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from radu_core.dataset import Encoder
+from radu_core.tokenizing import Encoder
 
 __all__ = ["make_modelfile", "turns_around"]
 

@@ -1,18 +1,16 @@
 """Rows and a config → a run directory that holds a model."""
 
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Encoded, Preflight, encode_row, preflight
+from radu_core.training.encoding import Preflight, preflight
 from radu_core.training.launcher import launch, stop
 from radu_core.training.runs import RunDirectory, RunEvent, RunState, list_runs
 
 __all__ = [
-    "Encoded",
     "Preflight",
     "RunDirectory",
     "RunEvent",
     "RunState",
     "TrainConfig",
-    "encode_row",
     "launch",
     "list_runs",
     "preflight",

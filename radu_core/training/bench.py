@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from radu_core.tokenizing import Encoded
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Encoded, Preflight
+from radu_core.training.encoding import Preflight
 from radu_core.training.packing import largest_pass
 from radu_core.training.runs import RunDirectory
 from radu_core.training.trainer import tokens_per_pass

@@ -1,51 +1,21 @@
-"""Rows → token ids and labels: loss on the completion and its end token only."""
+"""A dataset's rows as a run trains on them: all are tokenized before anything is launched."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from radu_core.dataset import Encoder, chat_template, load_tokenizer, read_dataset, read_rows
-from radu_core.dataset.encoder import PLAIN
+from radu_core.dataset import read_dataset, read_rows
 from radu_core.errors import DatasetError, InputError
 from radu_core.files import content_hash
+from radu_core.tokenizing import PLAIN, Encoded, Encoder, chat_template, encode_row
 from radu_core.training.config import TrainConfig
 from radu_core.words import quantity
 
 if TYPE_CHECKING:
-    import torch
-
     from radu_core.dataset import Manifest, Mixture
 
-__all__ = [
-    "IGNORED",
-    "Collator",
-    "Encoded",
-    "Preflight",
-    "encode_row",
-    "encoder_of",
-    "leave_in",
-    "load_tokenizer",
-    "preflight",
-    "row_hash",
-]
-
-IGNORED = -100  # the label that torch's cross-entropy passes over
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One row: ``labels`` are ``IGNORED`` on the prompt and equal ``input_ids`` after it."""
-
-    input_ids: tuple[int, ...]
-    labels: tuple[int, ...]
-    task: str = ""
-
-    @property
-    def supervised_tokens(self) -> int:
-        """How many tokens are learnt: the completion and its end token."""
-        return sum(label != IGNORED for label in self.labels)
+__all__ = ["Preflight", "encoder_of", "leave_in", "preflight"]
 
 
 @dataclass(frozen=True)
@@ -81,13 +51,6 @@ def encoder_of(config: TrainConfig, tokenizer: Any) -> Encoder:
     return Encoder(tokenizer, chat_template(tokenizer, config.chat_template))
 
 
-def encode_row(encoder: Encoder | Any, prompt: str, completion: str) -> Encoded:
-    """A row's ids and labels, by an encoder, or by a tokenizer as plain text."""
-    encoder = encoder if isinstance(encoder, Encoder) else Encoder(encoder)
-    start, answer = encoder.row(prompt, completion)
-    return Encoded((*start, *answer), (*[IGNORED] * len(start), *answer))
-
-
 def leave_in(model: Any, tokenizer: Any, rows: Preflight) -> None:
     """Let what will be saved say how it was trained: its chat template, and where to stop.
 
@@ -99,11 +62,6 @@ def leave_in(model: Any, tokenizer: Any, rows: Preflight) -> None:
     ends = known if isinstance(known, list) else [known]
     if rows.end is not None and rows.end not in ends:
         base.generation_config.eos_token_id = [rows.end, *(e for e in ends if e is not None)]
-
-
-def row_hash(input_ids: Sequence[int], labels: Sequence[int]) -> str:
-    """SHA-256 over a row's ids and labels, without padding."""
-    return content_hash([list(input_ids), list(labels)])
 
 
 def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Preflight:
@@ -189,30 +147,3 @@ def _encode_split(
             kept.append(replace(encoded, task=row.task))
             taught.add((row.module, row.exemplar_id))
     return kept
-
-
-class Collator:
-    """Pads on the left, so that all completions end at the last position.
-
-    Then the model need compute the logits of the last few positions only (``logits_to_keep``).
-    Gives ``input_ids, attention_mask, position_ids, labels``, each ``(rows, width)`` int64.
-    """
-
-    def __init__(self, pad_id: int) -> None:
-        self._pad_id = pad_id
-
-    def __call__(self, rows: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, torch.Tensor]:
-        import torch
-
-        width = max(len(r["input_ids"]) for r in rows)
-
-        def pad(values: Iterable[Sequence[int]], filler: int) -> torch.Tensor:
-            return torch.tensor([[filler] * (width - len(v)) + list(v) for v in values])
-
-        mask = pad(([1] * len(r["input_ids"]) for r in rows), 0)
-        return {
-            "input_ids": pad((r["input_ids"] for r in rows), self._pad_id),
-            "attention_mask": mask,
-            "position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0),
-            "labels": pad((r["labels"] for r in rows), IGNORED),
-        }

@@ -17,9 +17,10 @@ import psutil
 from transformers import Trainer, TrainerCallback
 
 from radu_core.errors import RunError
+from radu_core.tokenizing import Encoded
 from radu_core.training.clock import Clock
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Encoded, Preflight
+from radu_core.training.encoding import Preflight
 from radu_core.training.limit import TimeLimit
 from radu_core.training.loss import completion_loss, rate_share
 from radu_core.training.measures import measure_rows

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from radu_core.training.encoding import IGNORED
+from radu_core.tokenizing import IGNORED
 from radu_core.training.packing import packed_logits
 
 if TYPE_CHECKING:

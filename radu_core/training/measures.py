@@ -14,7 +14,7 @@ from typing import Any
 
 from radu_core.errors import RaduError
 from radu_core.files import parse_json
-from radu_core.training.encoding import IGNORED, Collator, Encoded
+from radu_core.tokenizing import IGNORED, Collator, Encoded
 from radu_core.training.loss import completion_logits, passes
 
 __all__ = ["CHOOSES", "FILLS", "measure_rows", "slot_pairs", "tasks_of"]

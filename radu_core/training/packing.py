@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radu_core.training.encoding import IGNORED, Encoded
+from radu_core.tokenizing import IGNORED, Encoded
 
 if TYPE_CHECKING:
     import torch

@@ -27,9 +27,10 @@ from typing import Any
 from radu_core.errors import RunError
 from radu_core.files import disk_errors, read_json, write_json, write_text
 from radu_core.progress import Progress, silent
+from radu_core.tokenizing import load_tokenizer
 from radu_core.training.bench import Bench, device_name, gpu_peak_memory, longest_of, on_gpu
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Preflight, load_tokenizer, preflight
+from radu_core.training.encoding import Preflight, preflight
 from radu_core.training.machine import first_gpu, peak_memory, stand_back
 from radu_core.training.measurements import Probe
 from radu_core.training.saving import checking_bytes, checking_tokens

@@ -17,8 +17,9 @@ from radu_core.files import read_json, whole_directory, write_json
 from radu_core.hardware import native_bf16
 from radu_core.models import quiet_loading
 from radu_core.progress import Progress, silent
+from radu_core.tokenizing import IGNORED, Collator, Encoded
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight
+from radu_core.training.encoding import Preflight
 from radu_core.training.quantized import dequantized_and_merged
 from radu_core.training.runs import RunDirectory
 from radu_core.words import quantity

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from radu_core.errors import NotFoundError, RaduError, RunError
 from radu_core.files import content_hash, file_hash, read_json, readable, write_json
-from radu_core.training.encoding import IGNORED, Collator, Encoded, Preflight, row_hash
+from radu_core.tokenizing import IGNORED, Collator, Encoded, row_hash
+from radu_core.training.encoding import Preflight
 from radu_core.training.layers import weight_files
 from radu_core.training.runs import RunDirectory
 from radu_core.words import quantity

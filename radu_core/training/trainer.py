@@ -13,8 +13,9 @@ from typing import Any
 
 from radu_core.errors import DatasetError
 from radu_core.hardware import native_bf16
+from radu_core.tokenizing import Collator, Encoded
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Collator, Encoded, Preflight
+from radu_core.training.encoding import Preflight
 from radu_core.training.limit import TimeLimit
 from radu_core.training.loss import passes
 from radu_core.training.measures import FILLS, tasks_of

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from radu_core.dataset import read_dataset
 from radu_core.errors import DiskFullError, RaduError, RunError
 from radu_core.files import write_json, write_text
+from radu_core.tokenizing import Collator, load_tokenizer
 from radu_core.training.card import example_prompt, model_card
 from radu_core.training.checkpoints import (
     best,
@@ -31,13 +32,7 @@ from radu_core.training.checkpoints import (
     keep_last,
 )
 from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import (
-    Collator,
-    Preflight,
-    leave_in,
-    load_tokenizer,
-    preflight,
-)
+from radu_core.training.encoding import Preflight, leave_in, preflight
 from radu_core.training.limit import TimeLimit, TimeUp
 from radu_core.training.loading import load_model
 from radu_core.training.machine import stand_back

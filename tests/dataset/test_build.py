@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MODULE
-from fakes import HashEmbedder, WordTokenizer
+from fakes import HashEmbedder, WordTokenizer, count_words
 from retrieving import WHOLE, exemplar
 
 from radu_core.dataset import DatasetConfig, build_dataset, read_manifest, read_rows
@@ -141,14 +141,14 @@ def test_wrong_names_are_said(loaded: Workspace, tmp_path: Path) -> None:
 def test_the_jsonl_export_imported_elsewhere_builds_the_same_dataset(
     loaded: Workspace, tmp_path: Path
 ) -> None:
-    from fakes import HashEmbedder, WordTokenizer
+    from fakes import HashEmbedder
 
     from radu_core.workflows.load.files import import_file
 
     export(loaded, "jsonl", tmp_path / "out.jsonl", module=MODULE)
     other = Workspace(tmp_path / "other")
     other._embedders["all-MiniLM-L6-v2"] = HashEmbedder()  # type: ignore[assignment]
-    other._tokenizers["SmolLM2-135M-Instruct"] = WordTokenizer()
+    count_words(other)
     other.store.put_schema(loaded.store.schema(MODULE), who="t")
     import_file(other, "jsonl", tmp_path / "out.jsonl", module=MODULE, who="t")
     assert (

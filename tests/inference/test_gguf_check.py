@@ -13,11 +13,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from radu_core.dataset import load_tokenizer
 from radu_core.errors import ModelError
 from radu_core.inference import gguf_check
 from radu_core.inference.gguf_check import Agreement, AskedRow, compare_gguf, find_runtime
 from radu_core.inference.gguf_export import write_gguf
+from radu_core.tokenizing import load_tokenizer
 
 ROWS = [
     AskedRow("Which function does the user want?", " book_flight", (" book_flight", " none")),

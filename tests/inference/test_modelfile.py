@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radu_core.dataset import Encoder, load_tokenizer
 from radu_core.inference.modelfile import make_modelfile, turns_around
+from radu_core.tokenizing import Encoder, load_tokenizer
 
 TURNS = (
     "{% for m in messages %}<|end|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"

@@ -13,9 +13,9 @@ from conftest import MODULE
 from transformers import get_linear_schedule_with_warmup
 
 from radu_core.dataset import DatasetRow, read_rows
-from radu_core.errors import DatasetError, ModelError
+from radu_core.errors import DatasetError
+from radu_core.tokenizing import IGNORED, Collator, encode_row, load_tokenizer
 from radu_core.training import TrainConfig, encoding, preflight
-from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
 from radu_core.training.loss import completion_loss, rate_share
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.train.dataset import build
@@ -24,27 +24,6 @@ from radu_core.workflows.train.dataset import build
 @pytest.fixture(scope="module")
 def tokenizer(tiny_model: Path) -> Any:
     return load_tokenizer(tiny_model)
-
-
-def test_only_the_completion_and_its_end_are_learnt(tokenizer: Any) -> None:
-    row = encode_row(tokenizer, "to Oslo ->", " book_flight")
-    text = tokenizer.decode([i for i in row.labels if i != IGNORED])
-    assert text == " book_flight<|end|>"
-    assert tokenizer.decode(row.input_ids) == "to Oslo -> book_flight<|end|>"
-    assert row.supervised_tokens == sum(label != IGNORED for label in row.labels)
-
-
-def test_the_collator_pads_left_and_counts_positions_from_the_first_token() -> None:
-    batch = Collator(0)(
-        [
-            {"input_ids": [5, 6, 7], "labels": [IGNORED, 6, 7]},
-            {"input_ids": [8, 9], "labels": [IGNORED, 9]},
-        ]
-    )
-    assert batch["input_ids"].tolist() == [[5, 6, 7], [0, 8, 9]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [0, 1, 1]]
-    assert batch["position_ids"].tolist() == [[0, 1, 2], [0, 0, 1]]
-    assert batch["labels"].tolist() == [[IGNORED, 6, 7], [IGNORED, IGNORED, 9]]
 
 
 class TableModel:
@@ -141,11 +120,6 @@ def test_rows_with_a_special_token_in_their_text_are_left_out_and_listed(
         DatasetError, match=r"No training row is left: <\|end\|> is in the text of 2"
     ):
         preflight(config, tokenizer)
-
-
-def test_a_directory_without_a_tokenizer_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="a tokenizer from"):
-        load_tokenizer(tmp_path)
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 4])

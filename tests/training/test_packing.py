@@ -10,7 +10,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from radu_core.training.encoding import IGNORED, Collator, Encoded, encode_row, load_tokenizer
+from radu_core.tokenizing import IGNORED, Collator, Encoded, encode_row, load_tokenizer
 from radu_core.training.loss import completion_loss
 from radu_core.training.packing import (
     attend_by_row,

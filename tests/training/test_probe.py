@@ -15,7 +15,8 @@ from conftest import MODULE
 
 from radu_core.errors import RunError
 from radu_core.files import write_json
-from radu_core.training import Encoded, TrainConfig
+from radu_core.tokenizing import Encoded
+from radu_core.training import TrainConfig
 from radu_core.training import probe as module
 from radu_core.training.bench import Bench
 from radu_core.training.measurements import Probe

@@ -105,7 +105,8 @@ def test_the_first_loss_is_that_of_the_base_model_on_the_same_rows(
     import torch
     from transformers import AutoModelForCausalLM
 
-    from radu_core.training.encoding import Collator, load_tokenizer, preflight
+    from radu_core.tokenizing import Collator, load_tokenizer
+    from radu_core.training.encoding import preflight
     from radu_core.training.loss import completion_loss
 
     wanted = config(

@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM
 
 from radu_core.errors import RunError
 from radu_core.files import write_json
-from radu_core.training import Preflight, RunDirectory, TrainConfig, encode_row, saving
-from radu_core.training.encoding import load_tokenizer
+from radu_core.tokenizing import encode_row, load_tokenizer
+from radu_core.training import Preflight, RunDirectory, TrainConfig, saving
 from radu_core.training.saving import ModelCheck, save_model, supervised_logits
 from radu_core.workflows.runs import figures as run_figures
 

@@ -9,8 +9,8 @@ import pytest
 from adapted_model import adapted
 
 from radu_core.models import DEFAULT_GENERATOR
-from radu_core.training import Preflight, RunDirectory, TrainConfig, encode_row
-from radu_core.training.encoding import load_tokenizer
+from radu_core.tokenizing import encode_row, load_tokenizer
+from radu_core.training import Preflight, RunDirectory, TrainConfig
 from radu_core.training.saving import save_model
 from radu_core.workflows.frame.workspace import Workspace
 

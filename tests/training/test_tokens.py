@@ -16,13 +16,20 @@ import torch
 from conftest import MODULE
 from working import again
 
-from radu_core.dataset import Encoder, chat_template, load_tokenizer
-from radu_core.dataset.encoder import PLAIN
 from radu_core.errors import RunError
 from radu_core.files import canonical_json, file_hash, read_json, write_json
 from radu_core.inference import Generator
+from radu_core.tokenizing import (
+    IGNORED,
+    PLAIN,
+    Collator,
+    Encoder,
+    chat_template,
+    encode_row,
+    load_tokenizer,
+    row_hash,
+)
 from radu_core.training import RunDirectory, TrainConfig, preflight
-from radu_core.training.encoding import IGNORED, Collator, encode_row, row_hash
 from radu_core.training.tokens import (
     FILE,
     base_hashes,

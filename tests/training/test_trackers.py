@@ -12,9 +12,9 @@ from conftest import MODULE
 from working import again
 
 from radu_core.errors import InputError
+from radu_core.tokenizing import load_tokenizer
 from radu_core.training import RunDirectory, TrainConfig, preflight, quantized, trackers
 from radu_core.training import config as config_module
-from radu_core.training.encoding import load_tokenizer
 from radu_core.training.trackers import TRACKERS, keep_in, missing_tracker
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.train.dataset import build

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from radu_core.errors import RunError
+from radu_core.tokenizing import IGNORED, Collator, Encoded, encode_row, load_tokenizer
 from radu_core.training import trainer
 from radu_core.training.checkpoints import check_alike
 from radu_core.training.clock import FORWARD_SHARE, Clock
-from radu_core.training.encoding import IGNORED, Collator, Encoded, encode_row, load_tokenizer
 from radu_core.training.loss import completion_loss, passes, rate_share
 from radu_core.training.measures import measure_rows, slot_pairs
 

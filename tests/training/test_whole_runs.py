@@ -15,8 +15,8 @@ from conftest import MODULE
 from working import again
 
 from radu_core.errors import InputError
+from radu_core.tokenizing import load_tokenizer
 from radu_core.training import RunDirectory, TrainConfig, clock, loop, preflight, trainer, worker
-from radu_core.training.encoding import load_tokenizer
 from radu_core.training.limit import TimeLimit
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs import launch as train

@@ -15,11 +15,11 @@ from tiny_encoder import make_tiny_encoder
 from typer.testing import CliRunner
 
 from radu_core.cli import app
-from radu_core.dataset import read_rows
+from radu_core.dataset import DatasetRow, read_rows
 from radu_core.errors import RunError
 from radu_core.schema import parse_schema
+from radu_core.tokenizing import load_tokenizer
 from radu_core.training import TrainConfig, encoding
-from radu_core.training.encoding import load_tokenizer
 from radu_core.training.measurements import Probe
 from radu_core.training.probe import probe
 from radu_core.workflows.frame.workspace import Workspace
@@ -171,9 +171,9 @@ def test_overlong_rows_are_listed_and_refused_unless_they_are_left_out(
 def test_a_row_with_a_special_token_in_its_text_is_listed(
     loaded: Workspace, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def changed(directory: Path, split: str) -> list[dict[str, object]]:
+    def changed(directory: Path, split: str) -> list[DatasetRow]:
         first, *others = read_rows(directory, split)
-        return [{**first, "prompt": f"so <|end|> {first['prompt']}"}, *others]
+        return [replace(first, prompt=f"so <|end|> {first.prompt}"), *others]
 
     before = check(loaded, config)
     monkeypatch.setattr(encoding, "read_rows", changed)

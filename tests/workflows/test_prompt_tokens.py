@@ -14,7 +14,7 @@ from unicode_cases import PARTS
 
 from radu_core.files import content_hash
 from radu_core.prompts import Part, PromptRow
-from radu_core.training.encoding import IGNORED, Collator, encode_row, load_tokenizer
+from radu_core.tokenizing import IGNORED, Collator, encode_row, load_tokenizer, loading
 from radu_core.workflows.coverage import prompt_tokens
 from radu_core.workflows.coverage.prompt_tokens import (
     Cell,
@@ -183,7 +183,10 @@ def test_a_prompts_cost_is_counted_with_the_same_tokenizer(
     make_tiny_model(workspace.models / "tiny")
     record = '{"name": "tiny", "source": "here", "licence": "none"}'
     (workspace.models / "tiny" / "radu-model.json").write_text(record)
-    loaded = tokenizer_of(workspace, "tiny")
-    monkeypatch.setattr(prompt_tokens, "load_tokenizer", None)  # it isn't loaded again
+    found = tokenizer_of(workspace, "tiny")
+    assert found is not None
+    monkeypatch.setattr(loading, "load_tokenizer", None)  # it isn't loaded again
+    assert workspace.tokenizer("tiny") is found
+    loaded = found.encoder.tokenizer
     expected = len(loaded("fly me, please", add_special_tokens=False)["input_ids"])
     assert token_counter(workspace, model="tiny")("fly me, please") == expected

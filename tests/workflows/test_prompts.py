@@ -12,7 +12,6 @@ import pytest
 from conftest import MODULE
 
 from radu_core.dataset import DatasetConfig, read_rows
-from radu_core.dataset.fit import FastTokenizer
 from radu_core.dataset.making import Maker
 from radu_core.errors import InputError, TemplateError
 from radu_core.exemplars import Split
@@ -342,7 +341,7 @@ def test_what_becomes_of_a_long_row_is_what_the_dataset_makes_of_it(
     shares = RowOptions(removed_share=1, fewer_share=1, zero_share=1)
     exemplar = tokenized.store.exemplar(MODULE, "f00").exemplar
     schema, index = tokenized.store.schema(MODULE), load_index(tokenized, MODULE)
-    tokenizer = FastTokenizer(tokenizer_of(tokenized, BASE), name=BASE)
+    tokenizer = tokenizer_of(tokenized, BASE)
     seen: set[tuple[int, int] | None] = set()
     for limit in range(40, 400, 20):
         config = DatasetConfig(strategies=(strategy,), rows=shares, max_length=limit)

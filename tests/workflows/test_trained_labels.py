@@ -14,8 +14,8 @@ from deciding import decide
 from radu_core.dataset import DatasetConfig, mix, read_labels, read_rows
 from radu_core.errors import DatasetError
 from radu_core.evaluation import EvaluationReport
+from radu_core.tokenizing import load_tokenizer
 from radu_core.training import RunDirectory, TrainConfig, preflight
-from radu_core.training.encoding import load_tokenizer
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from radu_core.dataset import Encoder, chat_template
 from radu_core.files import content_hash
 from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR, KNOWN_MODELS, installed_models
 from radu_core.prompts import PromptRow
 from radu_core.prompts.inspect import PromptWarning
-from radu_core.training.encoding import IGNORED, encode_row, load_tokenizer, row_hash
+from radu_core.tokenizing import (
+    IGNORED,
+    Encoder,
+    FastTokenizer,
+    encode_row,
+    row_hash,
+    shared_tokenizer,
+)
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = [
@@ -106,26 +111,18 @@ def _embeds(directory: Path) -> bool:
     return (directory / "modules.json").is_file()
 
 
-def tokenizer_of(workspace: Workspace, model: str) -> Any | None:
-    """The tokenizer of an installed model, loaded once; None when it isn't installed."""
+def tokenizer_of(workspace: Workspace, model: str, chat: str = "none") -> FastTokenizer | None:
+    """The tokenizer of an installed model, with a setting ``chat_template``, loaded once; None
+    when it isn't installed."""
     if model not in generators(workspace):
         return None
-    directory = workspace.models / _file(model)
-    files = [p for p in sorted(directory.glob("token*")) if p.is_file()]
-    return _tokenizer(directory, tuple((p.name, p.stat().st_mtime_ns) for p in files))
-
-
-@lru_cache(maxsize=4)
-def _tokenizer(directory: Path, state: tuple[tuple[str, int], ...]) -> Any:
-    """``state`` makes a model that was fetched again another one."""
-    return load_tokenizer(directory)
+    return shared_tokenizer(workspace.models / _file(model), name=model, chat=chat)
 
 
 def encoder_for(workspace: Workspace, model: str, chat: str = "none") -> Encoder | None:
-    """What writes rows for an installed model with a setting ``chat_template``; None: it isn't
-    installed."""
-    tokenizer = tokenizer_of(workspace, model)
-    return None if tokenizer is None else Encoder(tokenizer, chat_template(tokenizer, chat))
+    """What writes rows for an installed model; None when it isn't installed."""
+    found = tokenizer_of(workspace, model, chat)
+    return None if found is None else found.encoder
 
 
 def token_view(encoder: Encoder | Any, row: PromptRow, *, model: str = BASE) -> TokenView:

@@ -430,4 +430,4 @@ def token_counter(workspace: Workspace, *, model: str = DEFAULT_GENERATOR) -> Ca
     tokenizer = tokenizer_of(workspace, model)
     if tokenizer is None:
         return lambda text: len(re.findall(r"\w+|[^\w\s]", text))
-    return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return lambda text: tokenizer.count([text])[0]

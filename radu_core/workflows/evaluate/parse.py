@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from radu_core.dataset.encoder import PLAIN
-from radu_core.dataset.fit import load_tokenizer
 from radu_core.errors import InputError, ModelError, NotFoundError
 from radu_core.files import content_hash, read_json
 from radu_core.inference import (
@@ -26,6 +24,7 @@ from radu_core.inference.taught import Taught
 from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import Query
+from radu_core.tokenizing import PLAIN, load_tokenizer
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.tokens import template_of

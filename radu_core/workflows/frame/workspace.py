@@ -18,9 +18,9 @@ from radu_core.store import Store
 from radu_core.store.engine import sqlite_url
 
 if TYPE_CHECKING:
-    from radu_core.dataset import Tokenizer
     from radu_core.retrieval import SentenceEmbedder
     from radu_core.schema import Schema
+    from radu_core.tokenizing import Tokenizer
 
 __all__ = ["Workspace"]
 
@@ -42,7 +42,6 @@ class Workspace:
         self._models = threading.RLock()  # fetching one may take minutes
         self._embedders: dict[str, SentenceEmbedder] = {}
         self._held: dict[Hashable, object] = {}
-        self._tokenizers: dict[str, Tokenizer] = {}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Workspace:
@@ -157,18 +156,8 @@ class Workspace:
 
         ``chat`` is the setting ``chat_template``; a file is read again every time.
         """
-        from radu_core.dataset import chat_template
-        from radu_core.dataset.fit import FastTokenizer, load_tokenizer
+        from radu_core.tokenizing import shared_tokenizer
 
-        asked = chat if chat in ("none", "auto") else str(chat_template(None, chat))
-        key = name if asked == "none" else f"{name}\0{asked}"
-        known = self._tokenizers.get(key)
-        if known is not None:
-            return known
         with self._models:
-            if key not in self._tokenizers:
-                directory = model_directory(name, self.models, progress=progress)
-                loaded = load_tokenizer(directory)
-                template = chat_template(loaded, asked)
-                self._tokenizers[key] = FastTokenizer(loaded, name=name, template=template)
-            return self._tokenizers[key]
+            directory = model_directory(name, self.models, progress=progress)
+        return shared_tokenizer(directory, name=name, chat=chat)

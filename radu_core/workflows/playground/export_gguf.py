@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from radu_core.dataset import DatasetRow, Encoder, load_tokenizer, read_rows
+from radu_core.dataset import DatasetRow, read_rows
 from radu_core.errors import InputError, ModelError, RaduError
 from radu_core.files import read_json, write_text
 from radu_core.inference.gguf_check import Agreement, AskedRow, compare_gguf
@@ -19,6 +19,7 @@ from radu_core.inference.gguf_export import WeightType, find_obstacle, write_ggu
 from radu_core.inference.modelfile import make_modelfile, turns_around
 from radu_core.progress import Progress, silent
 from radu_core.prompts import require_strategy
+from radu_core.tokenizing import Encoder, load_tokenizer
 from radu_core.training import RunDirectory
 from radu_core.training.card import PROMPT_FILE
 from radu_core.training.tokens import template_of

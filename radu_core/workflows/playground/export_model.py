@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from radu_core.dataset.encoder import PLAIN
 from radu_core.errors import InputError, RaduError, RunError
 from radu_core.files import disk_errors, read_json, whole_directory, write_json, write_text
 from radu_core.inference.gguf_check import Agreement
 from radu_core.inference.gguf_export import WeightType
 from radu_core.models import KNOWN_MODELS, RECORD
 from radu_core.progress import Progress, silent
+from radu_core.tokenizing import PLAIN
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.card import example_prompt, model_card, vllm_command
 from radu_core.training.joint.files import VALIDATION_FILE

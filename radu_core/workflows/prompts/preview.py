@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Required, TypedDict, Unpack
 
 from radu_core.alignment import conflict
-from radu_core.dataset.fit import FastTokenizer, fit
+from radu_core.dataset.fit import fit
 from radu_core.eligibility import Purpose, Reason, why_not
 from radu_core.errors import InputError
 from radu_core.exemplars import LONGEST, AnnotatedExemplar
@@ -47,6 +47,7 @@ from radu_core.workflows.coverage.prompt_tokens import (
     encoder_for,
     token_view,
     token_warnings,
+    tokenizer_of,
 )
 from radu_core.workflows.coverage.report import token_counter
 from radu_core.workflows.frame.workspace import Workspace
@@ -390,13 +391,12 @@ def _left_out(prepared: Prepared, row: PromptRow, templates: TemplateSet) -> tup
         return made and replace(made, completion=row.completion)  # a question has none
 
     limit = prepared.limit + (not row.completion)  # nor an end token
-    encoder = encoder_for(prepared.workspace, prepared.model, prepared.chat_template)
-    if encoder is None:
+    tokenizer = tokenizer_of(prepared.workspace, prepared.model, prepared.chat_template)
+    if tokenizer is None:
         return None
-    counting = FastTokenizer(encoder.tokenizer, name=prepared.model, template=encoder.template)
-    made = fit([(row, shorter)], counting, max_length=limit)[0]
-    exemplars, functions = made.dropped
-    return None if made.row is None else (len(exemplars), len(functions))
+    fitted = fit([(row, shorter)], tokenizer, max_length=limit)[0]
+    exemplars, functions = fitted.dropped
+    return None if fitted.row is None else (len(exemplars), len(functions))
 
 
 def _exemplar_warnings(prepared: Prepared) -> Iterator[PromptWarning]:

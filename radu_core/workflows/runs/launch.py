@@ -23,6 +23,7 @@ from radu_core.models import local_model, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
 from radu_core.retrieval import save_index, why_not_tunable
+from radu_core.tokenizing import load_tokenizer
 from radu_core.training import (
     Preflight,
     RunDirectory,
@@ -33,7 +34,6 @@ from radu_core.training import (
     stop,
 )
 from radu_core.training.card import PROMPT_FILE
-from radu_core.training.encoding import load_tokenizer
 from radu_core.training.launcher import (
     LAUNCHERS,
     Launcher,

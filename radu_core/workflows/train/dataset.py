@@ -14,7 +14,6 @@ from radu_core.dataset import (
     Manifest,
     Mixture,
     Preview,
-    Tokenizer,
     build_dataset,
     diff_datasets,
     mix,
@@ -30,6 +29,7 @@ from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet, judgements_hash
 from radu_core.retrieval import ModuleIndex
 from radu_core.schema import Schema
+from radu_core.tokenizing import Tokenizer
 from radu_core.workflows.coverage.indexing import data_state, index_fingerprint, load_index
 from radu_core.workflows.coverage.judgements import judged_state, judgements
 from radu_core.workflows.frame.workspace import Workspace

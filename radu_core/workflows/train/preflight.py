@@ -17,8 +17,9 @@ from radu_core.errors import DatasetError, RaduError
 from radu_core.files import write_json
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
-from radu_core.training import Encoded, Preflight, TrainConfig, encode_row
-from radu_core.training.encoding import IGNORED, encoder_of, load_tokenizer, row_hash
+from radu_core.tokenizing import IGNORED, Encoded, encode_row, load_tokenizer, row_hash
+from radu_core.training import Preflight, TrainConfig
+from radu_core.training.encoding import encoder_of
 from radu_core.training.launcher import check_disk
 from radu_core.training.measurements import Probe
 from radu_core.training.probe import probe

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from tokenizers import AddedToken
 
-from radu_core.dataset import Encoder, chat_template, load_tokenizer
-from radu_core.dataset.fit import FastTokenizer
 from radu_core.errors import InputError, ModelError
+from radu_core.tokenizing import Encoder, FastTokenizer, chat_template, load_tokenizer
 
 TURNS = (
     "{% for m in messages %}[{{ m['role'] }}]\n{{ m['content'] }}<|end|>\n{% endfor %}"
