@@ -190,7 +190,8 @@ def test_a_row_with_a_special_token_in_its_text_is_listed(
 def test_a_row_without_a_completion_is_listed(
     loaded: Workspace, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = {"exemplar_id": "f00", "task": "rag/positive", "prompt": "fly", "completion": " "}
+    first = next(read_rows(config.dataset, "train"))
+    row = replace(first, exemplar_id="f00", prompt="fly", completion=" ")
     monkeypatch.setattr(
         workflow, "read_rows", lambda _, split: [row] if split == "validation" else []
     )
