@@ -71,7 +71,7 @@ def count_words(space: Workspace, name: str = DEFAULT_GENERATOR) -> None:
     def tokenizer(model: str, **options: Any) -> Tokenizer:
         return words if model == name else real(model, **options)
 
-    space.tokenizer = tokenizer  # type: ignore[method-assign]
+    space.tokenizer = tokenizer  # type: ignore[method-assign,assignment]
 
 
 class ScriptedModel:
