@@ -111,6 +111,8 @@ def _link(link: re.Match[str], name: str, names: frozenset[str]) -> str:
     page = (
         path.relative_to(_PLACE.resolve()).with_suffix("").as_posix() if path and inside else name
     )
-    if picture or not inside or page not in names:
-        return label  # a picture, or a file of the repository that isn't shipped
+    if picture:
+        return ""  # of the studio, in which it is read
+    if not inside or page not in names:
+        return label  # a file of the repository that isn't shipped
     return f'<a href="{address(page, anchor or "")}" target="_self">{label}</a>'

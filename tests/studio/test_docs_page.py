@@ -56,7 +56,7 @@ def test_what_streamlit_would_read_as_a_formula_or_html_is_escaped(
     first, second = library._read("a", tmp_path / "a.md", frozenset({"a", "b"})).sections
     assert first.text == (
         r"\$1 to \$2, &lt;b>, `<c> $3`, "
-        '<a href="docs?page=b#two" target="_self">x</a>, y, p\n\n'
+        '<a href="docs?page=b#two" target="_self">x</a>, y, \n\n'
         "```\n# no heading $4 [z](b.md)\n```"
     )
     assert (second.level, second.title) == (2, "`Two` of <https://e.org>")
