@@ -48,6 +48,7 @@ class BackupReport:
         "indexes and caches (built again when needed)",
         "bundles for download (prepared again when needed)",
         "checkpoints of runs (a restored run can be served, not resumed)",
+        "figures of the last coverage and what people have seen (both begin again)",
     )
 
 
