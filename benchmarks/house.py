@@ -222,7 +222,7 @@ def public(tree: ast.AST) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDe
 
 
 def main() -> None:
-    """Print the table, then what is to be mended."""
+    """Print the table, then what is to be corrected."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1]).resolve()
     house = House(root)
     long = sorted((f for f in house.functions() if f[0] > LONGEST_FUNCTION), reverse=True)

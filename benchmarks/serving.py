@@ -354,7 +354,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("fast", nargs="?", type=Path)
     parser.add_argument("--full", type=Path)
-    parser.add_argument("--utterances", type=Path, help="one a line; default: the self-test's")
+    parser.add_argument("--utterances", type=Path, help="one per line; default: the self-test's")
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--fake", action="store_true")
     options = parser.parse_args()

@@ -5,7 +5,10 @@ from studio.annotate import page as parts
 from studio.frame.page import page
 
 with page(
-    "Annotate", "One key each; press ? for all of them.", needs_name=True, offline=True
+    "Annotate",
+    "Most decisions take one key. Press ? to see all keys.",
+    needs_name=True,
+    offline=True,
 ) as here:
     chosen = parts.filters(here)
     span_marker(

@@ -12,7 +12,7 @@ TABS = ("Utterances", "Outcome", "Splits", "Export", "Earlier imports", "Delete"
 
 with page(
     "Load",
-    "Bring a schema and labelled utterances in. Values are placed at once; what can't be placed "
+    "Import a schema and labelled utterances. Values are located at once; what can't be located "
     "without guessing waits on the Annotate page.",
     needs_module=False,
 ) as here:

@@ -8,15 +8,15 @@ from studio.overlap import views
 
 with page(
     "Overlap",
-    "Functions of a module exclude each other, and each means one thing. What breaks that teaches "
-    "the model that the same sentence means two things.",
+    "Functions of a module must exclude each other. Where they overlap, the model learns that one "
+    "sentence means two things.",
 ) as here:
     key = ("overlap", here.module)
     views.measure(here, key)
     report = jobs.show(key)
     if report is None:
         if jobs.job(key) is None:
-            st.info("Press Measure: every training exemplar is compared with all others.")
+            st.info("Press Measure to compare every training exemplar with all others.")
     else:
         views.measurement_line(here, report)
         views.tabs(here, report)

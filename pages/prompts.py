@@ -1,4 +1,4 @@
-"""Prompts: what the model is shown and taught, for any utterance and strategy."""
+"""Prompts: what the model is shown and taught, fOr any utterance and strategy."""
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ def show_rows(here: Page) -> None:
     """The rows that an utterance becomes."""
     choice = choose(here)
     if choice is None:
-        st.info("Type an utterance, or choose one that is loaded.")
+        st.info("Type an utterance, or choose a loaded one.")
         return
     with retrieving(here) as progress:
         shown = preview(here.workspace, here.module, progress=progress, **choice)
@@ -24,7 +24,7 @@ def show_rows(here: Page) -> None:
 
 with page(
     "Prompts",
-    "The same functions make these rows, the dataset's and the prompts at inference.",
+    "The prompts shown here are exactly those of training and inference.",
 ) as here:
     tabs = {
         "Preview": show_rows,

@@ -13,8 +13,8 @@ BUILD, LAUNCH = "1 Dataset", "2 Launch"
 
 with page(
     "Train",
-    "A run is a process of its own: it goes on when this tab or the studio is closed, and is "
-    "found again here.",
+    "A run is a separate process. It continues when you close this tab or the studio, and you "
+    "find it here again.",
     opens_on=module_at_work,
 ) as here:
     found = runs(here.workspace, here.module)

@@ -61,7 +61,7 @@ class Model:
     ) -> Answer:
         """What an utterance means.
 
-        ``context`` is the function or ``function.slot`` that the bot had just asked for.
+        ``context`` is the function or ``function.slot`` that the bot last asked for.
         ``functions`` are those that may be called (default: all of the module); ``required`` calls
         one of them in any case. ``InputError`` for an empty utterance, an unknown function or a
         context that names none.

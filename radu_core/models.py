@@ -269,7 +269,7 @@ def _check_hash(path: Path, expected: str, known: KnownModel) -> None:
         raise ModelError(
             f"{path.name} of {known.name} isn't the file it should be (SHA-256 {hash_found[:12]}…, "
             f"expected {expected[:12]}…)",
-            remedy="Fetch it again; if it stays so, don't use it and report it.",
+            remedy="Fetch it again. If it is still wrong, report it and use another model.",
         )
 
 

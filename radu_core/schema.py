@@ -363,7 +363,7 @@ def lint(schema: Schema) -> list[LintFinding]:
                     "has no description worth retrieving by"
                     if not text
                     else f"has a very short description ({function.description!r})",
-                    "Say in a sentence what it does and what it doesn't.",
+                    "Say in one sentence what it does and doesn't do.",
                 )
             )
         elif text in described:

@@ -38,7 +38,7 @@ def test_what_helps_after_lsr_is_said_by_each_border() -> None:
     use, here = instruct("index with", "m", "r"), instruct("launch here")
     assert in_shell(use) == "Index with it: radu index --module m --embedder r"
     assert on_page(use).startswith(
-        "Choose r under “Embedder” on the Coverage page of m, in “Index”"
+        "Choose r under “Embedding model” on the Coverage page of m, in “Index”"
     )
     tuned = instruct("use retriever", "r")
     assert in_shell(tuned) == "Let its module retrieve with it: radu retriever use r"

@@ -253,7 +253,7 @@ export class Editor {
     if (!found) return false;
     this.selection = null;
     this.change(drafts.unmark(this.draft, found.key));
-    this.say("Mark taken off");
+    this.say("Mark removed");
     return true;
   }
 
@@ -298,15 +298,15 @@ export class Editor {
   }
 
   undo() {
-    if (this.turnBack(this.past, this.future)) return "The last change is taken back";
+    if (this.turnBack(this.past, this.future)) return "The last change was undone";
     const entry = this.session.undo();
-    return entry ? `Taken back: ${entry.what}` : "There is nothing to take back";
+    return entry ? `Undone: ${entry.what}` : "There is nothing to undo";
   }
 
   redo() {
-    if (this.turnBack(this.future, this.past)) return "Done again";
+    if (this.turnBack(this.future, this.past)) return "Redone";
     const entry = this.session.redo();
-    return entry ? `Done again: ${entry.what}` : "There is nothing to do again";
+    return entry ? `Redone: ${entry.what}` : "There is nothing to redo";
   }
 
   /** Take the newest state of one pile, and put that of now on the other; whether there is one. */
@@ -409,7 +409,7 @@ export class Editor {
   /** Accept what is shown and continue; where something is open, say what. */
   accept() {
     if (this.item.waits || (this.draft.function && !this.session.about)) {
-      this.hint = this.item.waits ? "It is being restored …" : "The functions are on their way …";
+      this.hint = this.item.waits ? "It is being restored …" : "Loading the functions …";
       this.changed();
       return;
     }

@@ -39,7 +39,7 @@ export const MOVES = [
   ["Alt + → ←", "move the selection's end by one character; with Shift its beginning"],
   ["1 – 9, a – z", "with words selected: the slot they belong to"],
   ["Enter", "with words selected: they are what is asked for; if it was the last, accept"],
-  ["Del", "with words selected: take their mark off"],
+  ["Del", "with words selected: remove their mark"],
   ["Esc", "select nothing"],
 ];
 

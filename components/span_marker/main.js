@@ -260,7 +260,7 @@ class Marker {
       skip: () => editor.decide("skip", {}, "skipped"),
       keep: () => editor.decide("keep", {}, "label kept"),
       undo: () => this.say(editor.item ? editor.undo() : this.undoWithoutItem()),
-      redo: () => this.say(editor.item ? editor.redo() : "There is nothing to do again"),
+      redo: () => this.say(editor.item ? editor.redo() : "There is nothing to redo"),
       help: () => this.dialogs.help(),
       guidelines: () => this.dialogs.guidelines(session.about?.guidelines),
       value: () => editor.turn(1),
@@ -285,7 +285,7 @@ class Marker {
 
   undoWithoutItem() {
     const entry = this.session.undo();
-    return entry ? `Taken back: ${entry.what}` : "There is nothing to take back";
+    return entry ? `Undone: ${entry.what}` : "There is nothing to undo";
   }
 
   edit() {
@@ -312,7 +312,7 @@ class Marker {
   chooseFunction() {
     const { editor } = this;
     if (!this.session.about) {
-      this.hint("The functions are on their way …");
+      this.hint("Loading the functions …");
       return;
     }
     const current = editor.unlabelled ? undefined : editor.draft.function;

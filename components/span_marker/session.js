@@ -140,7 +140,7 @@ export class Session {
       return seq;
     } catch {
       this.problem =
-        "This browser can keep no more decisions. Nothing was lost; continue when the studio " +
+        "This browser's storage is full. Nothing was lost; continue when the studio " +
         "can be reached again.";
       this.changed("state");
       return null;

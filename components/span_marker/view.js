@@ -336,6 +336,6 @@ export function empty(session) {
     );
   }
   const next = search ? "Clear the search above" : "Choose another queue above";
-  lines.push(el("p", { class: "quiet" }, `${next}, or press u to take your last decision back.`));
+  lines.push(el("p", { class: "quiet" }, `${next}, or press u to undo your last decision.`));
   return lines;
 }

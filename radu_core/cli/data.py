@@ -23,9 +23,7 @@ from radu_core.workflows.schema import module as schema
 __all__ = ["KeepGood", "Module", "left_out_lines"]
 
 Module = Annotated[str, typer.Option("--module", "-m", help="The module's id, <org>_<bot>_<lang>.")]
-KeepGood = Annotated[
-    bool, typer.Option("--keep-good", help="Leave out the tools that can't be taken.")
-]
+KeepGood = Annotated[bool, typer.Option("--keep-good", help="Leave out unusable tools.")]
 
 
 @command("init")
@@ -33,7 +31,7 @@ def init(
     module: Annotated[str, typer.Argument(help="The module's id, e.g. acme_travel_en.")],
     schema_path: Annotated[
         Path | None,
-        typer.Option("--schema", help="Schema JSON, or a file of tools as models get them."),
+        typer.Option("--schema", help="Schema JSON, or OpenAI tools JSON."),
     ] = None,
     function: Annotated[
         str | None, typer.Option(help="Without a file: the name of the first function.")
@@ -136,8 +134,8 @@ def import_(
     unlabelled: Annotated[
         str,
         typer.Option(
-            help="What a row without a function is: keep (unlabelled, for a person to label) or "
-            "out-of-scope."
+            help="What a row without a function means: keep (unlabelled, for a person to label) "
+            "or out-of-scope."
         ),
     ] = "keep",
     encoding: Annotated[
@@ -147,7 +145,8 @@ def import_(
     fix_spans: Annotated[
         bool,
         typer.Option(
-            "--fix-spans", help="Correct the spans and templates that were counted otherwise."
+            "--fix-spans",
+            help="Correct spans and templates whose offsets were counted in another way.",
         ),
     ] = False,
     below: Annotated[
@@ -156,13 +155,11 @@ def import_(
     unlike: Annotated[
         float | None,
         typer.Option(
-            help="traces: unlike anything seen is what at least this share of the utterances in "
-            "scope looks more in scope than (default: 0.95)."
+            help="traces: also import answers that look less in scope than this share of the "
+            "utterances in scope (default: 0.95)."
         ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="traces: only those of this model of the server's.")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="traces: only answers of this model.")] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(help="Another option of the format as name=value (JSON). Repeatable."),
@@ -300,17 +297,22 @@ def resolve(
         ),
     ] = None,
     accept_none: Annotated[
-        bool, typer.Option("--accept-none", help="Stop that, and take back all it accepted.")
+        bool,
+        typer.Option(
+            "--accept-none", help="Stop accepting automatically, and take back what was accepted."
+        ),
     ] = False,
 ) -> Output:
-    """Find the values' places in the utterances; ask nobody, guess nothing."""
+    """Locate the values in the utterances, without asking or guessing."""
     import json
 
     from radu_core.files import write_text
 
     space = workspace()
     if accept_none and accept_from is not None:
-        raise InputError("--accept-from and --accept-none contradict each other", remedy="Say one.")
+        raise InputError(
+            "--accept-from and --accept-none contradict each other", remedy="Give one of them."
+        )
     if accept_none or accept_from is not None:
         outcomes.set_acceptance(space, module, accept_from, who=who())
     with progress_bar() as progress:
@@ -325,7 +327,7 @@ def resolve(
     ]
     if funnel.inferred:
         other = ", ".join(f"{kind} {count}" for kind, count in funnel.inferred.items())
-        lines.append(f"In other words than the value's (the reason says which): {other}.")
+        lines.append(f"Found under other words than the value (the reason says which): {other}.")
     if funnel.costs:
         rows = [
             (c.reason, c.exemplars, ", ".join(c.functions) or "-", ", ".join(c.slots) or "-")
@@ -361,9 +363,7 @@ def accept(
         float,
         typer.Option("--from", help="Accept readings with at least this confidence (0.5 to 1)."),
     ] = 0.95,
-    queue: Annotated[
-        str, typer.Option(help="Which wait to be accepted: ambiguous or unlocated.")
-    ] = "ambiguous",
+    queue: Annotated[str, typer.Option(help="The queue: ambiguous or unlocated.")] = "ambiguous",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be accepted.")
     ] = False,

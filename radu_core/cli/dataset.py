@@ -96,7 +96,7 @@ def build_dataset(
     ] = None,
     **options: Any,
 ) -> Output:
-    """Make fine-tuning rows, with negatives, of resolved exemplars; several modules are mixed."""
+    """Build fine-tuning rows and negatives from resolved exemplars; several modules are mixed."""
     from radu_core.workflows.train import dataset
 
     space = workspace()
@@ -163,7 +163,9 @@ def _mixture_table(mixture: Mixture) -> Table:
 
 @command("list", group=_datasets)
 def datasets_list(
-    module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
+    module: Annotated[
+        str | None, typer.Option("--module", "-m", help="Only those of this module.")
+    ] = None,
 ) -> Output:
     """The datasets in the workspace, with their rows."""
     from radu_core.workflows.train import dataset

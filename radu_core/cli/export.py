@@ -25,7 +25,7 @@ __all__: list[str] = []
 def export_model(
     run: Run,
     directory: Annotated[Path | None, typer.Argument(help="A new or empty directory.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The same, as an option.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The same as DIRECTORY.")] = None,
     to: Annotated[
         Literal["model", "bundle", "onnx"],
         typer.Option(
@@ -39,7 +39,9 @@ def export_model(
     gguf: Annotated[
         bool,
         typer.Option(
-            "--gguf", help="Add model.gguf for llama.cpp, and a Modelfile for Ollama; compared."
+            "--gguf",
+            help="Add model.gguf for llama.cpp and a Modelfile for Ollama, and compare their "
+            "answers.",
         ),
     ] = False,
     gguf_type: Annotated[
@@ -48,7 +50,9 @@ def export_model(
     ] = None,
     generator: Annotated[
         str | None,
-        typer.Option(help="Bundles: a run whose language model is asked where a fast is unsure."),
+        typer.Option(
+            help="Bundles: a run whose language model is asked where the fast model is unsure."
+        ),
     ] = None,
     module: RunModule = None,
     runtime: Annotated[

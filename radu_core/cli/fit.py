@@ -28,7 +28,8 @@ def fit(
     generator_minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.05, help="Train a language model as well, for so long, and measure what it adds."
+            min=0.05,
+            help="Also train a language model for this many minutes, and measure what it adds.",
         ),
     ] = None,
     split: Annotated[
@@ -36,7 +37,7 @@ def fit(
         typer.Option(help="What is measured: test (default), or validation if test is empty."),
     ] = None,
 ) -> Output:
-    """Resolve, index, tune the retriever, fit the head, evaluate. Calling it again continues."""
+    """Resolve, index, tune the retriever, fit the head, evaluate. Run it again to continue."""
     from radu_core.workflows.train.fit import fit as work
 
     with progress_bar() as progress:

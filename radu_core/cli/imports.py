@@ -11,9 +11,7 @@ from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.store import ImportRecord
 from radu_core.workflows.load import imports as workflow
 
-_imports = typer.Typer(
-    help="List imports (and splits), take one back, and do it again.", no_args_is_help=True
-)
+_imports = typer.Typer(help="List, undo and redo imports and splits.", no_args_is_help=True)
 app.add_typer(_imports, name="imports")
 
 Number = Annotated[int, typer.Argument(help="The import's number: radu imports list --module M.")]
@@ -74,7 +72,7 @@ def _row(record: ImportRecord) -> tuple[Any, ...]:
 
 @command("undo", group=_imports)
 def imports_undo(number: Number, module: OfModule = None, dry_run: DryRun = False) -> Output:
-    """Take a whole import (or split) back.
+    """Undo a whole import or split.
 
     Exemplars that it added go to the trash; those that it changed return to what they were. What
     people have decided since, or a later import has changed, is kept and listed with the reason.
@@ -87,7 +85,7 @@ def imports_undo(number: Number, module: OfModule = None, dry_run: DryRun = Fals
 
 @command("redo", group=_imports)
 def imports_redo(number: Number, module: OfModule = None, dry_run: DryRun = False) -> Output:
-    """Do an import (or split) again that was taken back.
+    """Redo an import or split that was undone.
 
     Example: radu imports redo 7
     """

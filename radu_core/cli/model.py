@@ -33,7 +33,7 @@ Scope = Annotated[
     ),
 ]
 RunModule = Annotated[
-    str | None, typer.Option("--module", "-m", help="Which one, of a run on several modules.")
+    str | None, typer.Option("--module", "-m", help="The module, if the run has several.")
 ]
 
 
@@ -57,10 +57,12 @@ def train(
     ] = None,
     ray_model: Annotated[
         str | None,
-        typer.Option(help="The base model's directory on the cluster; it isn't sent then."),
+        typer.Option(
+            help="The base model's directory on the cluster. Without it, the model is sent."
+        ),
     ] = None,
 ) -> Output:
-    """Launch a fine-tuning run in a process of its own. Exit 1: it failed, or its check did."""
+    """Launch a fine-tuning run as a separate process. Exit 1: the run or its check failed."""
     from radu_core.training.launcher import launcher as launcher_named
     from radu_core.workflows.runs import launch as workflow
     from radu_core.workflows.train.following import follow
@@ -124,7 +126,7 @@ def evaluate(
     ] = False,
     generator: Annotated[
         str | None,
-        typer.Option(help="A run whose language model is asked where a retriever's is unsure."),
+        typer.Option(help="A run whose language model is asked where the fast model is unsure."),
     ] = None,
     ensemble: Annotated[
         bool,
@@ -133,7 +135,7 @@ def evaluate(
         ),
     ] = False,
     send_errors: Annotated[
-        bool, typer.Option(help="Send what is wrong to the annotation queue.")
+        bool, typer.Option(help="Send wrong answers to the annotation queue.")
     ] = False,
     scope: Scope = None,
 ) -> Output:
@@ -241,15 +243,17 @@ def parse(
     ],
     utterances: Annotated[
         list[str] | None,
-        typer.Argument(help="What users said. Without one: an utterance a line from the input."),
+        typer.Argument(
+            help="Utterances. Without any, they are read from standard input, one per line."
+        ),
     ] = None,
     module: RunModule = None,
     context: Annotated[
-        str | None, typer.Option(help="The function.slot the bot had just asked for.")
+        str | None, typer.Option(help="The function.slot that the bot asked about just before.")
     ] = None,
     generator: Annotated[
         str | None,
-        typer.Option(help="A run whose language model is asked where a retriever's is unsure."),
+        typer.Option(help="A run whose language model is asked where the fast model is unsure."),
     ] = None,
     ensemble: Ensemble = False,
     scope: Scope = None,
@@ -294,7 +298,7 @@ def _call_lines(call: FunctionCall) -> list[str]:
 
 
 def _lines() -> list[str]:
-    """The utterances on standard input, one a line; an empty line is none."""
+    """The utterances on standard input, one per line; an empty line is none."""
     if sys.stdin.isatty():
         raise InputError("There is no utterance", remedy="Give one or more, or a file as input.")
     try:

@@ -13,7 +13,7 @@ from radu_core.words import quantity
 
 __all__: list[str] = []
 
-_pairs = typer.Typer(help="Say whether two exemplars really mean the same.", no_args_is_help=True)
+_pairs = typer.Typer(help="Judge whether two exemplars really mean the same.", no_args_is_help=True)
 app.add_typer(_pairs, name="pairs")
 
 First = Annotated[str, typer.Argument(help="The id of an exemplar.")]
@@ -26,12 +26,15 @@ def overlap(
     module: Module,
     enough: Annotated[int, typer.Option(min=1, help="Exemplars a function needs.")] = 10,
     near_duplicate: Annotated[
-        float, typer.Option(min=0.5, max=1, help="Cosine from which two are nearly the same.")
+        float,
+        typer.Option(
+            min=0.5, max=1, help="Similarity (cosine) from which two exemplars are near duplicates."
+        ),
     ] = 0.95,
 ) -> Output:
-    """Find what breaks the module's assumptions: functions that overlap, doubtful labels.
+    """Find functions that overlap and doubtful labels.
 
-    Exit 1: there is something besides what the schema lacks.
+    Exit 1: there are findings other than gaps in the schema.
     """
     from radu_core.retrieval.findings import KINDS
     from radu_core.workflows.overlap import report as workflow
@@ -75,23 +78,32 @@ def overlap(
 def negatives(
     module: Module,
     text: Annotated[
-        str, typer.Argument(help="An utterance, or an id with --id; none: count all positions.")
+        str,
+        typer.Argument(
+            help="An utterance, or an id with --id. Without it, every hardness is counted."
+        ),
     ] = "",
     by_id: Annotated[bool, typer.Option("--id", help="TEXT is the id of an exemplar.")] = False,
     function: Annotated[
-        str | None, typer.Option(help="What a typed utterance means; none: out of scope.")
+        str | None, typer.Option(help="The function of a typed utterance; none means out of scope.")
     ] = None,
     hardness: Annotated[
-        float, typer.Option(min=0, max=1, help="1: the nearest; 0: spread over all.")
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Similarity of negatives: 1 takes the most similar, 0 spreads them evenly.",
+        ),
     ] = 1.0,
     number: Annotated[int, typer.Option(min=0, max=20, help="Negatives per exemplar.")] = 2,
     near_duplicate: Annotated[
-        float, typer.Option(min=0.5, max=1, help="Cosine from which a pair is suspected.")
+        float,
+        typer.Option(min=0.5, max=1, help="Similarity (cosine) from which a pair is suspected."),
     ] = 0.95,
 ) -> Output:
     """Show the negatives of an utterance and why each is used or not.
 
-    Without one: what every position of the hardness dial would use, over the whole module.
+    Without an utterance: what each hardness would use, over the whole module.
     Exit 1: fewer can be used than asked for.
     """
     from radu_core.prompts import RowOptions
@@ -193,7 +205,7 @@ def pairs_judge(
     second: Second,
     verdict: Annotated[str, typer.Argument(help="same or different.")],
 ) -> Output:
-    """Say that two exemplars really mean the same, or that they are different."""
+    """Judge that two exemplars really mean the same, or really differ."""
     from radu_core.workflows.coverage import judgements as workflow
 
     workflow.judge(workspace(), module, first, second, verdict, who=who())
@@ -203,7 +215,7 @@ def pairs_judge(
 
 @command("withdraw", group=_pairs)
 def pairs_withdraw(module: Module, first: First, second: Second) -> Output:
-    """Take the judgement about a pair back. It stays in the history."""
+    """Withdraw the judgement of a pair. The history keeps it."""
     from radu_core.workflows.coverage import judgements as workflow
 
     workflow.withdraw(workspace(), module, first, second, who=who())
@@ -216,11 +228,13 @@ def merge(
     module: Module,
     keep: Annotated[str, typer.Argument(help="The function that stays.")],
     away: Annotated[str, typer.Argument(help="The function whose exemplars move to it.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; otherwise only look.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Merge them; without it, only the effect is shown.")
+    ] = False,
 ) -> Output:
-    """Merge two functions that are one: look at what it would do, or do it with --yes.
+    """Merge two functions that mean the same: show the effect, or merge with --yes.
 
-    Exit 1: something forbids it.
+    Exit 1: they can't be merged.
     """
     from radu_core.workflows.schema import merge_functions as workflow
 

@@ -42,26 +42,28 @@ def prompts(
     strategy: Annotated[str, typer.Option(help=_STRATEGY_HELP)] = "rag",
     by_id: Annotated[bool, typer.Option("--id", help="TEXT is the id of an exemplar.")] = False,
     function: Annotated[
-        str | None, typer.Option(help="What the utterance means; none: out of scope.")
+        str | None, typer.Option(help="The function of the utterance; none means out of scope.")
     ] = None,
     context: Annotated[
-        str | None, typer.Option(help="The function.slot the bot had just asked for.")
+        str | None, typer.Option(help="The function.slot that the bot asked about just before.")
     ] = None,
     k_desc: Annotated[
         int | None, typer.Option(min=0, max=50, help="Default: the module's (find-k --use).")
     ] = None,
-    k_exemplar: Annotated[int | None, typer.Option(min=0, max=50)] = None,
+    k_exemplar: Annotated[
+        int | None, typer.Option(min=0, max=50, help="Default: the module's (find-k --use).")
+    ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The installed base model that tokenizes.")
+        str | None, typer.Option(help="The installed base model whose tokens are counted.")
     ] = None,
     chat_template: Annotated[
         str, typer.Option(help="none, auto (the base model's own), or a jinja file's path.")
     ] = "none",
     limit: Annotated[
-        int | None, typer.Option(min=16, help="The longest row in tokens: max_length.")
+        int | None, typer.Option(min=16, help="Longest row in tokens (max_length).")
     ] = None,
     tokens: Annotated[
-        bool, typer.Option("--tokens", help="Print every token; those that are learnt in ⟦ ⟧.")
+        bool, typer.Option("--tokens", help="Print every token, learnt ones in ⟦ ⟧.")
     ] = False,
 ) -> Output:
     """Show the prompts and completions that a strategy makes of an utterance, and what is wrong
@@ -148,7 +150,7 @@ def _token_text(view: TokenView) -> str:
 
 @command("list", group=_templates)
 def templates_list(module: Module) -> Output:
-    """The templates, and which of them the module has of its own."""
+    """List the templates, and which of them the module has changed."""
     from radu_core.workflows.prompts import templates as workflow
 
     space = workspace()
@@ -165,7 +167,9 @@ def templates_list(module: Module) -> Output:
 def templates_show(
     name: Name,
     module: Module,
-    version: Annotated[int | None, typer.Option(min=0, help="0: the shipped one.")] = None,
+    version: Annotated[
+        int | None, typer.Option(min=0, help="The version; 0 is the shipped one.")
+    ] = None,
 ) -> Output:
     """A template's source: the version in use, or another."""
     text, number = _version(name, module, version)
@@ -188,7 +192,9 @@ def _version(name: str, module: str, version: int | None) -> tuple[str, int]:
 def templates_diff(
     name: Name,
     module: Module,
-    version: Annotated[int, typer.Option(min=0, help="Compare with it. 0: the shipped one.")] = 0,
+    version: Annotated[
+        int, typer.Option(min=0, help="The version to compare with; 0 is the shipped one.")
+    ] = 0,
 ) -> Output:
     """What the version in use changes. Exit 1: they differ."""
     from radu_core.workflows.prompts import templates as workflow
@@ -207,7 +213,7 @@ def templates_set(
     path: Annotated[Path, typer.Argument(help="A file with the template's source.")],
     force: Annotated[
         bool,
-        typer.Option("--force", help="Use it although it makes prompts of pinned examples wrong."),
+        typer.Option("--force", help="Save it even if it breaks prompts of pinned examples."),
     ] = False,
 ) -> Output:
     """Check a template on the pinned examples and save it as a new version; old ones
@@ -243,8 +249,8 @@ def _refuse(name: str, found: Verdict, *, force: bool) -> None:
         )
     if found.errors and not force:
         raise TemplateError(
-            f"{name} makes prompts wrong that aren't now: {' '.join(_reasons(found.errors))}",
-            remedy="The old version stays in use; --force uses this one all the same.",
+            f"{name} breaks prompts that are right now: {' '.join(_reasons(found.errors))}",
+            remedy="The old version stays in use; --force uses the new one anyway.",
         )
 
 
@@ -256,7 +262,7 @@ def _reasons(found: tuple[tuple[str, tuple[str, ...]], ...]) -> list[str]:
 def templates_restore(
     name: Name,
     module: Module,
-    version: Annotated[int, typer.Argument(min=0, help="0: the shipped one.")],
+    version: Annotated[int, typer.Argument(min=0, help="The version; 0 is the shipped one.")],
 ) -> Output:
     """Use an old version again, as a new version."""
     from radu_core.workflows.prompts import templates as workflow

@@ -18,7 +18,7 @@ __all__: list[str] = []
 @command("push")
 def push(
     run: Run,
-    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="On the hub.")],
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="OWNER/NAME on the hub.")],
     to: Annotated[
         Literal["bundle", "model"],
         typer.Option(
@@ -30,7 +30,7 @@ def push(
         bool, typer.Option("--private", help="Make a new repository a private one.")
     ] = False,
     update: Annotated[
-        bool, typer.Option("--update", help="Commit to a repository that is there already.")
+        bool, typer.Option("--update", help="Commit to an existing repository.")
     ] = False,
     texts: Annotated[
         bool,
@@ -38,7 +38,9 @@ def push(
     ] = True,
     generator: Annotated[
         str | None,
-        typer.Option(help="Bundles: a run whose language model is asked where a fast is unsure."),
+        typer.Option(
+            help="Bundles: a run whose language model is asked where the fast model is unsure."
+        ),
     ] = None,
     module: RunModule = None,
 ) -> Output:

@@ -26,7 +26,7 @@ app.add_typer(_recipe, name="recipe")
 
 @_recipe.callback()
 def _group() -> None:
-    """One recipe is a group all the same."""
+    """One recipe is a group anyway."""
 
 
 @command("ra-dit", group=_recipe)
@@ -44,7 +44,7 @@ def ra_dit(
         str, typer.Option(help="The language model: teacher, and tuned itself.")
     ] = DEFAULT_GENERATOR,
 ) -> Output:
-    """Tune the language model, the retriever by its word, and both: the 2 × 2 of RA-DIT."""
+    """Tune the language model, the retriever taught by it, and both: the 2 × 2 of RA-DIT."""
     from radu_core.workflows.train.recipe import ra_dit as work
 
     with progress_bar() as progress:

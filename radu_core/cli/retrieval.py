@@ -35,7 +35,7 @@ Target = Annotated[
         help="Coverage to reach: the share of utterances whose right function is retrieved.",
     ),
 ]
-SplitName = Annotated[str, typer.Option(help="Utterances to measure it on.")]
+SplitName = Annotated[str, typer.Option(help="The split to measure on.")]
 Weight = Annotated[
     float | None,
     typer.Option(min=0, max=1, help=f"{TERMS['dense_weight'].name}: {TERMS['dense_weight'].help}"),
@@ -100,7 +100,9 @@ def index(
     from radu_core.workflows.load import eligible
 
     if tune and dense_weight is not None:
-        raise InputError("--tune and --dense-weight contradict each other", remedy="Say one.")
+        raise InputError(
+            "--tune and --dense-weight contradict each other", remedy="Give one of them."
+        )
     space = workspace()
     before = coverage.retrieval_settings(space, module)
     settings = _settings(space, module, embedder, dense_weight, graph_from)
@@ -313,7 +315,7 @@ def compare_retrieval(
 
     At --k-desc and --k-exemplar, or at the point recommended for the module's own settings; where
     that has no exemplars and only they can differ, at k_desc 0 and k_exemplar 4.
-    Exit 1: the other ones aren't significantly better (McNemar's exact test, p < 0.05).
+    Exit 1: the other settings aren't significantly better (McNemar's exact test, p < 0.05).
     """
     from radu_core.workflows.coverage import report as coverage
     from radu_core.workflows.coverage import what_if
@@ -324,7 +326,7 @@ def compare_retrieval(
     if other == own:
         raise InputError(
             "These are the settings that the module has",
-            remedy="Say another --embedder or --dense-weight to compare them with.",
+            remedy="Give another --embedder or --dense-weight to compare with.",
         )
     with progress_bar() as progress:
         found = what_if.compare_retrieval(
@@ -401,10 +403,10 @@ def _moved_lines(queries: Sequence[Any], moved: Difference) -> list[Any]:
 def what_if(
     module: Module,
     function: Annotated[str, typer.Option(help="The function that is changed.")],
-    description: Annotated[str | None, typer.Option(help="Its description as it would be.")] = None,
+    description: Annotated[str | None, typer.Option(help="The description to try.")] = None,
     exemplar: Annotated[
         list[str] | None,
-        typer.Option(help="A training exemplar more, slots as <slot>. Repeatable."),
+        typer.Option(help="A training exemplar to add, slots as <slot>. Repeatable."),
     ] = None,
     split: SplitName = "validation",
     target: Target = 0.99,
@@ -414,31 +416,32 @@ def what_if(
         bool,
         typer.Option(
             "--keep",
-            help="Store the description (never the exemplars), unless it alone covers less.",
+            help="Save the description (never the exemplars), unless it alone covers less.",
         ),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="With --keep: store it all the same.")] = (
+    force: Annotated[bool, typer.Option("--force", help="With --keep: save it even then.")] = (
         False
     ),
 ) -> Output:
-    """Coverage with another description or more exemplars; nothing is stored by asking.
+    """Measure coverage with another description or more exemplars; asking stores nothing.
 
-    At --k-desc and --k-exemplar, or at the recommended point. Exit 1: no more is covered than now.
+    At --k-desc and --k-exemplar, or at the recommended point.
+    Exit 1: coverage isn't higher than now.
     """
     from radu_core.workflows.coverage import report as coverage
     from radu_core.workflows.coverage import what_if as workflow
 
     if description is None and not exemplar:
-        raise InputError("Nothing would change", remedy="Say --description or --exemplar.")
+        raise InputError("Nothing would change", remedy="Give --description or --exemplar.")
     if keep and description is None:
-        raise InputError("--keep stores a description", remedy="Say --description as well.")
+        raise InputError("--keep stores a description", remedy="Add --description.")
     if force and not keep:
-        raise InputError("--force is for --keep", remedy="Say --keep as well, or leave it out.")
+        raise InputError("--force is for --keep", remedy="Add --keep, or leave out --force.")
     if keep and not (description or "").strip():
         raise InputError(
-            "An empty description isn't kept",
+            "The description is empty",
             value=description,
-            remedy="Say in a sentence what the user wants with it.",
+            remedy="Say in one sentence what the user wants.",
         )
     space = workspace()
     with progress_bar() as progress:
@@ -486,5 +489,5 @@ def _keep_lines(alone: Difference, *, kept: bool) -> str:
         return "The description is stored: build the module's datasets again."
     return (
         f"The description isn't stored: by itself it covers {alone.after}, less than the "
-        f"{alone.before} now. To store it all the same, say --force."
+        f"{alone.before} now. To store it anyway, say --force."
     )

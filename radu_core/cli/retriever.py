@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _retriever = typer.Typer(
-    help="What a module retrieves with: use a run's tuned encoder, or go back.",
+    help="Show or change the embedding model that a module retrieves with.",
     no_args_is_help=True,
 )
 app.add_typer(_retriever, name="retriever")
@@ -26,7 +26,7 @@ app.add_typer(_retriever, name="retriever")
 
 @command("show", group=_retriever)
 def retriever_show(module: Module) -> Output:
-    """What a module retrieves with, what it had before, and what of it is stale."""
+    """Show a module's retriever, the one before it, and what is stale."""
     from radu_core.workflows.train.retriever import standing
 
     standing_now = standing(workspace(), module)
@@ -42,13 +42,13 @@ def retriever_show(module: Module) -> Output:
 def retriever_use(
     run: Run,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Use it although it is worse, or wasn't measured.")
+        bool, typer.Option("--anyway", help="Use it even if it is worse or wasn't measured.")
     ] = False,
 ) -> Output:
-    """Let a run's module retrieve with the run's encoder, and build again what depends on it.
+    """Retrieve with a run's tuned encoder, and build again what depends on it.
 
-    Exit 1: out of fold it is worse than what the module has (in coverage or in the accuracy of the
-    nearest exemplars), and nothing was changed.
+    Exit 1: on held-out parts (out of fold) it is worse than what the module has, in coverage or
+    in the vote of the nearest exemplars, so nothing was changed.
     """
     from radu_core.workflows.train.retriever import use
 
@@ -59,7 +59,7 @@ def retriever_use(
 
 @command("restore", group=_retriever)
 def retriever_restore(module: Module) -> Output:
-    """Let a module retrieve as it did before, and build again what depends on it."""
+    """Go back to the retriever before, and build again what depends on it."""
     from radu_core.workflows.train.retriever import restore
 
     with progress_bar() as progress:
@@ -76,7 +76,7 @@ def _answer(found: Switch) -> Output:
         lines += _stale(found.stale)
         lines.append(f"The way back: radu retriever restore --module {found.module}")
     else:
-        lines.append(f"To use it all the same: radu retriever use {found.now} --anyway")
+        lines.append(f"To use it anyway: radu retriever use {found.now} --anyway")
     guard = None if found.guard is None else found.guard.data()
     data = {
         "module": found.module,

@@ -42,7 +42,9 @@ def _about_run(run: RunDirectory) -> About:
 
 @command("list", group=_runs)
 def runs_list(
-    module: Annotated[str | None, typer.Option("--module", "-m", help="Only of this one.")] = None,
+    module: Annotated[
+        str | None, typer.Option("--module", "-m", help="Only those of this module.")
+    ] = None,
 ) -> Output:
     """All runs, newest first, with their states."""
     from radu_core.workflows.frame.run_list import runs
@@ -218,7 +220,7 @@ def runs_fork(
         list[str] | None, typer.Option("--set", help="A setting to change, as name=value.")
     ] = None,
 ) -> Output:
-    """Launch a new run with the settings of another and changes, from its first step."""
+    """Launch a new run with another run's settings and your changes."""
     from radu_core.workflows.train import manage_runs as workflow
 
     given = dict(_setting(text) for text in changes or [])
@@ -243,7 +245,7 @@ def _setting(text: str) -> tuple[str, object]:
 
 @command("delete", group=_runs)
 def runs_delete(run: Run) -> Output:
-    """Move a run that isn't under way to the trash."""
+    """Move a run that isn't running to the trash."""
     from radu_core.workflows.frame.run_list import open_run
     from radu_core.workflows.train import manage_runs as workflow
 
@@ -289,7 +291,7 @@ def runs_note(
         list[str] | None, typer.Option(help="A tag; those given replace the old ones.")
     ] = None,
 ) -> Output:
-    """Say what a run is about: a note, tags. What isn't given stays as it was."""
+    """Change a run's note or tags. What isn't given stays."""
     from radu_core.workflows.train import manage_runs as workflow
 
     told = workflow.describe(workspace(), run, notes=text, tags=tag or None)
@@ -340,7 +342,7 @@ def runs_compare(
     runs: Annotated[list[str], typer.Argument(help="Two runs or more.")],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     module: Annotated[
-        str | None, typer.Option("--module", "-m", help="Whose reports, of runs on several.")
+        str | None, typer.Option("--module", "-m", help="The module, if the runs have several.")
     ] = None,
 ) -> Output:
     """Settings that differ, and measurements side by side with a paired test of every two."""

@@ -29,10 +29,13 @@ app.add_typer(_schema, name="schema")
 _SHOWN = 20
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the effect; change nothing.")]
-Of = Annotated[str | None, typer.Option("--of", help="The function whose slot NAME is.")]
+Of = Annotated[str | None, typer.Option("--of", help="The function that has the slot NAME.")]
 IsRecognizer = Annotated[bool, typer.Option("--recognizer", help="NAME is a recognizer.")]
 Name = Annotated[
-    str, typer.Argument(help="A function, function.slot, or a slot or recognizer by its option.")
+    str,
+    typer.Argument(
+        help="A function or function.slot; with --of a slot; with --recognizer a recognizer."
+    ),
 ]
 
 
@@ -43,7 +46,7 @@ def show(
         int | None, typer.Option(help="An earlier version, by its number. Default: the one in use.")
     ] = None,
 ) -> Output:
-    """Print the schema as JSON, with what lint says of it."""
+    """Print the schema as JSON, with lint's findings."""
     space = workspace()
     shown = space.store.schema(module)
     if version is not None:
@@ -176,7 +179,7 @@ def rename(
     ] = False,
     dry_run: DryRun = False,
 ) -> Output:
-    """Rename a function, slot or recognizer, and whatever names it: all or nothing.
+    """Rename a function, slot or recognizer everywhere: all or nothing.
 
     Exemplars, opinions, templates and guidelines follow; built datasets and trained runs are
     listed. Renaming it back undoes it.
@@ -208,10 +211,10 @@ def remove(
         str | None, typer.Option(help="Move a function's exemplars to this function.")
     ] = None,
     unlabel: Annotated[
-        bool, typer.Option("--unlabel", help="Take the labels off a function's exemplars.")
+        bool, typer.Option("--unlabel", help="Remove the labels of the function's exemplars.")
     ] = False,
     drop: Annotated[
-        bool, typer.Option("--drop-values", help="Take a slot's values off its exemplars.")
+        bool, typer.Option("--drop-values", help="Remove the slot's values from its exemplars.")
     ] = False,
     dry_run: DryRun = False,
 ) -> Output:

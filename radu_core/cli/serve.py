@@ -28,7 +28,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8000,
     key_file: Annotated[
         Path | None,
-        typer.Option(help="API keys, one a line. Also read: RADU_SERVE_KEYS, with commas."),
+        typer.Option(help="API keys, one per line. Also read: RADU_SERVE_KEYS, with commas."),
     ] = None,
     timeout: Annotated[
         float, typer.Option(min=0.1, help="Seconds that a request may take, before 504.")
@@ -36,9 +36,7 @@ def serve(
     queue: Annotated[
         int, typer.Option(min=1, help="Utterances that wait for a model, before 503.")
     ] = 256,
-    batch: Annotated[
-        int, typer.Option(min=1, help="Most utterances that a model is asked at once.")
-    ] = 32,
+    batch: Annotated[int, typer.Option(min=1, help="Most utterances in one batch.")] = 32,
     max_body: Annotated[
         int, typer.Option(min=1_000, help="Bytes of a request's body, before 413.")
     ] = 1_000_000,

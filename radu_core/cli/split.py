@@ -21,7 +21,9 @@ def split(
     module: Module,
     validation: Annotated[str, typer.Option(help="The share for validation, e.g. 10%.")] = "0%",
     test: Annotated[str, typer.Option(help="The share for test, e.g. 10%.")] = "0%",
-    seed: Annotated[int, typer.Option(help="Another seed draws another split.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the split; another seed draws another split.")
+    ] = 0,
     again: Annotated[
         bool, typer.Option("--again", help="From scratch: also move what is in validation or test.")
     ] = False,
@@ -32,7 +34,7 @@ def split(
         bool, typer.Option("--check", help="Only report texts and templates in several splits.")
     ] = False,
 ) -> Output:
-    """Move exemplars to validation and test, function by function, a template on one side only.
+    """Move exemplars to validation and test, function by function; a template stays in one split.
 
     What is in validation or test stays there unless --again.
 

@@ -41,7 +41,7 @@ def models_fetch(
         ),
     ] = None,
 ) -> Output:
-    """Fetch models into the workspace, each checked against its SHA-256; once."""
+    """Fetch models into the workspace, once, and check their SHA-256."""
     from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR, model_directory
 
     root = workspace().models
@@ -56,7 +56,7 @@ def models_fetch(
 def studio(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to serve at.")] = 8501,
 ) -> Output:
-    """Open the studio in a browser: what `radu-studio` does. It becomes this process."""
+    """Open the studio in a browser, as `radu-studio` does."""
     command = [sys.executable, "-m", "radu_studio", "--port", str(port)]
     os.execv(command[0], command)
 

@@ -27,15 +27,20 @@ _LISTED = 20
 def exemplars_delete(
     module: Module,
     ids: Ids = None,
-    tag: Annotated[str, typer.Option(help="All that have this tag.")] = "",
+    tag: Annotated[str, typer.Option(help="Take all with this tag.")] = "",
     search: Annotated[
-        str, typer.Option(help="All in which every word occurs: text, function, value or id.")
+        str,
+        typer.Option(help="Take all that have each of these words in text, function, value or id."),
     ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list them; nothing is changed.")
     ] = False,
     for_good: Annotated[
-        bool, typer.Option("--for-good", help="Not to the trash: delete all that tells of them.")
+        bool,
+        typer.Option(
+            "--for-good",
+            help="Delete them for good, with their history, instead of moving them to the trash.",
+        ),
     ] = False,
 ) -> Output:
     """Move exemplars to the trash, or delete them for good.

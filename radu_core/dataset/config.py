@@ -118,7 +118,7 @@ def check_config(config: DatasetConfig) -> None:
         raise InputError(
             "With 0 descriptions (k_desc) and 0 exemplars (k_exemplar), a rag prompt shows no "
             "function and its answer is always none",
-            remedy="Let one of them be 1 or more; Coverage says which are enough.",
+            remedy="Set one of them to 1 or more; the Coverage page shows what is enough.",
         )
     if len(set(config.strategies)) < len(config.strategies):
         raise InputError(

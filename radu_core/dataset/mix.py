@@ -60,7 +60,8 @@ def mix(
     """Mix datasets of modules into ``directory`` (conventionally ``<out>/mixture``).
 
     A weight of 1 takes every training row once, 0 leaves the task out (of all splits), 0.5 draws
-    half of the rows by lot, 2.5 takes each row twice and half of them a third time. A repeated row
+    half of the rows at random, 2.5 takes each row twice and half of them a third time.
+    A repeated row
     carries its number as ``copy``. Validation and test are the parts' own, one after the other.
     """
     chosen = dict(weights or {})
@@ -146,7 +147,7 @@ def _check(manifests: Sequence[Manifest], weights: Mapping[str, float]) -> None:
     modules = [m.module for m in manifests]
     if len(set(modules)) != len(modules) or not modules:
         raise InputError(
-            "A mixture is of different modules", value=modules, remedy="Name each module once."
+            "A mixture names a module twice", value=modules, remedy="Name each module once."
         )
     check_weights(weights, modules, [t for m in manifests for t in m.config.strategies])
     if not any(
@@ -154,7 +155,7 @@ def _check(manifests: Sequence[Manifest], weights: Mapping[str, float]) -> None:
         for m in manifests
         for task, rows in _rows_in(m).items()
     ):
-        raise InputError("With these weights no training row is left", remedy="Raise one of them.")
+        raise InputError("These weights leave no training row", remedy="Raise one of them.")
 
 
 def check_weights(

@@ -30,7 +30,7 @@ REPEATED = "the same row as one before it"
 class Collected:
     """Rows of one file as they come in.
 
-    A row that says the same as one before it is skipped; another row with an id that is taken is
+    A row that equals one before it is skipped; another row with an id that is taken is
     rejected. ``unlabelled`` says what a row without a function is: "keep" (unlabelled) or
     "out-of-scope".
     """
@@ -42,7 +42,7 @@ class Collected:
             raise InputError(
                 "No such way to read rows without a function",
                 value=unlabelled,
-                remedy="Say keep or out-of-scope.",
+                remedy="Use keep or out-of-scope.",
             )
         self._schema = schema
         self._source = source
@@ -100,7 +100,7 @@ class Collected:
             self._rejections.append(error.at(row.line, row.source or self._source))
 
     def _take(self, row: Given) -> bool:
-        """Whether the row was taken, or says the same as one before it."""
+        """Whether the row was taken, or equals one before it."""
         exemplar: AnnotatedExemplar | None = row.exemplar
         if row.exemplar.id in self._places:
             exemplar = self._repeat(row.line, row.source, row.exemplar, own_id=row.own_id)
@@ -124,7 +124,7 @@ class Collected:
     def _repeat(
         self, line: int, source: str, exemplar: AnnotatedExemplar, *, own_id: bool
     ) -> AnnotatedExemplar | None:
-        """What becomes of a row whose id is taken: None for one that says the same as before."""
+        """What becomes of a row whose id is taken: None for one that equals the one before."""
         place, before = self._places[exemplar.id]
         if exemplar == before:
             self._repeated += 1
@@ -209,7 +209,7 @@ class Collected:
 def taken_again(imported: Imported, rows: Iterable[Given], wrong: Collection[int]) -> Imported:
     """The import with these rows in the place of its own, and without the rejections ``wrong``.
 
-    They are told apart again: one that now says the same as another is counted as repeated, and one
+    They are told apart again: one that now equals another is counted as repeated, and one
     whose id is taken is rejected.
     """
     again = Collected(None, imported.source)

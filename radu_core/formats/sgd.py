@@ -227,7 +227,7 @@ def _options(options: Mapping[str, Any]) -> _Options:
     for name in ("all_turns", "spans"):
         if not isinstance(options.get(name, False), bool):
             raise InputError(
-                f"{name} must be true or false", value=options[name], remedy=f"Say {name}=true."
+                f"{name} must be true or false", value=options[name], remedy=f"Write {name}=true."
             )
     return _Options(
         tuple(services), values, options.get("all_turns", False), options.get("spans", False)

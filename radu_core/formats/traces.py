@@ -1,7 +1,7 @@
 """What a server kept of the utterances it answered: those that somebody should look at, unlabelled.
 
 One JSON object a line, as the server writes them. Options: ``below`` (a confidence under it is
-unsure), ``unlike`` (so large a share of what is in scope looks more in scope), ``model``.
+unsure), ``unlike`` (this share of what is in scope looks more in scope), ``model``.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ __all__ = [
 class Question:
     """An utterance, and what may be answered.
 
-    ``context`` is the function or slot that the bot had just asked for. ``offered`` are the
+    ``context`` is the function or slot that the bot last asked for. ``offered`` are the
     functions that may be called (None: all of the module): what means another one is out of scope.
     ``is_required``: one of them is called in any case.
     """

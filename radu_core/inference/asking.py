@@ -75,7 +75,7 @@ def check_context(schema: Schema, context: str | None) -> None:
         raise InputError(
             f"The context names no function of {schema.module}",
             value=context,
-            remedy="Give the function, or function.slot, that the bot has just asked for.",
+            remedy="Give the function, or function.slot, that the bot last asked for.",
         )
 
 

@@ -130,7 +130,7 @@ def read_bundle_manifest(directory: Path) -> BundleManifest:
     path = directory / MANIFEST
     if not _is_file(path):
         raise InputError(
-            "That directory is no bundle: it has no bundle.json",
+            "That directory isn't a bundle: it has no bundle.json",
             value=str(directory),
             remedy="Write one with `radu export-model RUN --to bundle DIR`.",
         )

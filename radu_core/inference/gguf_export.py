@@ -75,7 +75,7 @@ def write_gguf(directory: Path, path: Path, *, weights: WeightType, template: st
     import numpy as np
 
     if obstacle := find_obstacle(directory):
-        raise ModelError(f"That model isn't written as GGUF: {obstacle}", value=str(directory))
+        raise ModelError(f"That model can't be written as GGUF: {obstacle}", value=str(directory))
     config = read_json(directory / "config.json")
     writer = gguf.GGUFWriter(path, "llama")
     _write_settings(writer, config, weights)

@@ -43,7 +43,7 @@ def export_embedder(embedder: SentenceEmbedder, directory: Path) -> None:
     plain = all(is_plain(document, prompt) for prompt in embedder.prompts.values())
     if query is not document or not plain:
         raise ModelError(
-            "An embedding model of that kind isn't written as ONNX", value=embedder.name
+            "That kind of embedding model can't be written as ONNX", value=embedder.name
         )
     settings = Settings(embedder.name, embedder.identity, embedder.prompts, *_padding(document))
     _export(document, directory, settings)
@@ -132,4 +132,6 @@ def _check(encoder: Any, example: Sequence[Any], path: Path) -> None:
             real = batch[1].numpy().astype(bool) if wanted.ndim == 3 else slice(None)
             apart = np.abs(found[real] - wanted[real]).max() / np.abs(wanted[real]).max()
             if not apart < _EXACT:
-                raise ModelError("That encoder computes something else as ONNX", value=float(apart))
+                raise ModelError(
+                    "The ONNX encoder's results differ from the original's", value=float(apart)
+                )

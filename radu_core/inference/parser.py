@@ -223,7 +223,7 @@ class Parser:
         progress: Progress,
     ) -> None:
         """Fill the calls' arguments: recognizers first, then the model for the other slots, and
-        last the slot that the bot had just asked for, where the answer is yes or no."""
+        last the slot that the bot last asked for, where the answer is yes or no."""
         tasks: list[_SlotTask] = []
         for number, (query, hits, call) in enumerate(zip(queries, found, calls, strict=True)):
             function = self.schema.function(call.function) if call.function else None

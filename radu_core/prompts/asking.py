@@ -33,7 +33,7 @@ class Prompt:
 class Asking:
     """An utterance to ask about, and how its prompts are written.
 
-    ``context`` is the function or slot that the bot had just asked for. ``seed`` decides the order
+    ``context`` is the function or slot that the bot last asked for. ``seed`` decides the order
     of a prompt that is ``shuffled``.
     """
 

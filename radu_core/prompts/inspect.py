@@ -326,9 +326,9 @@ def _absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
         yield PromptWarning(
             "answer absent",
             "error",
-            f"The right function, {name}, isn't among the {len(row.candidates)} in the prompt: "
-            "the model can't give it, and no row is made of it.",
-            "Retrieve more, or see why it wasn't retrieved: Coverage.",
+            f"The right function, {name}, isn't among the {len(row.candidates)} in the prompt, so "
+            "the model can't choose it and no row is made.",
+            "Retrieve more, or see on the Coverage page why it wasn't retrieved.",
         )
     elif not _named(row, name):
         yield PromptWarning(
@@ -377,7 +377,7 @@ def _leaked(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
                     f"Exemplar {hit.id} in the prompt {why}: the answer can be copied instead of "
                     "learnt.",
                     "If you typed an utterance that is stored, choose the exemplar instead: it "
-                    "never retrieves itself. Else remove one of the two.",
+                    "never retrieves itself. Otherwise remove one of the two.",
                 )
     answer = row.completion.strip()
     tail = _after_utterance(row, own.utterance)
@@ -385,8 +385,8 @@ def _leaked(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
         yield PromptWarning(
             "answer leaked",
             "error",
-            f"The completion, {answer}, stands in the prompt after the utterance.",
-            "Take it out of the template.",
+            f"The completion, {answer}, is in the prompt after the utterance.",
+            "Remove it from the template.",
         )
 
 
@@ -418,8 +418,8 @@ def _duplicates(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
             yield PromptWarning(
                 "duplicate exemplar",
                 "warning",
-                f"Exemplars {one.id} and {other.id} have the same template and function: the "
-                "second tells the model nothing and costs its tokens.",
+                f"Exemplars {one.id} and {other.id} have the same template and function, so the "
+                "second only makes the prompt longer.",
                 "Keep one of them, or retrieve more to see others.",
             )
         else:
@@ -428,7 +428,7 @@ def _duplicates(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
                 "warning",
                 f"Exemplars {one.id} and {other.id} have the same template, but the functions "
                 f"{one.function or 'none'} and {other.function or 'none'}.",
-                "One of them is labelled wrongly: see Annotate.",
+                "Correct the wrong label on the Annotate page.",
             )
 
 
@@ -449,7 +449,7 @@ def _undescribed(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
             "warning",
             f"{len(bare)} {what if len(bare) == 1 else place} in the prompt without a description: "
             f"{', '.join(bare)}.",
-            "Describe in a few words what it is for: Schema.",
+            "Describe on the Schema page what it is for.",
         )
 
 

@@ -39,7 +39,7 @@ class Job:
     """An exemplar, what was retrieved for it, and the options of its rows for one strategy.
 
     ``retrieved`` holds more exemplars than a prompt shows (negatives are mined among them);
-    ``dice`` is the source of everything that is drawn by lot.
+    ``dice`` is the source of everything that is drawn at random.
     """
 
     strategy: str

@@ -59,8 +59,8 @@ def find_k(
     """
     if grid.max_desc == grid.max_exemplar == 0:
         raise InputError(
-            "With k_desc and k_exemplar at most 0 nothing is retrieved",
-            remedy="Let one of them be 1 or more.",
+            "With 0 descriptions (k_desc) and 0 exemplars (k_exemplar) nothing is retrieved",
+            remedy="Set one of them to 1 or more.",
         )
     price = cost or (lambda d, e: float(grid.mean_functions[d, e]) + e)
     points = [

@@ -176,7 +176,7 @@ class _Graph:
         if path is not None and path.is_file():
             self.index = faiss.read_index(str(path))
             if (self.index.ntotal, self.index.d) != vectors.shape:
-                raise ValueError(f"{path.name} is of other vectors")
+                raise ValueError(f"{path.name} holds other vectors")
         else:
             self.index = _build(vectors)
         self._vectors = vectors

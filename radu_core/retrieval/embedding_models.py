@@ -23,7 +23,7 @@ def check_embedder(directory: Path, name: str) -> None:
     """Raise ``ModelError`` if the model called ``name`` in ``directory`` embeds no texts."""
     if wrong := why_no_embedder(directory):
         raise ModelError(
-            f"That is no embedding model ({wrong})",
+            f"That isn't an embedding model ({wrong})",
             value=name,
             remedy="Name a sentence-transformers model, such as all-MiniLM-L6-v2, a plain encoder, "
             "or a run that tuned the retriever.",

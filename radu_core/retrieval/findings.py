@@ -493,9 +493,8 @@ def _few(schema: Schema, near: Neighbours, enough: int) -> list[Finding]:
                 "few exemplars",
                 (function.name,),
                 f"{function.name} has "
-                f"{quantity(distinct, 'resolved training exemplar')}{repeated}; "
-                f"the least is {enough}",
-                "Add some that differ in their words, or resolve those that wait.",
+                f"{quantity(distinct, 'resolved training exemplar')}{repeated}; it needs {enough}",
+                "Add some in other words, or resolve those that wait.",
                 ("add", "annotate"),
                 {"exemplars": distinct, "with repetitions": total, "least": enough},
             )

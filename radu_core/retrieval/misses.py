@@ -156,9 +156,8 @@ def _doubtful(best: Near | None) -> Iterator[Cause]:
     if best is not None and best.similarity >= SAME:
         yield Cause(
             "label",
-            f"It says nearly the same as “{best.template}”, which is labelled "
-            f"{_function_name(best)} "
-            f"(cosine {best.similarity:.2f}).",
+            f"It is nearly the same as “{best.template}”, which is labelled "
+            f"{_function_name(best)} (cosine {best.similarity:.2f}).",
             "Check both labels.",
             _function_name(best),
         )
@@ -170,7 +169,7 @@ def _too_few(found: ExplainedMiss) -> Iterator[Cause]:
         yield Cause(
             "no exemplar",
             f"{name} has no training exemplar to find it by.",
-            "Add some, ten or more.",
+            "Add at least ten.",
         )
     elif found.exemplars < FEW:
         number = "one" if found.exemplars == 1 else f"{found.exemplars} different"
@@ -178,7 +177,7 @@ def _too_few(found: ExplainedMiss) -> Iterator[Cause]:
             "few exemplars",
             f"{name} has only {number} training "
             f"{'exemplar' if found.exemplars == 1 else 'exemplars'} to find it by.",
-            "Add more, ten in all at least.",
+            "Add more, until it has ten.",
         )
 
 
@@ -198,7 +197,7 @@ def _far_exemplars(found: ExplainedMiss, best: Near | None) -> Iterator[Cause]:
         yield Cause(
             "unlike",
             f"No exemplar of {name} resembles it (the nearest: {own.similarity:.2f}).",
-            "Add exemplars that say it in this way.",
+            "Add exemplars with this wording.",
         )
 
 
@@ -211,7 +210,7 @@ def _thin(grid: CoverageGrid, name: str, rank: int) -> Iterator[Cause]:
             "thin description",
             f"The description of {name} {text}; it comes {ordinal(rank)} among "
             f"{len(grid.index.functions)}.",
-            "Say in a sentence what the user wants with it.",
+            "Say in one sentence what the user wants.",
         )
 
 
@@ -227,7 +226,7 @@ def _far_description(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause
         "description",
         f"The description of {name} comes {ordinal(rank)} among {len(grid.index.functions)}"
         + (f"; that of {nearer} is the nearest." if nearer else "."),
-        "Describe it in the words that users say it with.",
+        "Describe it in the users' own words.",
         nearer,
     )
 
@@ -241,5 +240,5 @@ def _just_below(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
     yield Cause(
         "just below",
         f"It would be found with {' or '.join(ways)}.",
-        "Raise k, if that is worth its tokens.",
+        "Retrieve more, if the longer prompt is worth it.",
     )

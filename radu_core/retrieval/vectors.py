@@ -50,7 +50,7 @@ class VectorCache:
                 ) from error
             raise StoreError(
                 f"The cache of embeddings {self._path} can't be used ({error})",
-                remedy="Try again; if it stays so, delete that file: it only saves time.",
+                remedy="Try again. If it fails again, delete that file: it is only a cache.",
             ) from error
 
     def get(self, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:

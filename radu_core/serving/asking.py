@@ -80,7 +80,7 @@ class Desk:
             raise HttpError(
                 400,
                 f"The context {question.context[:100]!r} names no function of {schema.module}. "
-                "Give the function, or function.slot, that the bot has just asked for.",
+                "Give the function, or function.slot, that the bot last asked for.",
                 code="unknown_context",
                 param="context",
             )
@@ -101,7 +101,7 @@ class Desk:
         except QueueFullError:
             raise HttpError(
                 503,
-                f"{served.model.name} has as many requests waiting as it may. Try again.",
+                f"{served.model.name} has too many requests waiting. Try again later.",
                 code="overloaded",
                 headers={"Retry-After": "1"},
             ) from None

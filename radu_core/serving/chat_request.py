@@ -94,7 +94,7 @@ class ChatRequest(_Part):
     metadata: dict[str, Any] | None = Field(default=None, description="May have the context.")
     context: str | None = Field(
         default=None,
-        description="The function, or function.slot, that the bot has just asked for. "
+        description="The function, or function.slot, that the bot last asked for. "
         "Also read from metadata.context.",
     )
     functions: Any = Field(default=None, description="Refused: use tools.")

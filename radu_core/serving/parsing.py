@@ -47,7 +47,7 @@ def parse_routes(desk: Desk) -> APIRouter:
         if emulation_mode:
             raise HttpError(
                 400,
-                "No other service is emulated: leave out emulation_mode.",
+                "emulation_mode isn't supported. Leave it out.",
                 code="unsupported_parameter",
                 param="emulation_mode",
             )

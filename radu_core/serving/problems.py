@@ -55,7 +55,7 @@ class ClientGoneError(Exception):
 
 def internal_error() -> HttpError:
     """What a client gets to know of an error that nobody foresaw."""
-    return HttpError(500, "The server has failed. Its log says where.", code="internal_error")
+    return HttpError(500, "The server failed. Its log has the details.", code="internal_error")
 
 
 def handle_errors(app: FastAPI) -> None:

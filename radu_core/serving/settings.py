@@ -78,7 +78,7 @@ class Settings:
 
 
 def read_keys(file: Path | None, variable: str = "") -> Keys:
-    """Keys of a file (one a line) and of a variable (separated by commas).
+    """Keys of a file (one per line) and of a variable (separated by commas).
 
     In the file ``#`` at the beginning of a line or after a space begins a comment.
 

@@ -25,7 +25,7 @@ class ParseRequest(_Body):
     )
     model: str | None = Field(default=None, description="Not needed where only one is served.")
     context: str | None = Field(
-        default=None, description="The function, or function.slot, the bot has just asked for."
+        default=None, description="The function, or function.slot, the bot last asked for."
     )
     functions: Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="Those that may be answered; without it all of the module's."
@@ -47,7 +47,7 @@ class RasaRequest(BaseModel):
     text: str = Field(description="What the user said.")
     model: str | None = Field(default=None, description="Not needed where only one is served.")
     context: str | None = Field(
-        default=None, description="The function, or function.slot, the bot has just asked for."
+        default=None, description="The function, or function.slot, the bot last asked for."
     )
     token: str | None = Field(
         default=None, description="An API key, where it is sent neither as header nor in the query."

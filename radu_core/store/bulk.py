@@ -169,7 +169,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
     """Take a batch back: the ids that are as before, those decided again since, which stay, and
     those deleted since.
 
-    What was taken back already is in none of them. ``NotFoundError`` if there is no such batch.
+    What was undone already is in none of them. ``NotFoundError`` if there is no such batch.
     """
     kinds = events.c.kind.in_((KIND, EDITED, TAGGED))
     mine = (events.c.module == w.module) & kinds & (events.c.note == batch)

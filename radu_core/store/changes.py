@@ -274,7 +274,7 @@ def expect_schema(w: Writing, expected: str | None) -> None:
     saver = w.connection.scalar(query) or "Somebody"
     raise ConflictError(
         f"{saver} saved another schema of {w.module} meanwhile",
-        remedy="Look at that one first; nothing was changed.",
+        remedy="Look at that version first; nothing was changed.",
     )
 
 

@@ -41,7 +41,7 @@ def make_engine(url: str, *, busy_seconds: float) -> Engine:
         if missing := as_missing_package(error):
             raise missing from error
         raise StoreError(
-            f"RADU_DATABASE_URL isn't one that can be used ({error})",
+            f"RADU_DATABASE_URL can't be used ({error})",
             remedy="Use postgresql+psycopg://user@host/name, or unset it: then a SQLite file in "
             "RADU_HOME holds everything.",
         ) from error
@@ -166,7 +166,7 @@ def _translate(engine: Engine, error: DatabaseError) -> StoreError:
 
 
 def _no_room(engine: Engine, words: str) -> bool:
-    """Whether SQLite failed for want of space: it says so only while it writes the file itself.
+    """Whether SQLite failed for lack of space: it says so only while it writes the file itself.
 
     What it needs beside it (the log, shared memory) fails as an I/O error or can't be opened.
     """

@@ -227,7 +227,7 @@ def scrub(engine: Engine) -> str:
         cursor.execute("SET lock_timeout = 5000")
         for table in metadata.sorted_tables:
             cursor.execute(f'VACUUM FULL "{table.name}"')
-    except Exception as error:  # of whichever driver: what was deleted is deleted all the same
+    except Exception as error:  # of whichever driver: what was deleted is deleted anyway
         return str(error).splitlines()[0]
     finally:
         raw.invalidate()  # the settings above aren't for those who come after

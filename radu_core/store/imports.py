@@ -238,7 +238,7 @@ def find(connection: Connection, number: int) -> ImportRecord:
         raise NotFoundError(
             "There is no import of that number",
             value=number,
-            remedy=f"For those that there are, {instruct('list imports')}.",
+            remedy=f"To see the imports, {instruct('list imports')}.",
         )
     return _record(row)
 

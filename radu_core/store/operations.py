@@ -28,7 +28,7 @@ def answer(w: Writing, client: str, seq: int) -> dict[str, Any] | None:
         return None
     if row.module != w.module:
         raise InputError(
-            f"Operation {seq} of this tab was one on {row.module}", remedy="Reload the page."
+            f"Operation {seq} of this tab belongs to {row.module}", remedy="Reload the page."
         )
     return dict(json.loads(row.answer))
 

@@ -54,7 +54,7 @@ def withdraw(w: Writing, one: str, other: str) -> None:
         raise InputError(
             "Nobody has judged that pair",
             value=f"{one}, {other}",
-            remedy="Reload: it is as it was.",
+            remedy="Reload the page; nothing was changed.",
         )
     _add(w, one, other, _WITHDRAWN)
 

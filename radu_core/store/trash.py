@@ -236,7 +236,7 @@ def bring_module_back(w: Writing) -> None:
         raise ConflictError(
             "No module of that id is in the trash",
             value=w.module,
-            remedy=f"For what is there, {instruct('list trashed modules')}.",
+            remedy=f"To see what is there, {instruct('list trashed modules')}.",
         )
     _tell(w, _BACK)
 

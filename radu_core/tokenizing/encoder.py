@@ -52,8 +52,7 @@ def _only(tokenizer: Any, own: str | Mapping[str, str]) -> str:
         raise ModelError(
             f"{tokenizer.name_or_path} has several chat templates ({', '.join(sorted(own))}), and "
             "none of them is its default",
-            remedy="Give chat_template the jinja of one of them, or the path of a file of it; or "
-            "use none.",
+            remedy="Set chat_template to one of them, as jinja or as a file's path, or to none.",
         )
     return own["default"]
 

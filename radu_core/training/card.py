@@ -232,7 +232,7 @@ radu parse {target} "what somebody says" "and something else"
 ```
 
 It needs the untuned embedding model, too, and fetches it where it is missing. Without an utterance
-it reads one a line from its input. `encoder/` alone is a sentence-transformers model."""
+it reads one per line from its input. `encoder/` alone is a sentence-transformers model."""
 
 
 def example_prompt(directory: Path, kept: str) -> str:

@@ -198,7 +198,7 @@ class TrainConfig(BaseModel):
     @classmethod
     def _has_a_measure(cls, value: int, info: ValidationInfo) -> int:
         if value and info.data.get("best_by") == "last":
-            raise ValueError("it needs to know what is better; set best_by to something measured")
+            raise ValueError("it needs a measure; set best_by to loss or a task metric")
         return value
 
     @field_validator("objective")

@@ -94,9 +94,9 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
     if not train and special:
         raise DatasetError(
             f"No training row is left: {special[0][4]} is in the text of "
-            f"{quantity(len(special), 'row')}, and {config.base_model} takes it for a sign of its "
-            "own",
-            remedy="Take it out of utterances, descriptions and prompt templates.",
+            f"{quantity(len(special), 'row')}, and {config.base_model} takes it for a special "
+            "token",
+            remedy="Remove it from utterances, descriptions and prompt templates.",
         )
     if not train:
         raise DatasetError("No training row is left", remedy="Build a dataset with rows in train.")

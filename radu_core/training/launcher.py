@@ -136,7 +136,7 @@ def launcher(name: str, *, address: str | None = None, model: str | None = None)
     if name == "local":
         if address or model:
             raise InputError(
-                "An address or a model is for Ray, and the run is to be local",
+                "An address or a model can only be given for Ray",
                 remedy="Leave it out, or launch on Ray: radu train CONFIG.yaml --launcher ray.",
             )
         return Local()

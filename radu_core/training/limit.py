@@ -11,7 +11,7 @@ from contextlib import contextmanager
 __all__ = ["TimeLimit", "TimeUp"]
 
 _LONGEST = 1e6  # seconds that a timer may be set to; later ones are looked at again
-_AGAIN = 1.0  # seconds between two tries to end what went on all the same
+_AGAIN = 1.0  # seconds between two tries to end what went on anyway
 
 
 class TimeUp(Exception):  # noqa: N818 - not an error: the run was given so much time

@@ -197,7 +197,7 @@ def why_not_apart(model: Any, rows: Sequence[Encoded]) -> str:
             packed = logits([one, two], row_sizes=[len(one), len(two)])
     except MemoryError:
         raise
-    except (TypeError, ValueError, RuntimeError) as error:  # it knows nothing of packing
+    except (TypeError, ValueError, RuntimeError) as error:  # it doesn't know packing
         return f"this kind of model can't be given packed rows ({str(error)[:200]})"
     finally:
         model.train(was_training)

@@ -3,7 +3,7 @@
 ``python -m radu_core.training.probe CONFIG.yaml MODEL_DIRECTORY OUT.json [PID]`` builds the run's
 own Trainer and lets it step on the longest batch there can be, on typical ones, and evaluate the
 longest validation rows. It is a process of its own because its peak memory is what is asked, and
-because the kernel may end it for want of memory; it ends when its parent isn't PID any more.
+because the kernel may end it for lack of memory; it ends when its parent isn't PID any more.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _outcome(folder: Path, code: int, overrun: float | None) -> Probe:
     at = f"while it was at: {found.stage}"
     if code == -signal.SIGKILL:
         raise RunError(
-            f"The trial step was ended by the system, for want of memory as a rule ({at})",
+            f"The system ended the trial step, usually because memory ran out ({at})",
             remedy="Use a smaller batch_size or max_length, LoRA, or close other programs.",
         )
     last = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip()

@@ -117,7 +117,7 @@ class _Follower:
             except (OSError, RuntimeError) as error:
                 raise RunError(
                     f"The cluster at {self._address} didn't take the job: {error}",
-                    remedy="Look whether it runs (ray status there), then resume.",
+                    remedy="Check that it runs (ray status there), then resume.",
                 ) from error
         print(f"Job {name} is sent to {self._address}.", flush=True)
 
@@ -201,15 +201,16 @@ class _Follower:
         """Raise what a cluster that doesn't answer means, if it means the end."""
         if "does not exist" in str(error):
             raise RunError(
-                f"The cluster at {self._address} knows nothing of the run's job any more: "
-                f"it was restarted, or the job was deleted. {self._run.describe_kept()}",
+                f"The cluster at {self._address} no longer knows the run's job: it was restarted, "
+                f"or the job was deleted. {self._run.describe_kept()}",
                 remedy="Resume it: that sends it again.",
             ) from error
         if time.monotonic() - heard > _PATIENCE:
             raise RunError(
                 f"The cluster at {self._address} hasn't answered for "
                 f"{_PATIENCE / 60:g} minutes ({error})",
-                remedy="When it is back, resume: the run goes on with its job, if that still runs.",
+                remedy="Resume when it is back: the run continues with its job if that is still "
+                "running.",
             ) from error
 
     def _ended_by_status(self, info: Any) -> bool:
@@ -256,7 +257,8 @@ class _Follower:
             log.write(f"{info.message}\n")
         began = info.driver_exit_code is not None
         raise RunError(
-            f"Its job on the cluster ended without a word: {(info.message or '').strip()[-400:]}",
+            "Its job on the cluster ended without a message: "
+            f"{(info.message or '').strip()[-400:]}",
             remedy="The log has more. The cluster's machines need the packages of "
             "requirements.txt, for the `python` that runs Ray there."
             if began

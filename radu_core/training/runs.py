@@ -266,7 +266,10 @@ class RunDirectory:
                 return "created", ""
             return "lost", "It was never launched."
         tail = self.log_tail(1)
-        return "lost", f"Its process ended without a word. Last line of the log: {tail or '(none)'}"
+        return (
+            "lost",
+            f"Its process ended without a message. Last line of the log: {tail or '(none)'}",
+        )
 
     def _last_state_event(self) -> RunEvent | None:
         """The last event that says a state."""

@@ -276,7 +276,7 @@ def train(run: RunDirectory, model_directory: Path, heart: _Heart, limit: TimeLi
     else:
         _UNTIL_THE_END.append(trainer)
     _train_or_keep(run, trainer, config, heart)
-    limit.steps_begin()  # none may have been left to make: the model is to be written all the same
+    limit.steps_begin()  # none may have been left to make: the model is to be written anyway
     if not trainer.is_world_process_zero():
         return
     seconds = time.time() - started
@@ -387,7 +387,7 @@ def _check_processes(config: TrainConfig, trainer: Any) -> None:
     """``RunError`` unless as many processes work together as were asked for, each on one device."""
     if trainer.args.n_gpu > 1:  # Trainer would spread one process's batch over them
         raise RunError(
-            f"A process of the run sees {trainer.args.n_gpu} GPUs, and has a use for one",
+            f"A process of the run sees {trainer.args.n_gpu} GPUs, but uses only one",
             remedy="Set CUDA_VISIBLE_DEVICES to one of them; set processes to use more.",
         )
     found = trainer.accelerator.num_processes

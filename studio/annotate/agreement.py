@@ -46,9 +46,8 @@ def _annotators(here: Page) -> None:
         now,
         key=f"annotators {here.module}",
         width=260,
-        help="From 2 on, an utterance is decided when that many people say the same; where they "
-        "don't, it comes into the queue of disagreements. What is decided already stays; what "
-        "has opinions enough is decided, or a disagreement, at once.",
+        help="With 2 or more, an utterance is decided when that many people agree; otherwise it "
+        "goes to “Disagreements”. Decided utterances stay decided.",
     )
     if number_chosen != now:
         done = annotation.set_annotators(
@@ -71,13 +70,13 @@ def _figures(found: Agreement) -> None:
     spans.metric(
         "span F1",
         _figure(found.span_f1),
-        help="How often two people mark the same slot at the same place, to the letter; the mean "
-        "over all pairs.",
+        help="How often two people mark the same slot at exactly the same place, averaged over "
+        "all pairs.",
     )
     functions.metric(
-        "α of functions",
+        "agreement on functions (α)",
         _figure(found.alpha),
-        help="Krippendorff's α: 1 is perfect, 0 what chance gives; – where all say the same.",
+        help="Krippendorff's α: 1 is perfect, 0 is chance, – where everybody says the same.",
     )
 
 
@@ -92,7 +91,7 @@ def _pairs(found: Agreement) -> None:
             "and": p.second,
             "utterances": p.items,
             "span F1": _figure(p.span_f1),
-            "κ of functions": _figure(p.kappa),
+            "agreement on functions (κ)": _figure(p.kappa),
             "disagree on": len({d.exemplar_id for d in p.disagreements}),
         }
         for p in found.pairs

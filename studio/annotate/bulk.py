@@ -144,7 +144,7 @@ def _result(here: Page) -> None:
     done = state.get("done")
     if isinstance(done, workflow.BulkReport):
         st.success(f"{len(done.accepted):,} accepted.", icon=":material/done_all:")
-        _show_left("left alone", {plain(i): plain(why) for i, why in done.skipped.items()})
+        _show_left("unchanged", {plain(i): plain(why) for i, why in done.skipped.items()})
         if done.accepted:
             st.button(
                 f"Undo all {len(done.accepted):,}",

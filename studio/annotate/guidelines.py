@@ -24,8 +24,8 @@ def edit_guidelines(here: Page) -> None:
             st.markdown(without_images(text))
     else:
         st.caption(
-            "Nothing is written down yet: what to do in doubt, where a value ends, what is out of "
-            "scope."
+            "There are no guidelines yet. Write down what to do in doubt, where a value ends, and "
+            "what is out of scope."
         )
     label = "Change guidelines" if text else "Write guidelines"
     if st.button(label, icon=":material/edit:"):
@@ -42,7 +42,7 @@ def _edit(here: Page, begun: str) -> None:
         height=360,
         max_chars=LONGEST,
         key=f"text {begun}",
-        help="Press Ctrl and Enter to see it beside.",
+        help="Press Ctrl+Enter to update the preview.",
     )
     right.caption("As annotators see it")
     with right.container(border=True, height=360):

@@ -61,7 +61,7 @@ def filters(here: Page) -> dict[str, Any]:
         st.query_params["search"] = st.query_params["search"][:_LONGEST]
     if item:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(plain(f"Begins with {item}, as the link says; the queue follows."))
+            st.caption(plain(f"Starts with {item} from the link; the queue follows."))
             if st.button("Leave the link", icon=":material/close:"):
                 del st.query_params["item"]
                 st.rerun()
@@ -82,7 +82,7 @@ def filters(here: Page) -> dict[str, Any]:
         icon=":material/search:",
         placeholder="words, a value, an id",
         max_chars=_LONGEST,
-        help="Looks through all utterances, whatever queue they are in.",
+        help="Searches all utterances in every queue.",
     )
     skipped = queue == _SKIPPED
     return {

@@ -158,8 +158,8 @@ def _guard(answer: Callable[[], Answer]) -> Answer:
         return _error(500, error.what, error.remedy)
     except Exception as error:
         _log.exception("a request of the annotation page failed")
-        what = f"Something went wrong that shouldn't have ({type(error).__name__})"
-        return _error(500, what, "Nothing was lost; the details are in the studio's log.")
+        what = f"An unexpected error occurred ({type(error).__name__})"
+        return _error(500, what, "Nothing was lost. The studio's log has the details.")
 
 
 def _error(status: int, what: str, remedy: str) -> Answer:

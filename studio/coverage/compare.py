@@ -54,9 +54,9 @@ def compare(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         ):
             _start(here, key, one, two, report)
         st.caption(
-            "The two are the same: change one."
+            "Both are the same. Change one of them."
             if one == two
-            else f"On the utterances of {report.split}. Nothing is stored by comparing."
+            else f"On the utterances of {report.split}. Comparing stores nothing."
         )
     job_shown = jobs.show(key)
     if job_shown is not None:
@@ -121,7 +121,7 @@ def _settings_text(settings: RetrievalSettings) -> str:
 
 def _points(found: Compared, point: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
     """Where each is looked at: both at the page's point, unless they are to have their own."""
-    apart = st.toggle("A point of its own for each", key="coverage apart")
+    apart = st.toggle("A separate point for each", key="coverage apart")
     if not apart:
         at, note = telling_point(found.one, found.two, _within(found.one, point))
         if note:

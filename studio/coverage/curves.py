@@ -41,7 +41,7 @@ def curves(here: Page, report: CoverageReport) -> None:
     with left:
         with st.container(horizontal=True, vertical_alignment="center"):
             over = st.segmented_control(
-                "Over", [_K, _FUNCTIONS], required=True, key="coverage over"
+                "Horizontal axis", [_K, _FUNCTIONS], required=True, key="coverage over"
             )
             bands = st.toggle("95 % intervals", key="coverage bands")
         by_functions = over == _FUNCTIONS
@@ -107,14 +107,14 @@ def _percentiles(report: CoverageReport) -> None:
         key="coverage do percentiles",
         column_config={
             "never": st.column_config.NumberColumn(
-                help="Utterances whose function doesn't come within the largest k."
+                help="Utterances whose function is not found at any rank measured."
             )
         },
     )
     grid = report.grid
     st.caption(
-        f"p90 is the rank within which 90 of 100 utterances have their function; –: so many "
-        f"never have it within {grid.max_desc} descriptions or {grid.max_exemplar} exemplars. "
-        "Exemplars are counted one by one here; over “functions in the prompt” only different "
-        "functions count, which is what the prompt pays for."
+        "p90 is the rank by which 90 of 100 utterances have found their function; – means that "
+        f"this share isn't reached within {grid.max_desc} descriptions or {grid.max_exemplar} "
+        "exemplars. This table counts exemplars; the curve over “functions in the prompt” counts "
+        "different functions, because these take room in a prompt."
     )

@@ -51,7 +51,8 @@ def measuring(here: Page, key: Hashable) -> None:
         step=0.005,
         format="percent",
         key="coverage target",
-        help="The recommended point is the cheapest whose lower bound reaches it.",
+        help="The recommended point gives the shortest prompt whose coverage reaches this with "
+        "confidence (lower end of the 95 % interval).",
     )
     running = (job := jobs.job(key)) is not None and job.state == "running"
     if columns[2].button(
@@ -146,7 +147,7 @@ def _use(here: Page, point: tuple[int, int]) -> None:
         "In use" if used else "Use this point",
         disabled=used or point == (0, 0),
         key="coverage do point",
-        help="Prompts and datasets of this module begin with it.",
+        help="New prompts and datasets of this module start with it.",
     ):
         choose_point(here.workspace, here.module, point, who=here.who)
         st.rerun()
@@ -184,8 +185,8 @@ def _why(report: CoverageReport) -> None:
         + (f"left out: {reasons}." if reasons else "none left out.")
     )
     st.caption(
-        "Intervals are Wilson's, 95 %. Functions: different ones in a prompt, on average. Tokens: "
-        "of a prompt, estimated from the templates: fixed, per function, per exemplar."
+        "95 % intervals (Wilson). Functions: how many different ones a prompt has on average. "
+        "Tokens: the length of a prompt, estimated from the templates."
     )
 
 

@@ -38,11 +38,11 @@ def first(here: Page, key: Hashable) -> None:
     found = jobs.job(key)
     if found is None:
         st.info(
-            "Press Measure: the index is built if it isn't there, then every point is counted.",
+            "Press Measure: it builds the index if there is none, then measures every point.",
             icon=":material/grid_on:",
         )
     if found is None or found.state != "running":
-        with st.expander("How the module retrieves", expanded=found is not None):
+        with st.expander("Retrieval settings", expanded=found is not None):
             _form(here)
 
 
@@ -52,7 +52,7 @@ def index(here: Page, report: CoverageReport) -> None:
     with left:
         _source(here, report)
     with right, messages():
-        st.markdown("**How the module retrieves**")
+        st.markdown("**Retrieval settings**")
         _form(here)
         _tuning(here)
 
@@ -69,8 +69,8 @@ def _source(here: Page, report: CoverageReport) -> None:
     rows = {
         "embedder": source["embedder"],
         "functions": f"{len(made.functions):,}",
-        "exemplars held": f"{len(made.exemplars):,}",
-        "resolved they stand for": f"{source['members']:,}",
+        "exemplars in the index": f"{len(made.exemplars):,}",
+        "resolved exemplars they stand for": f"{source['members']:,}",
         "search by meaning": dense,
         "weight of meaning (dense_weight)": f"{report.settings.dense_weight:g}",
         "schema": source["schema"][:12],
@@ -79,15 +79,15 @@ def _source(here: Page, report: CoverageReport) -> None:
     }
     st.markdown("**What was measured**")
     st.html(show.table_html(("what", "value"), rows.items()))
-    st.markdown("**Resolved, and not in the index**")
+    st.markdown("**Resolved but not in the index**")
     _left_out(dict(source["left_out"]))
     show.download(
         not_indexed_rows(made),
         name=f"{here.module}-not-indexed.csv",
         key="not indexed",
-        label="those not indexed",
+        label="exemplars not indexed",
     )
-    st.markdown(f"**Of {report.split}, and not measured**")
+    st.markdown(f"**In {report.split} but not measured**")
     _left_out(report.left_out)
     if report.left_out:
         rows_out = left_out_rows(here.workspace, here.module, report.split)
@@ -95,7 +95,7 @@ def _source(here: Page, report: CoverageReport) -> None:
             rows_out,
             name=f"{here.module}-not-measured.csv",
             key="not measured",
-            label="those not measured",
+            label="utterances not measured",
         )
 
 
@@ -114,13 +114,13 @@ def choose(here: Page, key: str, given: RetrievalSettings) -> RetrievalSettings:
     if kept and kept not in names:
         names.append(kept)
     name = st.selectbox(
-        "Embedder",
+        "Embedding model",
         names,
         key=f"{key} embedder",
         format_func=partial(run_label, here.workspace),
         accept_new_options=True,
-        help="An installed model, a directory, a hub's owner/name, or the id of a run that "
-        "trained an embedder.",
+        help="An installed model, a directory, a name on the hub (owner/name), or the id of a run "
+        "that tuned a retriever.",
     )
     st.session_state.setdefault(f"{key} weight", given.dense_weight)
     weight = st.slider(
@@ -185,8 +185,8 @@ def _tuning(here: Page) -> None:
     st.divider()
     st.markdown("**Weight of meaning for this module**")
     st.caption(
-        "Eleven weights on the training exemplars, each left out for itself: coverage at 1, 3, 5 "
-        "and 8 functions, on average."
+        "Tries eleven weights on the training exemplars, leaving out one exemplar at a time, and "
+        "averages coverage at 1, 3, 5 and 8 functions."
     )
     if st.button("Tune on train", icon=":material/tune:", key="coverage do tune"):
         jobs.start(key, "Tuning", lambda p: tune(here.workspace, here.module, progress=p))

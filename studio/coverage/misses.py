@@ -1,4 +1,4 @@
-"""The list of misses: what was retrieved instead, why, and where to mend it."""
+"""The list of misses: what was retrieved instead, why, and where to correct it."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _CAUSES = {
     "label": "doubtful label",
     "no exemplar": "no exemplar",
     "few exemplars": "few exemplars",
-    "thin description": "thin description",
+    "thin description": "short description",
     "overlap": "functions overlap",
-    "unlike": "said in another way",
-    "description": "description not near",
-    "just below": "beyond k",
+    "unlike": "unusual wording",
+    "description": "description too different",
+    "just below": "rank just below",
 }
 
 
@@ -83,7 +83,7 @@ def _miss_list(here: Page, report: CoverageReport, explained: list[ExplainedMiss
             pd.DataFrame(rows, columns=list(MISS_COLUMNS)),
             name=f"{here.module}-misses.csv",
             key="misses",
-            label="them with why",
+            label="misses with causes",
         )
         if st.button(
             f"Send {len(some):,} to annotation",
@@ -122,7 +122,7 @@ def _miss_list(here: Page, report: CoverageReport, explained: list[ExplainedMiss
     if row_chosen is not None:
         _detail(here, report, some[row_chosen])
     else:
-        st.caption("Choose one to see what was nearer and to mend it.")
+        st.caption("Choose a miss to see what was nearer and how to correct it.")
 
 
 def _take_row() -> None:
@@ -200,7 +200,7 @@ def _neighbours(one: ExplainedMiss) -> None:
 
     rows = [row(n, "instead") for n in one.nearest]
     if one.own is not None:
-        rows.append(row(one.own, "its own nearest"))
+        rows.append(row(one.own, "nearest of the right function"))
     rows.sort(key=lambda r: -float(str(r["cosine"])))
     st.dataframe(
         pd.DataFrame(rows, columns=["", "cosine", "function", "exemplar"]),
@@ -214,8 +214,8 @@ def _neighbours(one: ExplainedMiss) -> None:
     )
     ways = quantity(one.exemplars, "exemplar") if one.exemplars else "no exemplar"
     st.caption(
-        f"{plain(one.miss.function)} has {ways}; its description comes "
-        f"{ordinal(one.description_rank)} among all for this utterance."
+        f"{plain(one.miss.function)} has {ways}; for this utterance its description ranks "
+        f"{ordinal(one.description_rank)} of all."
     )
 
 
@@ -232,7 +232,7 @@ def _mend(here: Page, report: CoverageReport, one: ExplainedMiss) -> None:
             args=(function,),
         )
         st.button(
-            "What if: this as an exemplar",
+            "What if: add as exemplar",
             icon=":material/add:",
             key="coverage do add",
             on_click=ask_about,
@@ -244,6 +244,6 @@ def _mend(here: Page, report: CoverageReport, one: ExplainedMiss) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         link("schema", "Edit the description", module=here.module, function=function)
         link("annotate", "Add an exemplar", module=here.module, add=function)
-        link("annotate", "Its label", module=here.module, item=id_)
+        link("annotate", "Check its label", module=here.module, item=id_)
         link_to_prompt(here.module, id_, "See its prompt")
         link("overlap", "Overlap and merge", module=here.module, function=function)

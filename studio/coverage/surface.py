@@ -51,9 +51,8 @@ def _heat_map(rows: list[dict[str, Any]], report: CoverageReport, point: tuple[i
         alt="Coverage by descriptions and exemplars retrieved",
     )
     st.caption(
-        "Click a cell to look at its point. Red border: the point looked at; purple: the "
-        "recommended one. Grey: nothing is retrieved. Hover for interval, votes, functions and "
-        "tokens."
+        "Click a cell to show its point. Red border: the point shown. Purple: the recommended "
+        "point. Grey: nothing is retrieved. Point at a cell for its figures."
     )
 
 

@@ -71,8 +71,8 @@ def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         descriptions = {function: described} if described != description else {}
         if not descriptions and not lines:
             st.info(
-                "Change the description, or write an exemplar. What it would change "
-                f"at ({point[0]}, {point[1]}) is shown here; nothing is stored by asking.",
+                f"Change the description or write an exemplar. The effect at ({point[0]}, "
+                f"{point[1]}) is shown here. Asking stores nothing.",
                 icon=":material/science:",
             )
             return
@@ -100,7 +100,9 @@ def _worst(report: CoverageReport, point: tuple[int, int]) -> str | None:
 def _description(function: str, stored: str) -> str:
     key = f"coverage what description {function} {stored}"  # a stored one is the new beginning
     st.session_state.setdefault(key, stored)
-    text = st.text_area("Description", key=key, height=110, help="Ctrl+Enter asks.")
+    text = st.text_area(
+        "Description", key=key, height=110, help="Press Ctrl+Enter to see the effect."
+    )
     return (text or "").strip()
 
 
@@ -110,15 +112,15 @@ def _lines(function: str) -> list[str]:
     if st.session_state.get(_LEFT, ("",))[0] == function:  # added from here: no longer asked about
         st.session_state[key] = st.session_state.pop(_LEFT)[1]
     text = st.text_area(
-        "Exemplars to add, one a line",
+        "Exemplars to add, one per line",
         key=key,
         height=110,
         placeholder="book me a room in <city>",
-        help="A slot is written <name>, a literal < as \\<. Ctrl+Enter asks.",
+        help="Write a slot as <name> and a literal < as \\<. Press Ctrl+Enter to see the effect.",
     )
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
     if len(lines) > _MOST:
-        st.caption(f"The first {_MOST} of {len(lines)} are asked about.")
+        st.caption(f"The first {_MOST} of {len(lines)} are measured.")
     return list(dict.fromkeys(lines))[:_MOST]
 
 
@@ -163,12 +165,13 @@ def _show(answer: WhatIf, seconds: float) -> None:
     st.caption(f"On {some}, in {seconds:.2f} s.")
     for text in answer.own:
         st.info(
-            f"{plain(text)} is measured here. It doesn't find itself; what it gains are others. In "
-            "train it would no longer be a measure: rather write one like it.",
+            f"{plain(text)} is one of the utterances measured here. It doesn't find itself: the "
+            "gain is in others. Write a similar exemplar instead, because in train it could no "
+            "longer be measured.",
             icon=":material/info:",
         )
     for text in answer.repeated:
-        st.warning(f"Changes nothing, it is there already: {plain(text)}")
+        st.warning(f"Already there, so nothing changes: {plain(text)}")
     moved_table(answer.before.queries, answer.difference, "what if")
 
 
@@ -193,8 +196,8 @@ def moved_figures(moved: Difference, names: tuple[str, str]) -> None:
             "p",
             f"{moved.p:.3g}",
             width=100,
-            help="McNemar's exact test: how likely so uneven a split of the utterances that differ "
-            "would be by chance. Under 0.05 is a clear difference.",
+            help="How often chance alone would give a difference this large (McNemar's exact "
+            "test). Below 0.05 is clear.",
         )
     st.caption(
         "95 % intervals: "
@@ -234,16 +237,16 @@ def moved_table(queries: Any, moved: Difference, key: str) -> None:
 def _keep_description(here: Page, function: str, text: str, alone: Difference) -> None:
     """Keep the description; an empty one is refused, one that covers less alone needs a tick."""
     if not text:
-        st.caption("An empty description can't be kept: say in a sentence what the user wants.")
+        st.caption("The description is empty. Say in one sentence what the user wants.")
         return
     index = depending_datasets(here.workspace, here.module)
     st.caption(
-        "Keeping it stores a new version of the schema; the index follows with one embedding. "
+        "Keeping it saves a new version of the schema and updates the index. "
         + (f"Datasets to build again: {plain(', '.join(index))}." if index else "")
     )
     fewer = alone.before - alone.after
     agreed = fewer <= 0 or st.checkbox(
-        f"Keep it although it covers {fewer:,} fewer by itself", key=f"coverage do agree {text}"
+        f"Keep it although it covers {fewer:,} fewer on its own", key=f"coverage do agree {text}"
     )
     if st.button(
         "Keep this description", icon=":material/save:", key="coverage do keep", disabled=not agreed
@@ -271,7 +274,7 @@ def _keep_exemplar(here: Page, function: str, text: str, slots: Sequence[str]) -
     with st.form(f"coverage do form {function} {content_hash([text])}", border=True):
         st.markdown(plain(_short(text)))
         values = {
-            slot: st.text_input(plain(slot), placeholder="words a user would say there")
+            slot: st.text_input(plain(slot), placeholder="words that a user would say")
             for slot in slots
         }
         pressed = st.form_submit_button("Add this exemplar", icon=":material/add:")
@@ -304,7 +307,7 @@ def _keep_exemplars(here: Page, function: str, fields: Mapping[str, Sequence[str
     configured = {f"slot {s}": st.column_config.TextColumn(s, width=110) for s in slots}
     with st.form(f"coverage do forms {function} {content_hash(list(fields))}", border=True):
         if slots:
-            st.caption("Write the words a user would say for each slot that an exemplar has.")
+            st.caption("For each slot, write the words that a user would say.")
         edited = st.data_editor(
             frame,
             hide_index=True,
@@ -317,7 +320,7 @@ def _keep_exemplars(here: Page, function: str, fields: Mapping[str, Sequence[str
                 **configured,
             },
         )
-        pressed = st.form_submit_button("Add all that are ticked", icon=":material/add:")
+        pressed = st.form_submit_button("Add the ticked ones", icon=":material/add:")
     if pressed:
         with messages():
             values_chosen = {

@@ -116,7 +116,7 @@ def start(
             started.result = work(started.report)
             end("done")
         except _Stopped:
-            end("stopped", f"{title} was stopped. Steps it had finished stand; none is half done.")
+            end("stopped", f"{title} was stopped. Finished steps are kept; none is half done.")
         except RaduError as error:
             end("failed", str(error))
         except Exception as error:

@@ -62,7 +62,7 @@ def gate(*, ask: bool = True) -> str:
 def ask_name() -> None:
     """Ask for the name on the page itself, where the sidebar may be out of sight, as on a phone."""
     st.info(
-        "Choose your name first: it stands beside everything you decide.", icon=":material/badge:"
+        "Choose a name first: it is saved with every decision you make.", icon=":material/badge:"
     )
     with st.container(width=480):
         _choose_name(_account())
@@ -105,8 +105,8 @@ def _login_screen(auth: Mapping[str, Any]) -> None:
     with st.container(width=480):
         st.title("Radu Studio", anchor=False)
         st.write(
-            "From labelled utterances to a small language model. Log in, so that your name stands "
-            "beside what you decide."
+            "From labelled utterances to a small language model. Log in, so that your decisions "
+            "carry your name."
         )
         for name in [None] if "client_id" in auth else providers:
             label = "Log in" + (f" with {plain(name)}" if name else "")
@@ -183,7 +183,7 @@ def _choose_name(before: str) -> None:
             before,
             key="name",
             max_chars=_LONGEST,
-            help="Stands beside your decisions. This browser keeps it.",
+            help="Saved with your decisions and kept by this browser.",
         )
         st.form_submit_button("Keep this name", on_click=_name_chosen)
         if st.session_state.pop("no name", False):

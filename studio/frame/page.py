@@ -83,8 +83,8 @@ def messages() -> Iterator[None]:
             return
         _log.exception("a page failed")
         st.error(
-            f"Something went wrong that shouldn't have ({type(error).__name__}). Your data is as "
-            "it was. Reload the page; the details are in the studio's log.",
+            f"An unexpected error occurred ({type(error).__name__}). Your data is unchanged. "
+            "Reload the page; the details are in the studio's log.",
             icon=":material/error:",
         )
 

@@ -47,7 +47,7 @@ def _exemplars(here: Page) -> None:
         words = st.text_input(
             "Search", key="delete search", placeholder="text, function, value or id"
         )
-        tag = st.text_input("Tag", key="delete tag", help="All that have this tag.")
+        tag = st.text_input("Tag", key="delete tag", help="Finds all exemplars with this tag.")
     if not words.strip() and not tag.strip():
         st.caption("Search for exemplars, or name a tag, then choose those to delete.")
         return

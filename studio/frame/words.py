@@ -26,14 +26,15 @@ WORDS: Words = {
     "out of scope": lambda: (
         f"choose {UNLABELLED['out-of-scope']} under “Rows without a function” and import again"
     ),
-    "keep good tools": lambda: "tick “Leave out the tools that can't be taken”",
+    "keep good tools": lambda: "tick “Leave out unusable tools”",
     "new module": lambda: "use “New module” on the Load page",
     "replace schema": lambda module: f"edit {module} on the Schema page",
     "choose module": lambda names: f"choose one of these under “Module”: {names}",
     "split from scratch": lambda: "tick “From scratch”",
     "build index": lambda module: f"go to {module} on the Coverage page",
     "index with": lambda module, embedder: (
-        f"choose {embedder} under “Embedder” on the Coverage page of {module}, in “Index”, and save"
+        f"choose {embedder} under “Embedding model” on the Coverage page of {module}, in “Index”, "
+        "and save"
     ),
     "use retriever": lambda run: (
         f"choose {run} under “3 Runs” on the Train page, and “Use for this module”"

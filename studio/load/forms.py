@@ -39,7 +39,7 @@ def new_module(here: Page) -> None:
             "Module id", placeholder="acme_travel_en", help=plain("<org>_<bot>_<lang>, lower case.")
         )
         file = st.file_uploader("Schema (Radu JSON or tools JSON)", type=["json"])
-        keep_good = st.checkbox("Leave out the tools that can't be taken")
+        keep_good = st.checkbox("Leave out unusable tools")
         if st.form_submit_button("Create", icon=":material/add:"):
             with messages():
                 if file is None:
@@ -75,16 +75,16 @@ def utterances(here: Page) -> None:
     if not here.module:
         st.info("Create a module first.")
         return None
-    st.markdown(f"into **{plain(here.module)}**")
+    st.markdown(f"Import Import into **{plain(here.module)}**")
     file = st.file_uploader(
-        "JSONL, CSV, TSV or XLSX; a server's traces",
+        "File (JSONL, CSV, TSV, XLSX or traces)",
         type=["jsonl", "csv", "tsv", "xlsx", "traces"],
         key="utterances file",
         on_change=_leave,
         args=(here,),
     )
     typed = st.text_input(
-        "or a path on this computer",
+        "Or a path on this computer",
         placeholder="/data/sgd/train",
         on_change=_leave,
         args=(here,),
@@ -161,17 +161,20 @@ def _report(here: Page) -> None:
     if report.stored:
         st.success(
             f"{text} {report.added:,} added, {report.changed:,} changed, {report.unchanged:,} "
-            f"unchanged, {report.kept:,} kept as a person decided. This is import {report.number}; "
-            "undo it on the tab Earlier imports."
+            f"unchanged, {report.kept:,} kept because a person decided. This is import "
+            f"{report.number}; undo it under “Earlier imports”."
         )
     else:
-        st.error(f"{text} Nothing was stored: correct the rows, or keep the good ones.")
+        st.error(
+            f"{text} Nothing was stored. Correct the rows, or tick “Keep the good rows if others "
+            "are rejected”."
+        )
     for line in load.remarks(report):
         st.caption(plain(line))
     spans(report.spans, _key(here))
     if report.schema_ignored:
         st.warning(
-            "The file has another schema; the module kept its own. The Schema page changes it."
+            "The file's schema was ignored: the module keeps its own. Change it on the Schema page."
         )
     if rejected:
         rows = [vars(r) for r in report.rejections]
@@ -234,8 +237,8 @@ def outcome(here: Page) -> None:
         _costs(funnel)
     for name, count in funnel.thin_functions.items():
         st.warning(
-            f"{plain(name)} has only {quantity(count, 'resolved training exemplar')}; 10 are a "
-            "start."
+            f"{plain(name)} has only {quantity(count, 'resolved training exemplar')}. Add "
+            "exemplars until it has 10."
         )
     if funnel.empty_slots:
         st.warning(f"No resolved exemplar fills {plain(', '.join(funnel.empty_slots))}.")
@@ -256,14 +259,14 @@ def _acceptance(here: Page) -> None:
             "Accept likely readings by itself",
             options,
             index=options.index(now),
-            format_func=lambda c: "never: ask" if c is None else f"from {c:.0%} on",
+            format_func=lambda c: "never" if c is None else f"from {c:.0%}",
             width=260,
-            help="Readings with at least this confidence resolve without a person; they are "
-            "counted as 'automatic', and choosing 'never' takes all of them back.",
+            help="Readings with at least this confidence are accepted without a person. “never” "
+            "takes all of them back.",
         )
         if st.button(
             "Resolve again",
-            help="After a change of the schema, or of what is accepted. Decisions of people stay.",
+            help="Use it after changing the schema or this confidence. People's decisions stay.",
         ):
             if option != now:
                 outcomes.set_acceptance(here.workspace, here.module, option, who=here.who)
@@ -290,7 +293,8 @@ def _costs(funnel: outcomes.ResolveReport) -> None:
     by = ", ".join(f"{how} {count:,}" for how, count in funnel.resolved_by.items())
     other = ", ".join(f"{kind} {count:,}" for kind, count in funnel.inferred.items())
     st.caption(
-        f"Resolved by: {by}." + (f" In other words than the value's: {other}." if other else "")
+        f"Resolved by: {by}."
+        + (f" Found under other words than the value: {other}." if other else "")
     )
 
 

@@ -83,7 +83,7 @@ def _choose(here: Page, found: list[ImportRecord]) -> ImportRecord:
             disabled=not workflow.is_stored(by_number[number]),
         )
     if not workflow.is_stored(by_number[number]):
-        st.caption("It stored nothing, so there is nothing to take back.")
+        st.caption("It stored nothing, so there is nothing to undo.")
     return by_number[number]
 
 
@@ -128,7 +128,7 @@ def _undo_panel(here: Page) -> None:
                 )
             st.button("Close", key="close import report", on_click=jobs.forget, args=(_key(here),))
         if report.schema_returned and not report.dry_run:
-            st.info("The schema has changed: resolve again on the Outcome tab.")
+            st.info("The schema has changed. Resolve again on the Outcome tab.")
 
 
 def _show_rejected(record: ImportRecord) -> None:

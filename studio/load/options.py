@@ -38,8 +38,8 @@ def choose_options(here: Page, path: Path, format: str) -> dict[str, Any]:
             list(file_view.UNLABELLED),
             format_func=file_view.UNLABELLED.__getitem__,
             width=300,
-            help="Unlabelled rows are neither indexed nor trained on until a person labels them. "
-            "none, oos and the like always mean out of scope.",
+            help="Unlabelled rows are not indexed or trained on until a person labels them. "
+            "Values such as none or oos always mean out of scope.",
         )
     if unlabelled != "keep":
         options["unlabelled"] = unlabelled
@@ -66,7 +66,7 @@ def _of_traces(path: Path) -> dict[str, Any]:
             5.0,
             format="%g",
             width=180,
-            help="A confidence below this is unsure.",
+            help="Answers with less confidence than this are imported as unsure.",
         )
         unlike = st.number_input(
             "Unlike anything seen from (%)",
@@ -76,14 +76,15 @@ def _of_traces(path: Path) -> dict[str, Any]:
             1.0,
             format="%g",
             width=240,
-            help="So large a share of the utterances in scope looks more in scope.",
+            help="Answers that look less in scope than this share of the utterances in scope are "
+            "imported, too.",
         )
         model = st.text_input(
             "Model",
             key=f"traces model {path}",
             placeholder="the only one",
             width=220,
-            help="Where the server had several: the name of this module's.",
+            help="The name of this module's model, if the server had several.",
         )
     options_chosen: dict[str, Any] = {"below": below / 100, "unlike": unlike / 100}
     return options_chosen | ({"model": model.strip()} if model and model.strip() else {})

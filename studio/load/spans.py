@@ -24,8 +24,8 @@ def spans(report: SpanReport | None, key: Hashable) -> None:
     lines = [f"{wrong} with spans or templates that contradict the values."]
     lines += [f"- {quantity(n, 'row')}: {plain(what)}." for what, n in report.shifts.items()]
     if report.left:
-        more = "The list of what isn't resolved says what was expected where."
-        lines.append(f"- {quantity(report.left, 'row')}: no shift explains them. {more}")
+        more = "The list of unresolved utterances shows what was expected where."
+        lines.append(f"- {quantity(report.left, 'row')}: not explained by a shift. {more}")
     rows = quantity(len(report.fixes), "row")
     if report.fixed:
         st.info("\n".join([*lines, "", f"{rows} corrected."]), icon=":material/build:")

@@ -64,7 +64,14 @@ def _split_form() -> splitting.Wanted:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         validation = st.number_input("Validation (%)", 0, 90, 10, key="split validation")
         test = st.number_input("Test (%)", 0, 90, 10, key="split test")
-        seed = st.number_input("Seed", 0, 10**6, 0, key="split seed", help="Draws another split.")
+        seed = st.number_input(
+            "Seed",
+            0,
+            10**6,
+            0,
+            key="split seed",
+            help="Seed of the split; another seed draws another split.",
+        )
         again = st.checkbox(
             "From scratch",
             key="split again",
@@ -84,7 +91,7 @@ def _show(here: Page, report: splitting.SplitReport) -> None:
         for f in report.functions
     ]
     if report.number is not None:
-        st.success(f"Split {report.number} is done. Undo it on the tab Earlier imports.")
+        st.success(f"Split {report.number} is done. Undo it under “Earlier imports”.")
     for line in report.sentences:
         st.markdown(plain(line))
     total = sum(report.moved.values())
@@ -93,7 +100,7 @@ def _show(here: Page, report: splitting.SplitReport) -> None:
             f"Move {quantity(total, 'exemplar')}",
             type="primary",
             key="split do",
-            help="Recorded as a batch, which can be taken back.",
+            help="Recorded as a batch, which you can undo.",
             on_click=_start,
             args=(
                 here,

@@ -33,10 +33,10 @@ def confusion_chart(here: Page, report: OverlapReport) -> None:
     )
     shown = sorted(order[:_MOST_CELLS])
     st.caption(
-        "Of the nearest exemplars of each row's function, the share that is of the column's. The "
-        "diagonal is left grey: it is the rest."
+        "The share of nearest exemplars of a row's function that belong to the column's function. "
+        "The diagonal, in grey, is the rest."
         + (
-            f" The {_MOST_CELLS} of {len(names)} functions that are confused most are shown."
+            f" The {_MOST_CELLS} of {len(names)} functions confused most are shown."
             if len(names) > len(shown)
             else ""
         )
@@ -56,9 +56,9 @@ def confusion_chart(here: Page, report: OverlapReport) -> None:
         _heat_map(pd.DataFrame(cells), [names[i] for i in shown]),
         alt="Share of neighbours by function",
     )
-    st.markdown("**Mistaken for another**: most neighbours are of the other function")
+    st.markdown("**Probably mislabelled**: most neighbours belong to another function")
     if not pairs:
-        st.caption("No exemplar is.")
+        st.caption("None.")
         return
     show.rows(
         [
@@ -138,7 +138,7 @@ def function_map(here: Page, report: OverlapReport) -> None:
     names = [n for n in report.confusion.functions if n is not None]
     many = len(names) > _MOST_COLOURS
     highlighted = st.multiselect(
-        "Only these functions in colour",
+        "Functions in colour",
         names,
         _most_confused(report) if many else None,
         key=f"overlap highlight {here.module}",

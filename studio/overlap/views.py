@@ -46,15 +46,15 @@ def measure(here: Page, key: Hashable) -> None:
     """How much is enough and what is nearly the same, and the button."""
     first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
     enough = first.number_input(
-        "Exemplars a function needs", 1, 1000, 10, help="Different ones: repetitions count once."
+        "Exemplars a function needs", 1, 1000, 10, help="Repeated exemplars count once."
     )
     near = second.slider(
-        "Nearly the same from a cosine of",
+        "Near duplicates from (cosine)",
         0.80,
         1.0,
         0.95,
         0.01,
-        help="Lower finds more pairs, and more of them are really different.",
+        help="A lower value finds more pairs, but more of them really differ.",
     )
     if third.button("Measure", type="primary", icon=":material/search:", width="stretch"):
         jobs.start(
@@ -73,8 +73,8 @@ def measure(here: Page, key: Hashable) -> None:
 def measurement_line(here: Page, report: OverlapReport) -> None:
     """What was measured, and whether the module has moved on since."""
     st.caption(
-        f"Measured on {quantity(report.distinct, 'distinct exemplar')} of "
-        f"{report.exemplars:,} resolved training ones, each beside its {report.k} nearest."
+        f"Measured on {quantity(report.distinct, 'distinct exemplar')} of {report.exemplars:,} "
+        f"resolved training exemplars, each compared with its {report.k} nearest."
     )
     if moved_on(here.workspace, report):
         st.warning("The module has changed since. Measure again.", icon=":material/refresh:")
@@ -190,8 +190,8 @@ def _examples(finding: Finding) -> list[dict[str, Any]]:
         {
             "function": e.function or _OUT,
             "template": e.template,
-            "beside": e.other_function or "",
-            "nearest of it": e.other_template,
+            "other function": e.other_function or "",
+            "nearest of that function": e.other_template,
             "cosine": e.similarity,
             "id": e.id,
         }
@@ -211,7 +211,7 @@ def _action(here: Page, finding: Finding, action: str, number: int) -> None:
     elif action == "describe" and name:
         link("schema", ACTIONS["describe"], module=here.module, function=name)
     elif action == "annotate" and not finding.examples and name:
-        link("annotate", "Look at those that wait", module=here.module, function=name)
+        link("annotate", "Open the queue", module=here.module, function=name)
     elif action == "annotate" and finding.examples:
         ids = {i for e in finding.examples for i in (e.id, e.other_id) if i}
         st.button(
@@ -280,14 +280,15 @@ def _judge(here: Page, finding: Finding, pair: Example, verdict: str) -> None:
 @st.dialog("Merge two functions")
 def _merge(here: Page, functions: tuple[str, ...]) -> None:
     """Choose which one stays, see the effect, and merge."""
-    keep = str(st.radio("The one that stays", functions, format_func=plain, key="merge keep"))
+    keep = str(st.radio("Function to keep", functions, format_func=plain, key="merge keep"))
     away = next(f for f in functions if f != keep)
     with messages():
         plan = merge_plan(here.workspace, here.module, keep, away)
         _cost(plan)
         if plan.conflicts:
             st.error(
-                "It can't be merged:\n" + "\n".join(f"- {plain(c)}" for c in plan.conflicts),
+                "These functions can't be merged:\n"
+                + "\n".join(f"- {plain(c)}" for c in plan.conflicts),
                 icon=":material/block:",
             )
             link("schema", "Open the schema", module=here.module)
@@ -305,10 +306,10 @@ def _cost(plan: MergePlan) -> None:
         f"**{plan.total:,}** exemplars of {plain(plan.away)} move ({text}); each keeps its "
         "history.",
         f"Slots that both have: {plain(', '.join(plan.shared) or 'none')}.",
-        f"Slots that come along, as optional: {plain(', '.join(plan.added) or 'none')}.",
+        f"Slots that move, as optional: {plain(', '.join(plan.added) or 'none')}.",
         *_opinion_lines(plan),
-        f"{plain(plan.away)} leaves the schema, which can be restored under “Earlier” on the "
-        "Schema page; the exemplars stay moved.",
+        f"{plain(plan.away)} is removed from the schema. The schema can be restored under "
+        "“Earlier” on the Schema page, but the exemplars stay moved.",
     ]
     st.markdown("\n".join(f"- {line}" for line in lines))
 
@@ -317,8 +318,8 @@ def _opinion_lines(plan: MergePlan) -> list[str]:
     if not plan.opinions:
         return []
     return [
-        f"**{plan.opinions:,}** of those that change have opinions that wait for a decision: these "
-        "count no longer, people are asked again, and the history keeps what they said."
+        f"**{plan.opinions:,}** of them have opinions that wait for a decision. These no longer "
+        "count: people are asked again, and the history keeps the old ones."
     ]
 
 
@@ -330,8 +331,8 @@ def _judged_pairs(here: Page, report: OverlapReport) -> None:
     pairs = judgements.judged_pairs(here.workspace, here.module)
     if not pairs:
         st.info(
-            "Nobody has judged a pair yet. Where two exemplars of different functions seem to mean "
-            "the same, say so here under Findings, or on the Prompts page under Negatives."
+            "No pair has been judged yet. Judge pairs under Findings, or on the Prompts page "
+            "under Negatives."
         )
         return
     for number, pair in _page_of(pairs, f"overlap judged page {here.module}"):

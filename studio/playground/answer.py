@@ -38,7 +38,9 @@ def answer(here: Page, number: int, model: str, found: Explanation | str) -> Non
     for problem in said.problems:
         st.warning(plain(f"Left out: {problem}."), icon=":material/remove_circle:")
     key = f"{here.module} {number} {model}"
-    with expander("Why this one", key="playground why " + model, icon=":material/balance:") as box:
+    with expander(
+        "Why this answer", key="playground why " + model, icon=":material/balance:"
+    ) as box:
         if box.open:
             _why(found)
     if found.prompts or found.retrieved:
@@ -66,7 +68,7 @@ def _figures(found: Explanation) -> str:
     said = found.answer
     text = f"{said.confidence:.1%} confident · {1000 * said.seconds:,.0f} ms"
     if said.out_of_scope is not None:
-        text += f" · {said.out_of_scope:.1%} of what is in scope looks more in scope"
+        text += f" · {said.out_of_scope:.1%} of in-scope utterances look more in scope"
     return text
 
 
@@ -93,7 +95,7 @@ def _why(found: Explanation) -> None:
         column_config={"ms": st.column_config.NumberColumn(format="%.1f")},
     )
     if found.sources:
-        st.caption("The sources were asked again, one by one; their times are of that.")
+        st.caption("Times are measured by asking the sources again, one by one.")
 
 
 def _sources(found: Explanation) -> None:
@@ -187,7 +189,9 @@ def _value_text(value: Scalar) -> str:
 def _show_sent(here: Page, sent: Sent) -> None:
     """What became of it, and where."""
     if not sent.is_new:
-        st.success("The module has this utterance. It waits on the Annotate page, with your note.")
+        st.success(
+            "The module already has this utterance. It waits on the Annotate page, with your note."
+        )
         link("annotate", "Open it", module=here.module, queue="evaluation", item=sent.exemplar)
         return
     if sent.queue is None:

@@ -62,26 +62,26 @@ def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
         key=f"playground first {here.module}",
         accept_new_options=True,
         placeholder="a run or a path",
-        help="Type the path of a bundle, or of an exported model, to ask the model in it.",
+        help="A run, or the path of a bundle or an exported model.",
     )
     other = second.selectbox(
-        "Beside it",
+        "Compare with",
         found,
         index=None,
         format_func=label,
         key=f"playground second {here.module}",
         accept_new_options=True,
         placeholder="none",
-        help="Both get every utterance, one after the other.",
+        help="Both answer every utterance.",
     )
     context = third.selectbox(
-        "Bot had asked for",
+        "Bot's last question",
         _contexts(here),
         index=None,
         key=f"playground context {here.module}",
         placeholder="nothing",
-        help="The function, or its slot, that the bot asked about just before the utterance. A "
-        "model without a language model doesn't look at it.",
+        help="The function or slot that the bot asked about just before. Only language models use "
+        "it.",
     )
     labels = {label(name): name for name in found}
     names = [_match_typed(name.strip(), labels) for name in (one, other) if name and name.strip()]
@@ -180,9 +180,7 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
     st.divider()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Earlier** · {quantity(len(known), 'question')}", width="stretch")
-        st.button(
-            "Forget them", icon=":material/delete_sweep:", on_click=_forget, args=(here.module,)
-        )
+        st.button("Clear", icon=":material/delete_sweep:", on_click=_forget, args=(here.module,))
     all_key = f"playground all {here.module}"
     shown = known if st.session_state.get(all_key) else known[-_SHOWN:]
     for exchange in reversed(shown):

@@ -41,7 +41,7 @@ def snippets(here: Page, models: Sequence[str], runs: Sequence[str]) -> None:
         st.markdown("**Write a bundle**: all that answering needs, in one directory")
         st.code(export(models[0], here.module), language="bash", wrap_lines=True)
     if not models:
-        st.caption("Choose a run or a bundle: how to serve it stands here then.")
+        st.caption("Choose a run or a bundle to see how to serve it.")
     else:
         st.markdown("**Serve it** on this computer")
         st.code(f"radu serve {shlex.quote(directory)}", language="bash", wrap_lines=True)

@@ -129,19 +129,20 @@ def _type_own(here: Page) -> dict[str, Any] | None:
     )
     left, right = st.columns(2)
     function = left.selectbox(
-        "What it means",
+        "Right function",
         [_UNKNOWN, *(f.name for f in schema.functions), OUT_OF_SCOPE],
         key=f"prompt function {here.module}",
-        help="Without it, prompts have no completion. none: out of scope.",
+        help="Without it, prompts have no answer to learn. none means out of scope.",
     )
     contexts = [f"{f.name}.{s.name}" for f in schema.functions for s in f.slots]
     context = right.selectbox(
-        "The bot had just asked for",
+        "Bot's last question",
         contexts,
         index=None,
         placeholder="nothing",
         key=f"prompt context {here.module}",
-        help="A function and one of its slots. Yes/no prompts need a slot of type boolean.",
+        help="The function and slot that the bot asked about. Yes/no prompts need a slot of type "
+        "boolean.",
     )
     if not (text or "").strip():
         return None
@@ -186,14 +187,17 @@ def settings(here: Page) -> dict[str, Any]:
             width=_WIDE,
         )
         model = st.selectbox(
-            "Base model", installed, key="prompt model", help="Whose tokens are counted and shown."
+            "Base model",
+            installed,
+            key="prompt model",
+            help="The model whose tokens are counted and shown.",
         )
         chat = st.selectbox(
             label("chat_template"),
             ["none", "auto"],
             key="prompt chat",
             width=_WIDE,
-            help="none: plain text. auto: as turns of the base model's own, if it has one.",
+            help="none: plain text. auto: the base model's own chat turns, if it has any.",
         )
     return {
         "k_desc": int(k_desc),

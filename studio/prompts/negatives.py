@@ -11,6 +11,7 @@ import streamlit as st
 from radu_core.errors import RaduError
 from radu_core.prompts import Negative, RowOptions
 from radu_core.schema import OUT_OF_SCOPE
+from radu_core.terms import label
 from radu_core.words import quantity
 from radu_core.workflows.coverage import judgements
 from radu_core.workflows.prompts.choice import resolved_utterances, state
@@ -28,7 +29,7 @@ from studio.frame.page import Page, messages
 
 __all__ = ["negatives"]
 
-_TYPED = "(typed below)"
+_TYPED = "(the typed one)"
 _A_PAGE = 8
 _LISTED = 200
 
@@ -72,20 +73,20 @@ def _choose(here: Page) -> dict[str, Any] | None:
         format_func=lambda i: i if i == _TYPED else f"{items.get(i, '')}  ·  {i}",
     )
     typed = middle.text_input(
-        "or any utterance",
+        "Or any utterance",
         placeholder="I need a table for two",
         disabled=id_ != _TYPED,
         key="negatives typed",
     )
     names = [f.name for f in here.workspace.schema(here.module).functions]
     function = right.selectbox(
-        "What it means",
+        "Right function",
         [*names, OUT_OF_SCOPE],
         index=None,
         disabled=id_ != _TYPED,
         key=f"negatives function {here.module}",
         placeholder="its function",
-        help="none: out of scope.",
+        help="none means out of scope.",
     )
     if id_ != _TYPED:
         return {"exemplar_id": id_}
@@ -117,23 +118,23 @@ def _matching(items: dict[str, str], sought: str) -> dict[str, str]:
 def _dial_widgets() -> RowOptions:
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     hardness = left.slider(
-        "Hardness",
+        label("hardness"),
         0.0,
         1.0,
         1.0,
         0.1,
         key="negatives hardness",
-        help="1: the nearest that can be used. 0: spread evenly over all that can.",
+        help="1 takes the most similar exemplars of other functions, 0 spreads them evenly.",
     )
     number = middle.number_input("Negatives per exemplar", 0, 20, 2, key="negatives number")
     near = right.slider(
-        "Suspected from a cosine of",
+        label("near_duplicate"),
         0.80,
         1.0,
         0.95,
         0.01,
         key="negatives near",
-        help="Pairs as near as this seem to mean the same and aren't used.",
+        help="Pairs at least this similar seem to mean the same and are not used.",
     )
     return RowOptions(hardness=hardness, knn_negatives=int(number), near_duplicate=near)
 
@@ -157,7 +158,7 @@ def _show(here: Page, found: Mined, options: RowOptions) -> None:
     columns[0].metric("used", f"{found.used_count} of {options.knn_negatives}")
     columns[1].metric("suspected", found.suspected_count, help="Seem to mean the same: not used.")
     columns[2].metric("of other functions", len(found.negatives))
-    columns[3].metric("exemplars looked at", found.looked_at)
+    columns[3].metric("exemplars compared", found.looked_at)
     _warnings(found, options)
     if error := st.session_state.pop("negatives error", None):
         st.error(plain(error), icon=":material/error:")
@@ -180,17 +181,18 @@ def _show(here: Page, found: Mined, options: RowOptions) -> None:
 def _warnings(found: Mined, options: RowOptions) -> None:
     if found.mode == "negative":
         st.info(
-            "A negative exemplar is set against its own function: it looks like it, and isn't it."
+            "A negative exemplar is compared with its own function: it looks like it but isn't."
         )
     if found.used_count < options.knn_negatives:
         st.warning(
-            f"Only {found.used_count} of {options.knn_negatives} can be used: there are no more "
-            "near it that are neither suspected nor out of scope."
+            f"Only {found.used_count} of {options.knn_negatives} can be used: the other near "
+            "exemplars are suspected or out of scope."
         )
     if found.doubtful:
         st.warning(
-            f"{plain(', '.join(found.doubtful))} may be right as well. No prompt that shows it is "
-            "taught the answer none for this utterance, unless the pair is judged really different."
+            f"{plain(', '.join(found.doubtful))} may be right as well. No prompt that shows it "
+            "teaches the answer none for this utterance, unless the pair is judged really "
+            "different."
         )
 
 
@@ -219,10 +221,10 @@ def _badge(negative: Negative) -> str:
 
 
 def _judge_buttons(here: Page, id_: str, negative: Negative) -> None:
-    for verdict, label in (("same", "Really the same"), ("different", "Really different")):
+    for verdict, name in (("same", "Really the same"), ("different", "Really different")):
         if negative.verdict != verdict:
             st.button(
-                label,
+                name,
                 key=f"judge {verdict} {id_} {negative.hit.id}",
                 on_click=_judge,
                 args=(here, id_, negative.hit.id, verdict),
@@ -269,7 +271,7 @@ def _over_the_module(here: Page, options: RowOptions) -> None:
     st.divider()
     key = ("dial", here.module, options.knn_negatives, options.near_duplicate)
     left, right = st.columns([5, 2], vertical_alignment="center")
-    left.markdown("**The dial over the whole module**")
+    left.markdown("**Similarity of negatives over the whole module**")
     if right.button("Count", icon=":material/tune:", width="stretch", key="negatives count"):
         jobs.start(
             key,
@@ -280,7 +282,7 @@ def _over_the_module(here: Page, options: RowOptions) -> None:
     dial_made: Dial | None = jobs.show(key)
     if dial_made is None:
         if jobs.job(key) is None:
-            st.caption("Press Count to see what each position would use.")
+            st.caption("Press Count to see the effect of each setting.")
         return
     st.caption(
         f"Of {quantity(dial_made.exemplars, 'training exemplar')} {dial_made.full:,} with "
@@ -321,7 +323,7 @@ def _over_the_module(here: Page, options: RowOptions) -> None:
 def _curve(frame: pd.DataFrame, hardness: float) -> Any:
     base = alt.Chart(frame).encode(
         x=alt.X("hardness:Q", scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("mean cosine:Q", scale=alt.Scale(zero=False), title="mean cosine of the used"),
+        y=alt.Y("mean cosine:Q", scale=alt.Scale(zero=False), title="mean cosine"),
         tooltip=["hardness", alt.Tooltip("mean cosine:Q", format=".3f"), "pairs"],
     )
     here = alt.Chart(pd.DataFrame({"hardness": [hardness]})).mark_rule(color="#ff4d4d")

@@ -23,7 +23,7 @@ from studio.prompts.template_pins import pin_button
 __all__ = ["retrieving", "shown_rows", "tell"]
 
 _KINDS = {
-    "asked": "as at inference, not trained",
+    "asked": "as at inference, not trained on on",
     "positive": "the right function is there",
     "fewer": "with fewer exemplars",
     "zero": "without exemplars",
@@ -42,14 +42,14 @@ _PRESENT = {
     "knn": "An exemplar of the right function is among those that the model is asked about.",
 }
 _MISSING = {
-    "rag": "The right function isn't in the prompt: the model couldn't give it, and isn't taught "
-    "it here. Retrieve more, or see Coverage.",
+    "rag": "The right function isn't in the prompt, so the model couldn't choose it and this row "
+    "isn't trained on. Retrieve more, or see Coverage.",
     "knn": "None of the nearest exemplars has the right function: at inference the model isn't "
     "asked about one. Retrieve more exemplars, or see Coverage.",
 }
 _HINTS = {
-    "yes_no": " Type an answer, such as “sure”, under “Any utterance”, and say which slot of type "
-    "boolean the bot had just asked for.",
+    "yes_no": " Type an answer, such as “sure”, under “Any utterance”, and choose a slot of type "
+    "boolean under “Bot's last question”.",
 }
 
 
@@ -88,8 +88,8 @@ def shown_rows(here: Page, shown: Preview) -> None:
     if not tokenized:
         st.warning(
             plain(
-                f"{shown.model} isn't installed: sizes are in words, and there are no tokens to "
-                f"show. Fetch it: radu models fetch {shown.model}"
+                f"{shown.model} isn't installed, so lengths are in words and tokens can't be "
+                f"shown. Fetch it: radu models fetch {shown.model}"
             ),
             icon=":material/download:",
         )
@@ -148,9 +148,9 @@ def _row(shown: Preview, made: PreviewRow, number: int, *, tokens: bool) -> None
         st.html(html.token_view(made.tokens) if tokens else html.text_view(row, made.tokens))
         if tokens:
             st.caption(
-                "Underlined and bold: learnt. Broken border: a special token. A small figure: so "
-                "many tokens are one character. Point at a token for its id. Hash of ids and "
-                f"labels, as a run keeps it: {made.tokens.row_hash[:16]}"
+                "Bold and underlined: learnt. Dashed border: special token. Small number: tokens "
+                "in one character. Point at a token for its id. Hash of ids and labels: "
+                f"{made.tokens.row_hash[:16]}"
             )
         _places(made)
 
@@ -162,7 +162,7 @@ def _completion(made: PreviewRow) -> str:
 
 
 def _places(made: PreviewRow) -> None:
-    """Where the right answer stands, a line each."""
+    """Where the right answer stands, one per line."""
     if made.places:
         lines = [f"- {plain(_place(place))}" for place in made.places]
         st.markdown("Where the right answer stands:\n" + "\n".join(lines))

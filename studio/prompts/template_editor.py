@@ -66,7 +66,7 @@ def _state(here: Page, view: TemplateView) -> None:
     if now.at is None:
         st.caption("In use: the shipped version.")
     else:
-        same = "" if view.is_changed else ", like the shipped one"
+        same = "" if view.is_changed else ", same as shipped"
         by = f"by {now.who}, {now.at:%Y-%m-%d %H:%M}"
         st.caption(plain(f"In use: version {now.number}{same}, {by}."))
     notice = st.session_state.pop(_notice_key(here), None)
@@ -75,7 +75,7 @@ def _state(here: Page, view: TemplateView) -> None:
     old = templates.old_datasets(here.workspace, here.module)
     if old:
         st.warning(
-            plain(f"Built with other templates, build again: {', '.join(old)}."),
+            plain(f"Build again, because templates changed: {', '.join(old)}."),
             icon=":material/warning:",
         )
 
@@ -85,12 +85,12 @@ def _notice_key(here: Page) -> str:
 
 
 def _draft(here: Page, view: TemplateView) -> str:
-    """The key of the text in the making: one per module and template, kept over saves."""
+    """The key of the text being edited: one per module and template, kept over saves."""
     return f"template source {here.module} {view.name}"
 
 
 def _load(here: Page, view: TemplateView) -> str:
-    """Put the text in the making into the field of the key that is returned: the edit that was
+    """Put the text being edited into the field of the key that is returned: the edit that was
     begun, or the version in use, also where somebody has saved another one meanwhile."""
     state, key = st.session_state, _draft(here, view)
     base = f"{key} base"
@@ -106,7 +106,8 @@ def _source(here: Page, view: TemplateView) -> tuple[str, TemplateError | None]:
     key = _load(here, view)
     text = (
         st.text_area(
-            "Source (jinja). Ctrl+Enter, or leaving the field, applies it to the examples below.",
+            "Template source (jinja)",
+            help="Press Ctrl+Enter to apply it to the examples below.",
             key=key,
             height=260,
         )
@@ -114,7 +115,7 @@ def _source(here: Page, view: TemplateView) -> tuple[str, TemplateError | None]:
     )
     st.session_state[f"{key} kept"] = text
     can, must = ", ".join(view.variables), ", ".join(view.required)
-    st.caption(plain(f"Variables: {can}, part(…). It must show: {must}."))
+    st.caption(plain(f"Variables: {can}, part(…). Required: {must}."))
     try:
         templates.try_template(here.workspace, here.module, view.name, text)
     except TemplateError as error:
@@ -180,7 +181,7 @@ def _buttons(here: Page, view: TemplateView, text: str, *, barred: bool) -> None
             disabled=same or barred,
             on_click=_save,
             args=(here, view, text),
-            help="Used from then on; old versions stay.",
+            help="Becomes the version in use. Old versions are kept.",
         )
         st.button(
             "Discard the edit",
@@ -195,7 +196,7 @@ def _buttons(here: Page, view: TemplateView, text: str, *, barred: bool) -> None
             disabled=not view.is_changed,
             on_click=_restore,
             args=(here, view, 0),
-            help="As a new version; old ones stay.",
+            help="Saves it as a new version. Old versions are kept.",
         )
         template_pins.manage(here)
     failed = st.session_state.pop("template failed", None)
@@ -255,7 +256,7 @@ def _versions(here: Page, view: TemplateView) -> None:
             lines = templates.diff(old.text, view.text, names=(f"version {old.number}", "in use"))
             st.code(old.text, language="jinja2")
             if position and lines:
-                st.caption("What the version in use changed since:")
+                st.caption("Changes from this version to the one in use:")
                 st.code("\n".join(lines), language="diff")
             if position:
                 st.button(
@@ -265,16 +266,16 @@ def _versions(here: Page, view: TemplateView) -> None:
                     disabled=not lines,
                     on_click=_restore,
                     args=(here, view, old.number),
-                    help="As a new version.",
+                    help="Saves it as a new version.",
                 )
 
 
 def _examples(compared: list[Compared] | None, wrong: TemplateError | None, *, sides: bool) -> None:
     """The pinned examples with this text; with the version in use while it has an error."""
     if wrong and compared:
-        st.caption("With the version in use, as the edit has an error:")
+        st.caption("The edit has an error, so these show the version in use:")
     if compared == []:
-        st.info("There is no resolved exemplar to show it on.")
+        st.info("There is no resolved exemplar to show.")
     for one in compared or ():
         _show_comparison(one, sides=sides)
 
@@ -284,9 +285,9 @@ def _show_comparison(found: Compared, *, sides: bool) -> None:
     with st.container(border=True):
         st.markdown(f"**{plain(one.utterance[:200])}** · {plain(one.id)}{_sizes(found)}")
         if found.failed:
-            st.caption("The edit can't be rendered on it; above is why.")
+            st.caption("The edit fails on it; the reason is above.")
         elif found.after is None or found.before is None:
-            st.info(plain(found.reason or "No prompt of this kind is made of it."))
+            st.info(plain(found.reason or "It gives no prompt of this kind."))
         for warning in found.warnings:
             tell(warning)
         if found.after is not None:

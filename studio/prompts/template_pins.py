@@ -21,15 +21,15 @@ def manage(here: Page) -> None:
         pinned_examples = templates.pinned_examples(here.workspace, here.module)
         if not pinned_examples:
             st.caption(
-                "None is pinned: a few that differ are chosen. Pin those that you want to see at "
-                "every edit; they are the same for everybody."
+                "Nothing is pinned, so a few different examples are chosen. Pin examples to see "
+                "them at every edit; everybody sees the same ones."
             )
         for id in pinned_examples:
             st.button(
                 plain(id),
                 key=f"unpin {id}",
                 icon=":material/close:",
-                help="Take it off.",
+                help="Unpin it.",
                 on_click=_pin,
                 args=(here, [k for k in pinned_examples if k != id]),
             )

@@ -42,8 +42,8 @@ def _newer(here: Page) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.warning(
             plain(
-                f"{saved_by(version, here)} at {version.at:%H:%M} UTC. You see the one before; "
-                "what you save is put beside it first."
+                f"{saved_by(version, here)} at {version.at:%H:%M} UTC. You see the version before "
+                "it; both are compared before you save."
             ),
             icon=":material/sync_problem:",
         )

@@ -93,14 +93,14 @@ def rename(shown: Shown, pending: Pending) -> None:
             "New name",
             pending.new or what.name,
             key=f"new name {pending.number}",
-            help="Press Enter to see what follows.",
+            help="Press Enter to see the effect.",
         ).strip()
         texts = st.checkbox(
-            "Texts that name it follow",
+            "Rename it in texts, too",
             value=True,
             key=f"texts follow {pending.number}",
             disabled=what.recognizer,
-            help="Prompt templates, guidelines and descriptions, where they can only mean it.",
+            help="In prompt templates, guidelines and descriptions, where the name is unambiguous.",
         )
         if new == what.name:
             st.caption(plain(f"{what.kind} {what}: give it another name."))
@@ -140,11 +140,11 @@ def _follows(plan: RenamePlan) -> None:
         lines = text_diff(mention.before, mention.after, names=names)
         st.code("\n".join(lines), language="diff", height=min(240, 24 * len(lines) + 20))
     for reason in plan.unchanged:
-        st.warning(plain(f"Can't follow: {reason}"), icon=":material/warning:")
+        st.warning(plain(f"Can't be renamed: {reason}"), icon=":material/warning:")
     st.caption(
         plain(
-            f"{plan.built} Files imported before have the old name: their rows would be rejected. "
-            "Renaming it back undoes this."
+            f"{plan.built} Files imported before use the old name, so their rows would be "
+            "rejected. Rename it back to undo this."
         )
     )
 
@@ -173,7 +173,7 @@ def remove(shown: Shown, pending: Pending) -> None:
         _exemplars(plan.exemplars, key=f"named {pending.number}", name=f"{here.module}-removed.csv")
         if plan.contexts:
             have = quantity(plan.contexts, "exemplar has", "exemplars have")
-            st.caption(f"{have} it as the context, which stays.")
+            st.caption(f"{have} it as context, which stays.")
         if plan.mentions:
             st.caption(plain(f"Still named in {', '.join(plan.mentions)}."))
         st.caption(plain(f"{plan.built} The schema in use can be restored under “Earlier”."))

@@ -93,7 +93,7 @@ def _strays(shown: Shown) -> None:
     with st.form("strays", border=True):
         name = st.selectbox("Exemplars of", list(shown.view.strays))
         options: list[Fate] = [f for f in fates(Target(name)) if f != "keep"]
-        fate = st.radio("What becomes of them", options, format_func=FATES.__getitem__)
+        fate = st.radio("What to do with them", options, format_func=FATES.__getitem__)
         to = st.selectbox("To function", [f.name for f in shown.base.functions])
         if st.form_submit_button("Relabel"):
             goes = to if fate == "move" else None
@@ -106,13 +106,13 @@ def _add(shown: Shown) -> None:
     function_count = len(shown.base.functions)
     with st.form(f"add function {function_count}", border=True):
         name = st.text_input(
-            "Name", placeholder="book_flight", help="As your application calls it."
+            "Name", placeholder="book_flight", help="The name that your application uses."
         )
         description = st.text_area(
             "Description",
             placeholder="Buy a plane ticket between two cities.",
             height=80,
-            help="One sentence: what it does and what it doesn't. Retrieval finds it by this.",
+            help="One sentence on what it does and doesn't do. Retrieval finds the function by it.",
         )
         if st.form_submit_button("Add function", icon=":material/add:"):
             function = Function(name=name.strip(), description=description.strip())
@@ -135,7 +135,7 @@ def _function(shown: Shown, function: Function) -> None:
             function.description,
             height=100,
             key=f"description {key}",
-            help="One sentence: what it does and what it doesn't. Retrieval finds it by this.",
+            help="One sentence on what it does and doesn't do. Retrieval finds the function by it.",
         )
         place = st.number_input(
             f"Position (1 to {len(names)})", 1, len(names), position + 1, key=f"place {key}"

@@ -26,7 +26,9 @@ def editor(shown: Shown) -> None:
         if st.form_submit_button("Check and save", type="primary"):
             mine = check_text(edited or "", module=shown.here.module)
             propose(shown, mine, "Edited as JSON", show=True)
-    st.caption("Rename under Functions or Recognizers: here it removes one and adds another.")
+    st.caption(
+        "Rename under Functions or Recognizers. A new name here removes one and adds another."
+    )
 
 
 def _number_lines(count: int) -> None:

@@ -70,13 +70,13 @@ def new_module(here: Page) -> None:
         function = st.text_input(
             "First function",
             placeholder="book_flight",
-            help="What the bot does first; more are added later.",
+            help="You can add more later.",
         )
         description = st.text_area(
             "Its description",
             placeholder="Buy a plane ticket between two cities.",
             height=80,
-            help="One sentence: what it does and what it doesn't.",
+            help="One sentence on what it does and doesn't do.",
         )
         if st.form_submit_button("Create module", icon=":material/add:"):
             with messages():

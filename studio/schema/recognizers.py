@@ -74,7 +74,7 @@ def _recognizer(shown: Shown, found: ListRecognizer | PatternRecognizer) -> None
 
 def _new(shown: Shown) -> None:
     key = widget_key("new", len(shown.base.recognizers))
-    name = st.text_input("Name", key=f"name {key}", help="Slots choose it by this name.").strip()
+    name = st.text_input("Name", key=f"name {key}", help="Slots refer to it by this name.").strip()
     kind: Literal["list", "pattern"] = st.radio(
         "Kind",
         ["list", "pattern"],
@@ -91,7 +91,7 @@ def _new(shown: Shown) -> None:
             raise InputError("A recognizer needs a name", remedy="Name it, e.g. city.")
         if shown.base.recognizer(name) is not None:
             raise InputError(
-                "There is a recognizer of that name", value=name, remedy="Use another."
+                "There is a recognizer of that name", value=name, remedy="Choose another name."
             )
         mine = edits.put_recognizer(shown.base, fields)
         propose(shown, mine, f"Added recognizer {name}")
@@ -108,12 +108,12 @@ def _fields(
         if kind == "list":
             labels = found.labels if isinstance(found, ListRecognizer) else {}
             text = st.text_area(
-                "Labels, one a line, each with its expressions",
+                "Labels with expressions, one per line",
                 labels_as_lines(labels),
                 key=f"labels {key}",
                 height=240,
                 placeholder="New York | NYC | Big Apple",
-                help=plain("Label | expression | expression: the label is the value."),
+                help=plain("Write label | expression | expression. The label is the value."),
             )
             if not text.strip() and found is None:
                 return None

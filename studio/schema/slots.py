@@ -101,7 +101,7 @@ def _slot(shown: Shown, function: Function, slot: Slot) -> None:
 def _new(shown: Shown, function: Function) -> None:
     key = widget_key(function.name, len(function.slots), "new")
     with st.form(f"slot {key}", border=True):
-        name = st.text_input("Name", key=f"name {key}", help="As your application calls it.")
+        name = st.text_input("Name", key=f"name {key}", help="The name that your application uses.")
         fields = _fields(shown, Slot(name="new"), key)
         if st.form_submit_button("Add slot", icon=":material/add:"):
             slot = Slot(name=name.strip(), **_read_fields(fields))
@@ -115,7 +115,7 @@ def _fields(shown: Shown, slot: Slot, key: str) -> dict[str, Any]:
         "Description",
         slot.description,
         key=f"description {key}",
-        help="A few words for the model: what the value is.",
+        help="What the value is, in a few words for the model.",
     )
     left, right = st.columns(2)
     kinds = list(get_args(SlotType))
@@ -132,7 +132,8 @@ def _fields(shown: Shown, slot: Slot, key: str) -> dict[str, Any]:
         fillers,
         key=f"filled {key}",
         index=fillers.index(slot.recognizer) if slot.recognizer in fillers[1:] else 0,
-        help="A recognizer finds the value by a list or a pattern; the model reads it.",
+        help="A recognizer finds the value by a list or a pattern; the model reads it from the "
+        "text.",
     )
     required = left.checkbox("Required", slot.required, key=f"required {key}")
     several = right.checkbox(
@@ -142,11 +143,11 @@ def _fields(shown: Shown, slot: Slot, key: str) -> dict[str, Any]:
         help="One utterance may give more than one.",
     )
     values = st.text_area(
-        "Possible values, one a line",
+        "Possible values, one per line",
         values_as_lines(slot.possible_values, slot.type),
         key=f"values {key}",
         height=100,
-        help="Leave it empty where any value of the type may come.",
+        help="Leave it empty to allow any value of the type.",
     )
     return {
         "description": description,

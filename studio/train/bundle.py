@@ -44,8 +44,8 @@ def bundle(here: Page, run: RunDirectory) -> None:
         return
     with shown, messages():
         st.caption(
-            "Everything that answering needs, in one ZIP: it loads without the studio. It is "
-            "loaded again and compared with the run before it is offered."
+            "A ZIP with everything needed to answer, without the studio. It is compared with the "
+            "run before you can download it."
         )
         try:
             choices = bundle_zip.bundle_choices(here.workspace, run, here.module)
@@ -81,12 +81,12 @@ def _prepare(
             )
         if choices.is_fast:
             runtime = st.selectbox(
-                "Encoders as",
+                "Encoder format",
                 list(_RUNTIMES),
                 format_func=_RUNTIMES.__getitem__,
                 key=f"bundle runtime {run.id}",
                 width=140,
-                help="ONNX needs no torch where a fast model is used.",
+                help="ONNX lets a fast model run without torch.",
             )
         pressed = st.button(
             "Prepare a bundle",
@@ -99,8 +99,8 @@ def _prepare(
         texts = not st.checkbox(
             "Without texts",
             key=f"bundle bare {run.id}",
-            help="Hashes instead of the words of the labels, for labels that are private. Slot "
-            "values and vectors stay.",
+            help="Stores hashes instead of the words of private labels. Slot values and vectors "
+            "are kept.",
         )
     if pressed:
         jobs.start(
@@ -123,14 +123,14 @@ def _show_prepared(here: Page, run: RunDirectory, found: PreparedBundle) -> None
     """The comparison, the download, and what is done with it elsewhere."""
     if found.stale:
         st.warning(
-            plain(f"The prepared bundle isn't offered: {found.stale}. Prepare it again."),
+            plain(f"The prepared bundle is stale: {found.stale}. Prepare it again."),
             icon=":material/history:",
         )
         return
     test = found.manifest.self_test
     if test is not None and test.rows:
         st.success(
-            plain(f"{test.equal:,} of {test.compared}: calls equal to the run's."),
+            plain(f"{test.equal:,} of {test.compared} calls are equal to the run's."),
             icon=":material/check_circle:",
         )
     for note in found.notes:
@@ -145,7 +145,7 @@ def _show_prepared(here: Page, run: RunDirectory, found: PreparedBundle) -> None
         if st.button("Remove it", icon=":material/delete:", key=f"bundle remove {run.id}"):
             bundle_zip.remove_bundle(here.workspace, run, here.module)
             st.rerun()
-    st.markdown(f'Where it is used, after `pip install "radu-studio[{_needs(found)}]"`:')
+    st.markdown(f'To use it, first `pip install "radu-studio[{_needs(found)}]"`:')
     st.code(_use(found), language="bash")
 
 

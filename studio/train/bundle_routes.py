@@ -62,7 +62,7 @@ def _response(token: str) -> Response:
         return _refusal(503, error)
     except Exception as error:
         _log.exception("a download of a bundle failed")
-        what = f"Something went wrong that shouldn't have ({type(error).__name__})."
+        what = f"An unexpected error occurred ({type(error).__name__})."
         text = f"{what} The details are in the studio's log."
         return PlainTextResponse(text, 500, headers=_HEADERS)
 

@@ -57,9 +57,9 @@ def _result(found: DatasetDiff, export: Path) -> None:
     for fact in found.facts:
         st.caption(plain(fact))
     if found.equal:
-        st.success("Every row is in both, the same.", icon=":material/check:")
+        st.success("Both have the same rows.", icon=":material/check:")
         return
-    for title, counts in (("why", found.why), ("rows of", found.kinds)):
+    for title, counts in (("why", found.why), ("task and kind", found.kinds)):
         rows = [{title: name, **{c: n.get(c, 0) for c in _CHANGES}} for name, n in counts.items()]
         st.dataframe(
             pd.DataFrame(rows),
@@ -80,7 +80,7 @@ def _result(found: DatasetDiff, export: Path) -> None:
         "Show", [c for c in _CHANGES if getattr(found, c)], key="diff change", persist_state="page"
     )
     some = [d for d in found.sample if shown in (None, d.change)]
-    number = right.number_input(f"Which of the first {len(some)}", 1, max(1, len(some)), 1)
+    number = right.number_input(f"Row, of the first {len(some)}", 1, max(1, len(some)), 1)
     if some:
         _one(some[min(int(number), len(some)) - 1])
 

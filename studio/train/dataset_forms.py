@@ -100,7 +100,7 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
         "default",
         key="dataset name",
         persist_state="page",
-        help="Building under a name that exists replaces it.",
+        help="A dataset of the same name is replaced.",
     )
     modules = right.multiselect(
         "Modules",
@@ -108,8 +108,8 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
         default=[here.module],
         key=f"dataset modules {here.module}",
         persist_state="page",
-        help="One gives a specialised model. Several give one dataset each and a mixture of them, "
-        "for a generalised model.",
+        help="One module gives a specialised model. Several give a dataset each and a mixture for "
+        "a general model.",
     )
     tasks = st.pills(
         "Tasks",
@@ -261,7 +261,7 @@ def _default(name: str) -> float:
 def _weights(modules: Sequence[str], tasks: Sequence[str]) -> dict[str, float]:
     """How often the rows of each module and task are taken into the mixture."""
     st.caption(
-        "Weights in the mixture. 1: every row once · 0: none · 0.5: half, by lot · 2: twice."
+        "Weights in the mixture. 0: no rows · 0.5: a random half · 1: every row once · 2: twice."
     )
     frame = pd.DataFrame([{"module": m, **dict.fromkeys(tasks, 1.0)} for m in modules])
     key = f"dataset weights {' '.join(modules)} {' '.join(tasks)}"
@@ -303,12 +303,16 @@ def _card(view: DatasetView) -> None:
         if view.outdated:
             st.warning(plain(f"Out of date: {view.outdated}. Build it again."))
         counts = [
-            {"rows of": label_of_rows(kind), "split": split, "count": count}
+            {"task and kind": label_of_rows(kind), "split": split, "count": count}
             for split, kinds in manifest.counts.items()
             for kind, count in kinds.items()
         ]
-        frame = pd.DataFrame(counts, columns=["rows of", "split", "count"])
-        table = frame.pivot(index="rows of", columns="split", values="count").fillna(0).astype(int)
+        frame = pd.DataFrame(counts, columns=["task and kind", "split", "count"])
+        table = (
+            frame.pivot(index="task and kind", columns="split", values="count")
+            .fillna(0)
+            .astype(int)
+        )
         left, right = st.columns(2)
         left.dataframe(table)
         with right:
@@ -339,7 +343,7 @@ def _mixture_table(mixture: Mixture) -> None:
 
 def _tokens(manifest: Manifest) -> None:
     if not manifest.tokens:
-        st.caption("Nobody counted its tokens.")
+        st.caption("Its tokens were not counted.")
         return
     rows = [
         {

@@ -25,9 +25,9 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
     looked = sum(sum(p.looked_at.values()) for p in previews)
     exact = all(p.exact for p in previews)
     st.caption(
-        f"From {quantity(looked, 'usable exemplar')}, all there are: these are the very numbers."
+        f"From {quantity(looked, 'usable exemplar')}, all there are: the numbers are exact."
         if exact
-        else f"From a sample of {quantity(looked, 'exemplar')}; ± is its error at 95 %."
+        else f"Estimated from a sample of {quantity(looked, 'exemplar')}; ± is the margin at 95 %."
     )
     columns = st.columns(4)
     for column, split in zip(columns, ("train", "validation", "test"), strict=False):
@@ -62,7 +62,7 @@ def _preview_row(line: PreviewLine) -> dict[str, Any]:
     return {
         "module": line.module,
         "split": line.split,
-        "rows of": label_of_rows(f"{line.task}/{line.kind}"),
+        "task and kind": label_of_rows(f"{line.task}/{line.kind}"),
         "about": line.rows,
         "±": line.error,
         "negatives": f"{line.negatives:.0%}",
@@ -80,12 +80,12 @@ def _kinds(rows: Sequence[dict[str, Any]]) -> None:
         alt.Chart(frame)
         .mark_bar()
         .encode(
-            y=alt.Y("rows of:N", title=None, sort=None, axis=alt.Axis(labelLimit=320)),
+            y=alt.Y("task and kind:N", title=None, sort=None, axis=alt.Axis(labelLimit=320)),
             x=alt.X("about:Q", title="training rows"),
             color=alt.Color("module:N", title=None, legend=alt.Legend(orient="bottom", columns=1))
             if frame["module"].nunique() > 1
             else alt.value("#0b9e97"),
-            tooltip=["module", "rows of", "about", "±", "negatives"],
+            tooltip=["module", "task and kind", "about", "±", "negatives"],
         )
         .properties(height=alt.Step(22))
     )
@@ -107,7 +107,7 @@ def _lengths(previews: Sequence[Preview], max_length: int) -> None:
         .mark_bar(opacity=0.8)
         .encode(
             x=alt.X("tokens:Q", bin=alt.Bin(maxbins=40), title="tokens of a row"),
-            y=alt.Y("sum(rows):Q", title="rows looked at"),
+            y=alt.Y("sum(rows):Q", title="rows in the sample"),
             color=alt.Color("task:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=["task", alt.Tooltip("tokens:Q", bin=True), alt.Tooltip("sum(rows):Q")],
         )

@@ -35,7 +35,7 @@ def fit(here: Page) -> None:
             format="%g",
             key="fit minutes",
             width=200,
-            help="Longest training; the learning rate comes to its end with it. 0: no limit.",
+            help="Time limit of the training (0 = no limit).",
         )
         generator = st.number_input(
             "Language model (minutes)",
@@ -45,8 +45,8 @@ def fit(here: Page) -> None:
             format="%g",
             key="fit generator minutes",
             width=200,
-            help="Trains a language model as well, for so long, and measures what it adds where "
-            "the fast model is unsure. 0: none.",
+            help="Also trains a language model for this long and measures what it adds where the "
+            "fast model is unsure (0 = none).",
         )
         pressed = st.button(
             "Fit this module",

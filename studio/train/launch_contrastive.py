@@ -21,30 +21,28 @@ _KNOWN = {
 CONTRASTIVE_SIMPLE = (
     replace(
         _KNOWN["epochs"],
-        help="How often the run goes through all labels. It begins with what suits their number.",
+        help="Passes over all labels. The default suits their number.",
     ),
     replace(
         _KNOWN["max_minutes"],
-        help="Training stops by then, with its learning rate at its end. 0: no limit, and Check "
-        "predicts how long the run takes.",
+        help="Time limit of the training (0 = no limit). Check predicts how long the run takes.",
     ),
     replace(
         _KNOWN["batch_size"],
-        help="Labels that go through the model before the weights change, two of each function.",
+        help="Labels that one step learns from, two of each function.",
     ),
 )
 CONTRASTIVE_EXPERT: dict[str, tuple[Setting, ...]] = {
     "Optimizer": (
         replace(
             _KNOWN["learning_rate"],
-            help="How far a step goes. Empty: 5e-5 for full, 1e-3 for LoRA. Lower it when the "
-            "guard says that the tuned encoder finds less.",
+            help="Size of a step (empty = 5e-5 for all weights, 1e-3 for LoRA). Lower it if the "
+            "tuned encoder finds less.",
         ),
         replace(
             _KNOWN["retriever_temperature"],
             label="Temperature",
-            help="Divides the similarities. Lower: the nearest texts of other functions count "
-            "more.",
+            help="A lower temperature gives more weight to the nearest texts of other functions.",
         ),
         _KNOWN["warmup_share"],
         _KNOWN["weight_decay"],
@@ -54,12 +52,12 @@ CONTRASTIVE_EXPERT: dict[str, tuple[Setting, ...]] = {
     "Held-out parts and validation": (
         replace(
             _KNOWN["folds"],
-            help="In how many parts the labels are cut. Models that each leave one out are made "
-            "until 200 rows were asked about: on these the guard compares.",
+            help="Number of parts that the labels are cut into. Each model leaves out one part "
+            "and is compared on it, on up to 200 rows in all.",
         ),
         replace(
             _KNOWN["eval_rows"],
-            help="How many validation rows the vote of the exemplars is measured on. 0: none.",
+            help="Validation rows on which the vote of exemplars is measured (0 = none).",
         ),
     ),
     "Limits and naming": RETRIEVER_EXPERT["Limits and naming"],

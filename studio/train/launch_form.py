@@ -43,11 +43,11 @@ __all__ = ["launch"]
 
 ALL_LINEAR = "all-linear"
 _METHODS = {
-    "generator": "LoRA learns a small adapter: fast, little memory. Full changes all weights: for "
-    "many rows, with memory to spare. QLoRA is LoRA on a base model kept in 4 bits: for a GPU that "
-    "it doesn't fit otherwise; offered where there is one, with bitsandbytes.",
-    "retriever": "Full changes all weights of the encoder, which is small. LoRA learns a small "
-    "adapter, which is merged into it at the end: less memory for a large one.",
+    "generator": "LoRA trains a small adapter: fast, with little memory. Full changes all "
+    "weights, for many rows and enough memory. QLoRA keeps the base model in 4 bits, for GPUs "
+    "that are too small otherwise (needs bitsandbytes).",
+    "retriever": "Full changes all weights of the encoder. LoRA trains a small adapter and merges "
+    "it at the end, with less memory for large encoders.",
 }
 _OWN_METHODS = {"joint": ["full", "lora"], "contrastive": ["full", "lora"], "lsr": ["full"]}
 _SHARED = ("base_model", "notes", "tags", "seed")  # kept when the objective changes
@@ -78,14 +78,14 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
             required=True,
             key=_key("launcher"),
             persist_state="session",
-            help="local: this machine. ray: the Ray cluster of RAY_ADDRESS, which answers.",
+            help="local: this machine. ray: the Ray cluster at RAY_ADDRESS.",
         )
     config = None if wrong else TrainConfig.validate_data(data)
     _buttons(here, config, where)
     if wrong:
         labels = {s.field: s.label for s in form.all}
         names = ", ".join(labels.get(name, _LABELS.get(name, name)) for name in wrong)
-        st.error(plain(f"It can't be launched as it is. Correct at the field: {names}."))
+        st.error(plain(f"The settings have errors. Correct these fields: {names}."))
     _outcomes(here, config)
     if config is not None:
         same_elsewhere(here, config, where)
@@ -270,9 +270,8 @@ def _settings(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, st
             format_func=label,
             key=_key("objective"),
             persist_state="session",
-            help="joint: the labels teach the encoder and the heads that answer. The others tune "
-            "what finds exemplars, and answer nothing. contrastive: on the labels. lsr: a language "
-            "model teaches which exemplars help.",
+            help="joint tunes the encoder and the layers that answer. contrastive and LSR tune "
+            "only the search for exemplars: on the labels, or on what helps a language model.",
         )
     if not form.built:
         st.info("A retriever is tuned for one module. Build a dataset of this one alone first.")
@@ -291,7 +290,7 @@ def _fields(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, str]
         format_func=lambda title: title + titles[title],
         key=_key("dataset"),
         persist_state="session",
-        help="One that was built in the first tab.",
+        help="A dataset built in “1 Dataset”.",
     )
     middle.selectbox(
         "Base model",
@@ -299,7 +298,7 @@ def _fields(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, str]
         accept_new_options=True,
         key=form.key("base_model"),
         persist_state="session",
-        help="One that is installed, a hub's owner/name, or a directory."
+        help="An installed model, a name on the hub (owner/name), or a directory."
         + (" Any sentence-transformers model." if form.target == "retriever" else ""),
     )
     right.segmented_control(
@@ -319,7 +318,9 @@ def _fields(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, str]
     _group(form, form.simple, wrong, offers)
     with expander("Expert", icon=":material/tune:", key="launch expert"):
         for name, group in form.expert.items():
-            st.markdown(f"**{name}**" + (" · full has none" if full and name == "Adapter" else ""))
+            st.markdown(
+                f"**{name}**" + (" (not for all weights)" if full and name == "Adapter" else "")
+            )
             _group(form, group, wrong, offers)
 
 
@@ -419,7 +420,7 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
         )
         # beside them: a tooltip would lie on the fields above for as long as the button is focused
         st.caption(
-            "Check: rows, memory, time and disk, in about a minute. It launches nothing.",
+            "Check measures rows, memory, time and disk in about a minute, without launching.",
             width="content",
         )
     if config is None:
@@ -463,7 +464,7 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
     if started is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.success(
-                f"Run {plain(started.id)} is on its way: see “3 Runs”. You can close this tab."
+                f"Run {plain(started.id)} has started: see “3 Runs”. You can close this tab."
             )
             st.button(
                 "Show it",
@@ -478,7 +479,7 @@ def _outcomes(here: Page, config: TrainConfig | None) -> None:
     if report is not None:
         resolved = config and config.with_absolute_paths()
         if report.config != resolved:
-            st.info("The settings have changed since. Press Check to look again.")
+            st.info("The settings have changed. Press Check again.")
         report_view(report)
 
 
@@ -493,5 +494,5 @@ def _under_way(
     if job is not None and job.running:
         changed = config is None or job.about != config.with_absolute_paths()
         above.caption(
-            f"{what} is under way{', with the settings as they were' if changed else ''}. {instead}"
+            f"{what} is under way{', with the earlier settings' if changed else ''}. {instead}"
         )

@@ -23,16 +23,16 @@ LSR_SIMPLE = (
         "teachers",
         "Teachers",
         "names",
-        "Language models, or runs that tuned one, that say which exemplars help. A row's is the "
-        "first that hasn't learnt it: name the base model, or runs that each left some labels out.",
+        "Language models, or runs that tuned one, that judge which exemplars help. Each row is "
+        "judged by the first teacher that wasn't trained on it.",
     ),
-    replace(_KNOWN["epochs"], help="How often the run goes through the rows that it can learn."),
+    replace(_KNOWN["epochs"], help="Passes over the rows that can be learnt."),
     replace(
         _KNOWN["max_minutes"],
-        help="Asking the teacher takes at most 60 % of it; rows that weren't asked about are left "
-        "out and counted. 0: no limit.",
+        help="Time limit (0 = no limit). Asking the teacher takes at most 60 % of it; rows not "
+        "asked about are left out and counted.",
     ),
-    replace(_KNOWN["batch_size"], help="Rows that go through the model before the weights change."),
+    replace(_KNOWN["batch_size"], help="Rows that one step learns from."),
 )
 LSR_EXPERT: dict[str, tuple[Setting, ...]] = {
     "What is learnt": (
@@ -40,49 +40,51 @@ LSR_EXPERT: dict[str, tuple[Setting, ...]] = {
             "chunks",
             "Exemplars per row",
             "whole",
-            "Exemplars that a row retrieves. The teacher is asked with each: more takes longer.",
+            "Exemplars retrieved for each row. The teacher is asked about each, so more take "
+            "longer.",
         ),
         Setting(
             "tower",
             label("tower"),
             "choice",
-            "query: the encoder of utterances is tuned, exemplars keep their vectors. shared: one "
-            "encoder of both, and the teacher is asked again.",
+            "query tunes the encoder of utterances alone. shared tunes one encoder for utterances "
+            "and exemplars, and asks the teacher again.",
             ("query", "shared"),
         ),
         Setting(
             "reembed_every",
             "Embed exemplars every (steps)",
             "whole",
-            "How often a shared encoder embeds the exemplars again. The tower query never does.",
+            "How often a shared encoder embeds the exemplars again.",
         ),
         Setting(
             "divergence",
             label("divergence"),
             "choice",
-            "What is minimised between retriever P and teacher Q. retriever_teacher: KL(P ‖ Q), as "
-            "the papers write it. teacher_retriever: KL(Q ‖ P), as implementations compute it.",
+            "Which way the retriever P is compared with the teacher Q: KL(P ‖ Q) as in the "
+            "papers, or KL(Q ‖ P) as in most implementations.",
             ("retriever_teacher", "teacher_retriever"),
         ),
         Setting(
             "retriever_temperature",
             "Temperature of the retriever",
             "number",
-            "Divides the similarities. Lower: the nearest exemplars count more.",
+            "A lower temperature gives more weight to the nearest exemplars.",
             step=0.01,
         ),
         Setting(
             "teacher_temperature",
             "Temperature of the teacher",
             "number",
-            "Divides the teacher's probabilities. Lower it where many rows prefer no exemplar.",
+            "A lower temperature sharpens the teacher's preferences. Lower it if many rows prefer "
+            "no exemplar.",
             step=0.01,
         ),
     ),
     "Optimizer": (
         replace(
             _KNOWN["learning_rate"],
-            help="How far a step of the encoder goes. Empty: 5e-5. Lower it when the loss jumps.",
+            help="Size of a step (empty = 5e-5). Lower it when the loss jumps.",
         ),
         _KNOWN["warmup_share"],
         _KNOWN["weight_decay"],
@@ -91,12 +93,14 @@ LSR_EXPERT: dict[str, tuple[Setting, ...]] = {
     "Validation": (
         replace(
             _KNOWN["eval_rows"],
-            help="How many validation rows the vote of the exemplars is measured on. 0: none.",
+            help="Validation rows on which the vote of exemplars is measured (0 = none).",
         ),
     ),
     "Limits and naming": (
-        replace(_KNOWN["max_steps"], help="At most so many steps. 0: no limit."),
-        replace(_KNOWN["seed"], help="The order of rows. Change it to see what is chance."),
+        replace(_KNOWN["max_steps"], help="Largest number of steps (0 = no limit)."),
+        replace(
+            _KNOWN["seed"], help="Seed of the order of rows. Change it to see the effect of chance."
+        ),
         _KNOWN["notes"],
         _KNOWN["tags"],
     ),

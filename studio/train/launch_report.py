@@ -22,7 +22,7 @@ def report_view(report: PreflightReport) -> None:
     """Problems first, then what the run needs, then the rows."""
     with st.container(border=True):
         if report.ok:
-            st.success("It can be launched.", icon=":material/check_circle:")
+            st.success("Ready to launch.", icon=":material/check_circle:")
         for problem in report.problems:
             st.error(plain(f"{problem.what} {problem.remedy}"), icon=":material/error:")
         for note in report.notes:
@@ -30,7 +30,7 @@ def report_view(report: PreflightReport) -> None:
         if report.prediction is not None:
             _needs(report, report.prediction)
         elif report.problems:
-            st.caption("Memory and time are measured once nothing stands in the way.")
+            st.caption("Correct these first; memory and time are measured then.")
         _rows(report)
 
 
@@ -56,7 +56,7 @@ def _needs(report: PreflightReport, need: Prediction) -> None:
     if need.gpu_bytes:
         parts.append(f"GPU memory: {need.gpu_bytes / 1e9:.1f} GB")
     if need.capped:
-        parts.append("ended early by its minutes")
+        parts.append("stops at its time limit")
     if not tunes and report.config.task_metrics:
         parts.append("answers for task metrics not included")
     st.caption(plain(" · ".join(parts)))

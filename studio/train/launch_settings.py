@@ -34,16 +34,16 @@ SIMPLE = (
         "epochs",
         "Epochs",
         "number",
-        "How often the run goes through all training rows. More for few rows, less where the "
-        "validation loss rises again.",
+        "Passes over all training rows. Use more for few rows, fewer if the validation loss rises "
+        "again.",
         step=0.5,
     ),
     Setting(
         "max_minutes",
         "Time limit (minutes)",
         "number",
-        "Loading and training stop by then; measuring and writing the model come after it. "
-        "0: no limit, and Check predicts how long the run takes.",
+        "Time limit of loading and training (0 = no limit); measuring and saving come on top. "
+        "Check predicts how long the run takes.",
         optional=True,
         step=5.0,
     ),
@@ -51,8 +51,8 @@ SIMPLE = (
         "batch_size",
         "Batch size",
         "whole",
-        "Rows that go through the model before the weights change. Smaller needs less memory; "
-        "larger is steadier.",
+        "Rows that one step learns from. Smaller batches need less memory; larger ones are "
+        "steadier.",
     ),
 )
 EXPERT: dict[str, tuple[Setting, ...]] = {
@@ -61,46 +61,46 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
             "learning_rate",
             "Learning rate",
             "rate",
-            "How far a step goes. Empty: 1e-3 for LoRA and QLoRA, 5e-5 for full. Lower it when "
-            "the loss jumps.",
+            "Size of a step (empty = 1e-3 for LoRA and QLoRA, 5e-5 for all weights). Lower it "
+            "when the loss jumps.",
         ),
         Setting(
             "schedule",
             "Schedule",
             "choice",
-            "How the learning rate falls until the end. Constant suits runs that are stopped "
-            "by hand.",
+            "How the learning rate falls over the run. Use constant for runs that you stop by "
+            "hand.",
             ("linear", "cosine", "constant"),
         ),
         Setting(
             "warmup_share",
             "Warm-up share",
             "number",
-            "The share of the run in which the learning rate rises from 0. Raise it when the "
-            "first steps make the loss worse.",
+            "Share of the run in which the learning rate rises from 0. Raise it if the first "
+            "steps make the loss worse.",
             step=0.01,
         ),
         Setting(
             "weight_decay",
             "Weight decay",
             "number",
-            "Pulls weights towards 0. Try 0.01 when full fine-tuning overfits.",
+            "Pulls weights towards 0. Try 0.01 if tuning all weights overfits.",
             step=0.01,
         ),
         Setting(
             "max_grad_norm",
             label("max_grad_norm"),
             "number",
-            "Longer gradients are shortened to this (0 = no limit). Lower it when the loss has "
-            "spikes.",
+            "Longer gradients are shortened to this length (0 = no limit). Lower it if the loss "
+            "has spikes.",
             step=0.1,
         ),
         Setting(
             "grad_accumulation",
             label("grad_accumulation"),
             "whole",
-            "So many batches make one step: the same as a larger batch, in the memory of a "
-            "small one.",
+            "Batches added up before the weights change: the effect of a larger batch in the "
+            "memory of a small one.",
         ),
     ),
     "Adapter": (
@@ -108,21 +108,21 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
             "lora_rank",
             label("lora_rank"),
             "whole",
-            "How much an adapter can hold. Raise it when training loss stays high.",
+            "How much the adapter can learn. Raise it if the training loss stays high.",
             adapter=True,
         ),
         Setting(
             "lora_alpha",
             label("lora_alpha"),
             "whole",
-            "The adapter's weight is alpha / rank. As a rule twice the rank.",
+            "The adapter counts alpha / rank. Usually twice the rank.",
             adapter=True,
         ),
         Setting(
             "lora_dropout",
             label("lora_dropout"),
             "number",
-            "The share of the adapter's input left out at random. Try 0.05 when few rows are "
+            "Share of the adapter's input that is left out at random. Try 0.05 if a few rows are "
             "learnt by heart.",
             step=0.05,
             adapter=True,
@@ -131,22 +131,23 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
             "lora_targets",
             label("lora_targets"),
             "layers",
-            "Layers that get an adapter: all-linear, or some of the base model's, such as "
-            "q_proj and v_proj, for a smaller one.",
+            "Layers that get an adapter: all-linear, or some layers such as q_proj and v_proj for "
+            "a smaller adapter.",
             adapter=True,
         ),
         Setting(
             "use_dora",
             label("use_dora"),
             "yes",
-            "Learns size and direction of weights apart. Slower; at low ranks often better.",
+            "Learns the size and the direction of weights separately. Slower, but often better "
+            "for small adapters.",
             adapter=True,
         ),
         Setting(
             "use_rslora",
             label("use_rslora"),
             "yes",
-            "Divides alpha by the root of the rank. Turn it on for ranks above 64.",
+            "Divides alpha by the root of the rank. Use it for ranks above 64.",
             adapter=True,
         ),
     ),
@@ -155,27 +156,27 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
             "chat_template",
             label("chat_template"),
             "text",
-            "none: rows are plain text. auto: the base model's own, if it has one, with the "
-            "prompt as the user's turn. Or the path of a jinja file.",
+            "none: plain text. auto: the base model's own chat turns, if it has any. Or the path "
+            "of a jinja file.",
         ),
         Setting(
             "max_length",
             label("max_length"),
             "whole",
-            "Longer rows are refused, never cut. Raise it to the longest row that Check names.",
+            "Longer rows are refused, never cut. Raise it to the longest row that Check finds.",
         ),
         Setting(
             "skip_overlong",
-            "Leave over-long rows out",
+            "Leave out longer rows",
             "yes",
-            "Train without rows longer than max_length instead of refusing the run.",
+            "Trains without rows over the limit instead of refusing the run.",
         ),
         Setting(
             "tokens_per_pass",
             "Tokens per pass",
             "whole",
-            "How many tokens go through the model at once. Lower it when memory runs out: the "
-            "result stays the same. 0: as the device allows.",
+            "Tokens that go through the model at once (0 = as the device allows). Lower it if "
+            "memory runs out; the result is the same.",
             optional=True,
             step=256,
         ),
@@ -183,28 +184,28 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
             "processes",
             "Processes",
             "whole",
-            "So many work together, each with a batch of its own: a step has that many times "
-            "the rows. For several GPUs; on one CPU it is no faster.",
+            "Number of processes, each with its own batch, so a step has that many times the "
+            "rows. Useful with several GPUs.",
         ),
         Setting(
             "packing",
             label("packing"),
             "yes",
-            "Rows stand one after the other in a sequence, and don't read each other, instead "
-            "of being padded. Faster; the result stays the same.",
+            "Puts several rows into one sequence instead of padding them, without mixing them. "
+            "Faster; the result is the same.",
         ),
         Setting(
             "precision",
             "Precision",
             "choice",
-            "auto is bf16 where the hardware has it. fp32 when the loss becomes NaN.",
+            "auto uses bf16 where the hardware has it. Use fp32 if the loss becomes NaN.",
             ("auto", "bf16", "fp32"),
         ),
         Setting(
             "gradient_checkpointing",
             label("gradient_checkpointing"),
             "yes",
-            "Computes activations twice instead of keeping them: less memory, about a third "
+            "Computes activations twice instead of keeping them: less memory, but about a third "
             "slower.",
         ),
     ),
@@ -213,34 +214,35 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
             "eval_every",
             "Evaluate every (steps)",
             "whole",
-            "How often validation rows are measured. Rarely on slow machines.",
+            "How often validation rows are measured. Use a large number on slow machines.",
         ),
         Setting(
             "eval_rows",
             "Validation rows",
             "whole",
-            "How many rows an evaluation measures. More is surer and slower. 0: none.",
+            "Rows that an evaluation measures (0 = none). More are more reliable and slower.",
         ),
         Setting(
             "task_metrics",
             "Task metrics",
             "yes",
-            "Also let the model answer these rows: function accuracy and slot F1. Slower than "
-            "the loss alone.",
+            "Also lets the model answer these rows and measures function accuracy and slot F1. "
+            "Slower than the loss alone.",
         ),
         Setting(
             "best_by",
-            "Keep the checkpoint that is best by",
+            "Best checkpoint by",
             "choice",
-            "Which checkpoint becomes the model. Choose loss or a task metric for long runs.",
+            "Decides which checkpoint becomes the model. Choose loss or a task metric for long "
+            "runs.",
             ("last", "loss", "function_accuracy", "slot_f1"),
         ),
         Setting(
             "early_stopping",
             label("early_stopping"),
             "whole",
-            "Ends a run after so many evaluations without gain. Needs a best checkpoint other "
-            "than last. 0: never.",
+            "Stops the run after this many evaluations without gain (0 = never). Needs a best "
+            "checkpoint other than last.",
         ),
         Setting(
             "save_every",
@@ -254,24 +256,24 @@ EXPERT: dict[str, tuple[Setting, ...]] = {
             "max_steps",
             "Step limit",
             "whole",
-            "Takes the place of epochs. A few are enough to try a config. 0: no limit.",
+            "Replaces epochs (0 = no limit). A few steps are enough to try a config.",
             optional=True,
         ),
         Setting(
             "seed",
             "Seed",
             "whole",
-            "The order of rows and the start of the adapter. Change it to see how much of a "
-            "difference is chance.",
+            "Seed of the order of rows and of the adapter's start. Change it to see the effect of "
+            "chance.",
         ),
         Setting(
             "report_to",
             "Trackers",
             "words",
-            "Where the curves are sent as well, separated by commas: tensorboard, wandb, "
-            "mlflow and others that are installed. Empty: nowhere.",
+            "Trackers that also get the curves, separated by commas: tensorboard, wandb, mlflow "
+            "and others that are installed.",
         ),
-        Setting("notes", "Notes", "text", "What this run is for; shown with it."),
+        Setting("notes", "Notes", "text", "What this run is for, shown with the run."),
         Setting("tags", "Tags", "words", "Words to find the run by, separated by commas."),
     ),
 }
@@ -287,35 +289,35 @@ def _as(field: str, help: str = "") -> Setting:
 RETRIEVER_SIMPLE = (
     _as(
         "epochs",
-        "How often the run goes through all labels. It begins with what suits their number: fewer "
-        "labels, more rounds.",
+        "Passes over all labels. The default suits their number: more passes for fewer labels.",
     ),
     _as(
         "max_minutes",
-        "Training stops by then, with its learning rate at its end. Fitting the head and writing "
-        "the model come after it. 0: no limit, and Check predicts how long the run takes.",
+        "Time limit of the training (0 = no limit); fitting the head and saving come on top. "
+        "Check predicts how long the run takes.",
     ),
-    _as("batch_size", "Labels that go through the model before the weights change."),
+    _as("batch_size", "Labels that one step learns from."),
 )
 RETRIEVER_EXPERT: dict[str, tuple[Setting, ...]] = {
     "Optimizer": (
         _as(
             "learning_rate",
-            "How far a step of the encoder goes. Empty: 1e-4 for full, 1e-3 for LoRA. Lower it "
-            "when the loss jumps.",
+            "Size of a step of the encoder (empty = 1e-4 for all weights, 1e-3 for LoRA). Lower "
+            "it when the loss jumps.",
         ),
         Setting(
             "head_learning_rate",
             "Learning rate of the heads",
             "number",
-            "How far a step of the layers on the encoder goes. They begin at zero: it is higher.",
+            "Size of a step of the layers on top of the encoder. It is larger because they start "
+            "at zero.",
             step=0.001,
         ),
         Setting(
             "contrast",
             label("contrast"),
             "number",
-            "Weight of a loss that pulls labels of one function together. 0: there is none.",
+            "Weight of a loss that pulls labels of one function together (0 = off).",
             step=0.1,
         ),
         _as("warmup_share"),
@@ -328,14 +330,17 @@ RETRIEVER_EXPERT: dict[str, tuple[Setting, ...]] = {
             "folds",
             "Folds",
             "whole",
-            "In how many parts the labels are cut: models that each leave one out say how good the "
-            "head and the encoder are on rows that they haven't learnt. More takes longer.",
+            "Number of parts that the labels are cut into. Models that each leave out one part "
+            "measure head and encoder on new rows; more parts take longer.",
         ),
-        _as("eval_rows", "How many validation rows the finished model is measured on. 0: none."),
+        _as("eval_rows", "Validation rows on which the finished model is measured (0 = none)."),
     ),
     "Limits and naming": (
-        _as("max_steps", "At most so many steps of each fold's model and the last. 0: no limit."),
-        _as("seed", "The order of labels and the folds. Change it to see what is chance."),
+        _as("max_steps", "Largest number of steps of each model (0 = no limit)."),
+        _as(
+            "seed",
+            "Seed of the order of labels and of the folds. Change it to see the effect of chance.",
+        ),
         _as("notes"),
         _as("tags"),
     ),

@@ -72,7 +72,7 @@ def _permission(run: RunDirectory, refused: Guard | None) -> tuple[bool, bool]:
     """Whether the run's encoder can be used, and whether that is against the guard."""
     guard = refused or workflow.kept_guard(run)
     if guard is None:
-        st.caption("This run didn't measure its encoder on rows that it hasn't learnt.")
+        st.caption("This run didn't measure its encoder on held-out rows.")
     else:
         guard_table(guard)
         if guard.ok:

@@ -86,7 +86,7 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
 def _live(here: Page, run: RunDirectory) -> None:
     with messages():
         if not run.exists:
-            st.error("This run's directory is gone. Nothing of it can be shown any more.")
+            st.error("This run's directory was deleted, so nothing can be shown.")
             return
         view = train.run_view(run)
         runs_list.same_state(run.id, view.state)
@@ -187,10 +187,10 @@ def _manage(here: Page, run: RunDirectory) -> None:
 
 
 def _fork(here: Page, run: RunDirectory) -> None:
-    """The settings that change, a line each; the rest is as in the run."""
+    """The settings that change, one per line; the rest is as in the run."""
     st.caption(f"A new run with the settings of {plain(run.id)} and your changes, from step 0.")
     text = st.text_area(
-        "Changes (YAML, a setting a line)",
+        "Changes (YAML, one setting per line)",
         placeholder="learning_rate: 0.0005\nseed: 1",
         key=f"fork changes {run.id}",
         persist_state="page",
@@ -214,7 +214,7 @@ def _fork(here: Page, run: RunDirectory) -> None:
             )
         forked = jobs.show(key, passing=True)
         if forked is not None:
-            st.success(f"Run {plain(forked.id)} is on its way.")
+            st.success(f"Run {plain(forked.id)} has started.")
             if st.button("Show it", key="fork show"):
                 jobs.forget(key)
                 st.session_state["run wanted"] = forked.id
@@ -230,12 +230,14 @@ def _changes(text: str) -> dict[str, object]:
         raise InputError("The changes aren't YAML", value=text, remedy="Correct them.") from error
     if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
         raise InputError(
-            "The changes aren't settings", value=text, remedy="Write name: value, a line each."
+            "The changes aren't settings",
+            value=text,
+            remedy="Write one setting per line, as name: value.",
         )
     if not data:
         raise InputError(
-            "Nothing changes: it would be the same run again",
-            remedy="Write a setting and its new value; seed: 1 for another draw.",
+            "Nothing was changed, so the run would be the same",
+            remedy="Write a setting and its new value, such as seed: 1.",
         )
     return data
 
@@ -337,7 +339,7 @@ def _share(latest: Mapping[str, Any]) -> float:
 
 def _resume_text(latest: Mapping[str, Any]) -> str:
     """Where a run goes on; its speed and what is left are known once it has made a step."""
-    return f" It goes on after step {latest['step']:,} of {latest['steps']:,}." if latest else ""
+    return f" It continues after step {latest['step']:,} of {latest['steps']:,}." if latest else ""
 
 
 def _saving(told: Mapping[str, Any]) -> None:

@@ -187,7 +187,7 @@ def test_compare_retrieval_is_no_unless_significant(radu: Any) -> None:
         ),
         (
             ("what-if", "-m", MODULE, "--function", "book_flight", "--description", " ", "--keep"),
-            "empty description isn't kept",
+            "description is empty",
         ),
         (
             ("what-if", "-m", MODULE, "--function", "book_flight", "--description", "x", "--force"),

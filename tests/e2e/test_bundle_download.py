@@ -44,7 +44,7 @@ def test_a_bundle_is_downloaded_and_answers_as_its_run(
         expect(page.get_by_role("button", name="Stop")).to_be_visible()
         page.reload()  # whoever comes back finds it at work, or done
         page.get_by_role("radio", name="3 Runs").click()
-        equal = f"{len(rows)} of {len(rows)} validation rows: calls equal to the run's."
+        equal = f"{len(rows)} of {len(rows)} validation rows calls are equal to the run's."
         expect(page.get_by_text(equal)).to_be_visible(timeout=3 * MINUTES)
         link = page.get_by_role("link", name="Download")
         link.focus()

@@ -84,7 +84,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         page.get_by_role("spinbutton", name="Step limit").fill("3")
         page.get_by_role("spinbutton", name="Longest row in tokens (max_length)").fill("1024")
         page.get_by_role("button", name="Launch").click()
-        expect(page.get_by_text("is on its way")).to_be_visible(timeout=MINUTES)
+        expect(page.get_by_text("has started")).to_be_visible(timeout=MINUTES)
         page.get_by_role("radio", name="3 Runs").click()
         expect(page.get_by_text("step 3 of 3")).to_be_visible(timeout=2 * MINUTES)
         finished = page.get_by_text("finished", exact=True)  # in the list, and above the curve

@@ -46,7 +46,7 @@ def test_two_side_by_side_by_keyboard_and_one_back_to_annotation(
     page.set_default_timeout(MINUTES)
     with studio(home) as address:
         page.goto(f"{address}/playground?module={TRAVEL}")
-        beside = page.get_by_role("combobox", name="Beside it")
+        beside = page.get_by_role("combobox", name="Compare with")
         beside.focus()
         page.keyboard.type(str(tmp_path / "exported"))
         page.keyboard.press("Enter")

@@ -76,7 +76,9 @@ def test_what_embeds_nothing_is_refused_with_why(
     tmp_path: Path, files: dict[str, Any], why: str
 ) -> None:
     directory = model(tmp_path / "m", **files)
-    with pytest.raises(ModelError, match=rf"That is no embedding model \(.*{why}.*: 'm'\. Name a"):
+    with pytest.raises(
+        ModelError, match=rf"That isn't an embedding model \(.*{why}.*: 'm'\. Name a"
+    ):
         check_embedder(directory, "m")
     with pytest.raises(ModelError, match="no embedding model"):
         SentenceEmbedder(directory, name="m").load()

@@ -211,7 +211,7 @@ def test_the_documentation_loads_nothing_from_elsewhere(server: Live) -> None:
     assert "http" not in response.text.replace("http-equiv", "")
     for path in ("/v1/chat/completions", "/parse", "/model/parse"):
         assert f"POST {path}</h2>" in response.text
-    assert "the bot has just asked for" in response.text
+    assert "the bot last asked for" in response.text
 
 
 def test_metrics_count_without_telling_what_was_said(server: Live) -> None:

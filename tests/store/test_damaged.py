@@ -137,7 +137,7 @@ def test_what_comes_back_says_that_it_isnt_checked_beside_a_damaged_one(loaded: 
     functions = [*SCHEMA["functions"], {"name": "sing"}]
     loaded.store.put_schema(parse_schema({**SCHEMA, "functions": functions}), who="t")
     write(loaded, "exemplar", "data", "[1,", "id = 'h00'")
-    with pytest.raises(DamagedError, match="That is done, but") as error:
+    with pytest.raises(DamagedError, match="Done, but") as error:
         trash.restore(loaded, MODULE, ["f00"], who="t")
     assert "radu exemplars delete h00" in str(error.value)
     assert loaded.store.exemplar(MODULE, "f00").exemplar.id == "f00"

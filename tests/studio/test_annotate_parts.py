@@ -108,7 +108,7 @@ def test_bulk_accepts_what_was_shown_and_lists_the_rest(space: Workspace) -> Non
     decide(space, "discard", "b1", who="bob", reason="x")
     button(at, f"Accept {number}").click().run()
     assert f"{number - 1} accepted." in words(at)
-    assert "1 left alone:\n- b1: It was changed in the meantime." in words(at)
+    assert "1 unchanged:\n- b1: It was changed in the meantime." in words(at)
 
 
 def test_bulk_opens_on_a_queue_that_holds_something(
@@ -162,7 +162,7 @@ def test_markdown_of_people_has_no_image_left(text: str) -> None:
 
 def test_guidelines_are_written_beside_their_preview(space: Workspace) -> None:
     at = part("guidelines")
-    assert "Nothing is written down yet" in words(at)
+    assert "There are no guidelines yet" in words(at)
     button(at, "Write guidelines").click().run()
     text = f"# Doubt\n\n*Ask.* {LEAK}"
     at.text_area[0].input(text).run()
@@ -215,7 +215,7 @@ def test_agreement_has_figures_pairs_and_links(space: Workspace) -> None:
     assert [(m.label, m.value) for m in at.metric] == [
         ("utterances compared", "2"),
         ("span F1", "–"),
-        ("α of functions", "–"),
+        ("agreement on functions (α)", "–"),
     ]
     pairs, rows = (t.value for t in at.dataframe)
     assert pairs.to_dict("records") == [
@@ -224,7 +224,7 @@ def test_agreement_has_figures_pairs_and_links(space: Workspace) -> None:
             "and": "bob",
             "utterances": 2,
             "span F1": "–",
-            "κ of functions": "–",
+            "agreement on functions (κ)": "–",
             "disagree on": 1,
         }
     ]
@@ -244,8 +244,7 @@ def test_fewer_annotators_decide_what_has_opinions_enough(space: Workspace) -> N
     at = part("agreement")
     at.number_input(key=f"annotators {MODULE}").set_value(1).run()
     assert [t.value for t in at.toast] == [
-        "One person is now asked about each utterance. "
-        "By the opinions they have already: 1 decided."
+        "One person is now asked about each utterance. Existing opinions: 1 decided."
     ]
     assert space.store.exemplar(MODULE, "b0").exemplar.reason == "Discarded by bob: x"
     at.number_input(key=f"annotators {MODULE}").set_value(3).run()

@@ -232,7 +232,7 @@ def test_a_bug_is_no_traceback(
     monkeypatch.setattr(annotation, "serve", lambda *_, **__: 1 / 0)
     status, reply = post(browser, token=token, client=CLIENT)
     assert status == 500
-    assert reply["error"] == "Something went wrong that shouldn't have (ZeroDivisionError)"
+    assert reply["error"] == "An unexpected error occurred (ZeroDivisionError)"
 
 
 def test_the_components_files_are_asked_for_each_time(

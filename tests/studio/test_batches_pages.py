@@ -148,7 +148,7 @@ def test_the_import_that_can_be_taken_back_is_chosen(space: Workspace, tmp_path:
     choice = next(s for s in at.selectbox if s.label == "Import")
     assert (choice.value, choice.options[0][-12:]) == (1, "(not stored)")
     choice.select(2).run()
-    assert "It stored nothing, so there is nothing to take back." in words(at)
+    assert "It stored nothing, so there is nothing to undo." in words(at)
     assert next(b for b in at.button if b.label == "Preview undo").disabled
 
 

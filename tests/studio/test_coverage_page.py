@@ -128,7 +128,7 @@ def test_an_embedder_that_is_gone_is_a_message_with_the_settings_below(
     hostile: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(*_: object, **__: object) -> None:
-        raise ModelError("No such model", value="gone", remedy="Use another.")
+        raise ModelError("No such model", value="gone", remedy="Choose another name.")
 
     with monkeypatch.context() as patched:
         patched.setattr(Workspace, "embedder", gone)
@@ -137,7 +137,7 @@ def test_an_embedder_that_is_gone_is_a_message_with_the_settings_below(
             pass
         at = opened()
     assert "No such model" in at.error[0].value
-    assert any(s.label == "Embedder" for s in at.selectbox)
+    assert any(s.label == "Embedding model" for s in at.selectbox)
 
 
 def test_a_description_is_asked_about_and_then_kept(hostile: Workspace) -> None:
@@ -163,7 +163,7 @@ def test_a_worse_description_is_kept_only_when_that_is_said(hostile: Workspace) 
     at.selectbox(key="coverage what function").set_value("__init__").run()
     at.text_area[0].input("").run()
     assert not [b for b in at.button if b.key == "coverage do keep"]
-    assert any("can't be kept" in c.value for c in at.caption)
+    assert any("description is empty" in c.value for c in at.caption)
     at.text_area[0].input("zzz").run()
     assert {m.label: m.value for m in at.metric}["lost"] == "1"
     assert at.button(key="coverage do keep").disabled
@@ -194,7 +194,7 @@ def test_several_exemplars_are_added_at_once(hostile: Workspace) -> None:
     at.selectbox(key="coverage what function").set_value("_b_").run()
     at.text_area[1].input("two or more\nten or less\ntwo or more").run()
     assert not [b for b in at.button if b.label == "Add this exemplar"]
-    next(b for b in at.button if b.label == "Add all that are ticked").click().run()
+    next(b for b in at.button if b.label == "Add the ticked ones").click().run()
     assert not at.exception
     stored = {i.exemplar.utterance for i in hostile.store.exemplars(MODULE)}
     assert {"two or more", "ten or less"} <= stored

@@ -81,11 +81,11 @@ def test_a_preview_says_what_a_build_gives(space: Workspace) -> None:
     at = opened()
     at.number_input(key=f"dataset k_exemplar {MODULE}").set_value(2).run()
     press(at, "Preview")
-    text = until(at, "What this would give")
-    assert "these are the very numbers" in text
+    text = until(at, "What you would get")
+    assert "the numbers are exact" in text
     rows = next(m.value for m in at.metric if m.label == "train rows")
     at.number_input(key=f"dataset k_desc {MODULE}").set_value(1).run()
-    assert "The options have changed since" in shown(at)
+    assert "The options have changed" in shown(at)
     at.number_input(key=f"dataset k_desc {MODULE}").set_value(3).run()
     press(at, "Build")
     until(at, "default** · rows")

@@ -192,7 +192,7 @@ def test_a_retriever_is_launched(
     monkeypatch.setattr(launch_form, "base_embedders", lambda _: [encoder])
     at = opened(**{"launch target": "retriever", "launch retriever base_model": encoder})
     button(at, "Launch").click().run()
-    run_until(at, lambda a: "is on its way" in shown(a))
+    run_until(at, lambda a: "has started" in shown(a))
     assert [(c.target, c.method, c.base_model) for c in started] == [("retriever", "full", encoder)]
 
 
@@ -245,7 +245,7 @@ def test_what_is_wrong_is_said_at_the_field(
     widget.set_value(value).run()
     [message] = [m.value for m in at.markdown if m.value.startswith(":red[")]
     assert words in re.sub(r"\\(.)", r"\1", message)
-    assert f"Correct at the field: {name}" in shown(at)
+    assert f"Correct these fields: {name}" in shown(at)
     assert button(at, "Launch").disabled
     assert button(at, "Check").disabled
     assert not [c for c in at.code if c.value.startswith("target:")]
@@ -339,9 +339,9 @@ def test_a_second_check_takes_the_place_of_the_first(
     first = jobs.job(("launch check", MODULE, "ann"))
     assert first is not None
     at.number_input(key="launch batch_size").set_value(3).run()
-    assert "under way, with the settings as they were. Press Check to start again." in shown(at)
+    assert "under way, with the earlier settings. Press Check to start again." in shown(at)
     button(at, "Check").click().run()
-    run_until(at, lambda at: "It can be launched." in shown(at))
+    run_until(at, lambda at: "Ready to launch." in shown(at))
     assert (asked, first.stop, first.running) == ([8, 3], True, True)
     assert "under way" not in shown(at)
     assert "The settings have changed" not in shown(at)
@@ -356,11 +356,11 @@ def test_old_news_isnt_told_in_a_new_browser(
     )
     at = opened()
     button(at, "Check").click().run()
-    run_until(at, lambda at: "It can be launched." in shown(at))
-    assert "It can be launched." in shown(opened())  # somebody comes back to it
+    run_until(at, lambda at: "Ready to launch." in shown(at))
+    assert "Ready to launch." in shown(opened())  # somebody comes back to it
     monkeypatch.setattr(jobs, "_NEWS", 0.0)
-    assert "It can be launched." not in shown(opened())
-    assert "It can be launched." in shown(at.run())  # it was seen at work here
+    assert "Ready to launch." not in shown(opened())
+    assert "Ready to launch." in shown(at.run())  # it was seen at work here
 
 
 def test_a_check_shows_its_report_and_says_when_it_is_old(
@@ -376,17 +376,17 @@ def test_a_check_shows_its_report_and_says_when_it_is_old(
     at = opened()
     at.number_input(key="launch max_length").set_value(4096).run()
     button(at, "Check").click().run()
-    run_until(at, lambda at: "It can be launched." in shown(at))
+    run_until(at, lambda at: "Ready to launch." in shown(at))
     text = shown(at)
     assert re.search(r"Memory of [\d.]+ GB 1\.0 GB", text)
     assert "Tokens/s 500" in text
     assert "train rows" in text
     assert "The settings have changed" not in text
     at.number_input(key="launch max_length").set_value(64).run()
-    assert "The settings have changed since." in shown(at)
+    assert "The settings have changed." in shown(at)
     button(at, "Check").click().run()
     run_until(at, lambda at: "longer than max_length=64" in shown(at))
-    assert "It can be launched." not in shown(at)
+    assert "Ready to launch." not in shown(at)
     assert not list(tiny.runs.iterdir())
 
 
@@ -407,7 +407,7 @@ def test_launch_starts_the_run_that_the_yaml_says(
     at.number_input(key="launch max_steps").set_value(3).run()
     asked = config_shown(at)
     button(at, "Launch").click().run()
-    run_until(at, lambda at: "Run the-run is on its way" in shown(at))
+    run_until(at, lambda at: "Run the-run has started" in shown(at))
     assert launched == [asked]
     assert asked.max_steps == 3
     at.button(key="launch show").click().run()

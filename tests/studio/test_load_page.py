@@ -29,7 +29,7 @@ def opened(path: Path, **state: object) -> AppTest:
     for name, value in state.items():
         at.session_state[name] = value
     at.run()
-    next(t for t in at.text_input if t.label.startswith("or a path")).input(str(path)).run()
+    next(t for t in at.text_input if t.label.startswith("Or a path")).input(str(path)).run()
     assert not at.exception
     return at
 
@@ -134,4 +134,4 @@ def test_a_servers_traces_are_told_by_their_lines_and_come_in_unlabelled(
 
 
 def test_a_pattern_that_no_file_fits_is_said(space: Workspace, tmp_path: Path) -> None:
-    assert "No file fits that pattern" in said(opened(tmp_path / "none*"))
+    assert "No file matches that pattern" in said(opened(tmp_path / "none*"))

@@ -101,7 +101,7 @@ def test_annotate_asks_for_the_name_on_the_page_itself(space: Workspace) -> None
     """On a phone the sidebar is out of sight."""
     at = opened("annotate")
     assert [i.value for i in at.info] == [
-        "Choose your name first: it stands beside everything you decide."
+        "Choose a name first: it is saved with every decision you make."
     ]
     assert not at.sidebar.text_input
     assert not at.get("bidi_component")

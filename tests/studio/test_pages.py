@@ -194,7 +194,7 @@ def test_errors_are_shown_as_they_are(space: Workspace) -> None:
     path = "/nowhere/![i](leak.png).jsonl"
     space.store.put_schema(parse_schema(SCHEMA), who="t")
     at = opened("load")
-    next(t for t in at.text_input if t.label.startswith("or a path")).input(path).run()
+    next(t for t in at.text_input if t.label.startswith("Or a path")).input(path).run()
     assert at.error
     texts = markdown(at)
     assert bare(texts) == []
@@ -203,7 +203,7 @@ def test_errors_are_shown_as_they_are(space: Workspace) -> None:
 
 def test_a_wrong_path_leaves_the_other_tabs_alone(hostile: Workspace) -> None:
     at = opened("load")
-    typed = next(t for t in at.text_input if t.label.startswith("or a path"))
+    typed = next(t for t in at.text_input if t.label.startswith("Or a path"))
     typed.input("/nowhere/file.xyz").run()
     assert "No such file: '/nowhere/file.xyz'" in shown([at.error[0].value])
     assert [m.label for m in at.metric][:1] == ["utterances"]

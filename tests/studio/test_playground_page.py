@@ -144,7 +144,7 @@ def test_the_conversation_is_kept_newest_first_and_asked_again(
     assert at.code[0].value.endswith('{"destination": "Oslo"}}')
     at.run()
     assert len(asked) == 4  # what is answered isn't asked in every rerun
-    next(b for b in at.button if b.label == "Forget them").click().run()
+    next(b for b in at.button if b.label == "Clear").click().run()
     assert "fly to Rome" not in shown(at)
 
 

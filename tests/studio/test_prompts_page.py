@@ -100,7 +100,7 @@ def test_a_search_offers_what_it_finds_and_shows_the_first(space: Workspace) -> 
     at.text_input(key="prompt search").input("no such words").run()
     assert [i.value for i in at.info] == [
         "No utterance has all of these words.",
-        "Type an utterance, or choose one that is loaded.",
+        "Type an utterance, or choose a loaded one.",
     ]
 
 
@@ -124,7 +124,7 @@ def test_tokens_are_shown_with_their_ids_and_what_is_learnt(tokenized: Workspace
 def test_a_typed_utterance_is_previewed_with_context(tokenized: Workspace) -> None:
     at = opened(module=MODULE, strategy="yes_no")
     at.segmented_control(key="prompt source").set_value("Any utterance").run()
-    assert at.info[0].value == "Type an utterance, or choose one that is loaded."
+    assert at.info[0].value == "Type an utterance, or choose a loaded one."
     at.text_area(key="prompt text").input("sure <b>👩‍👩‍👧</b>").run()
     assert "Type an answer" in at.info[-1].value
     at.selectbox(key=f"prompt context {MODULE}").select("book_flight.refundable").run()
@@ -205,7 +205,7 @@ def test_an_edit_that_gives_the_answer_away_is_saved_only_when_agreed(space: Wor
     assert not at.exception
     told = [e.value.replace("\\", "") for e in at.error]
     assert told[0].startswith("The edit makes 1 of 3 pinned examples wrong: answer leaked.")
-    assert "**Answer leaked.** The completion, book_flight, stands" in told[1]
+    assert "**Answer leaked.** The completion, book_flight, is in" in told[1]
     assert button(at, "Save as a new version").disabled
     at.checkbox[0].check().run()
     assert not button(at, "Save as a new version").disabled

@@ -86,7 +86,7 @@ def test_one_click_to_a_download(space: Workspace, run: RunDirectory) -> None:
     assert found is not None
     told = shown(at)
     size = f"{found.size / 1e6:.1f} MB"
-    assert "44 of 44 validation rows: calls equal to the run's." in told
+    assert "44 of 44 validation rows calls are equal to the run's." in told
     assert "Mind the gap." in told
     assert f"A fast bundle of {MODULE} · {size} · prepared {found.prepared:%Y-%m-%d}" in told
     assert 'pip install "radu-studio[serve]"' in told
@@ -142,7 +142,7 @@ def test_one_that_isnt_current_isnt_offered(space: Workspace, run: RunDirectory)
     (run.model / HEAD_FILE).write_text("{} ")
     at.run()
     assert links(at) == []
-    assert "The prepared bundle isn't offered: the run's model or settings have" in shown(at)
+    assert "The prepared bundle is stale: the run's model or settings have" in shown(at)
     answer = browser().get(f"/{link.url}")
     assert answer.status_code == 409
     assert "isn't current" in answer.text

@@ -140,9 +140,9 @@ def test_a_resumed_run_doesnt_show_what_it_did_before(space: Workspace) -> None:
     run.append("state", state="stopped", reason="")
     run.append("state", state="loading")
     run.append("loading", what="Tokenizing every row")
-    assert bars(opened()) == ["Tokenizing every row … It goes on after step 3 of 4."]
+    assert bars(opened()) == ["Tokenizing every row … It continues after step 3 of 4."]
     run.append("state", state="running")
-    assert bars(opened()) == ["Making the next step … It goes on after step 3 of 4."]
+    assert bars(opened()) == ["Making the next step … It continues after step 3 of 4."]
     run.append("step", step=4, steps=4, loss=0.5, memory_gb=1.0, **STEP)
     assert bars(opened()) == ["step 4 of 4 · 5 tokens/s · 60 s left"]
 
@@ -389,7 +389,7 @@ def test_a_wrong_change_of_a_fork_is_named(space: Workspace) -> None:
         ("epoch: 3", "no such setting"),
         ("[", "aren't YAML"),
         ("x", "name: value"),
-        ("", "Nothing changes"),
+        ("", "Nothing was changed"),
     ):
         at.text_area(key=f"fork changes {run.id}").set_value(text)
         at.button(key="fork launch").click().run()

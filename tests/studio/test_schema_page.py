@@ -239,7 +239,7 @@ def test_a_type_that_contradicts_exemplars_is_asked_about(space: Workspace) -> N
     assert at.dataframe[0].value["id"].tolist() == ["u00"]
     assert space.store.schema(MODULE).functions[0].slots[2].type == "integer"
     press(at, "Cancel")
-    field(at.text_area, "Possible values, one a line").input("1\ntwo")
+    field(at.text_area, "Possible values, one per line").input("1\ntwo")
     press(at, "Save slot")
     assert "Line 2 of the possible values isn't true or false" in text(at) or "Line 1" in text(at)
 
@@ -252,7 +252,7 @@ def test_slots_and_functions_are_added_and_moved(space: Workspace) -> None:
     field(at.selectbox, "Function").set_value("rent_car").run()
     field(at.text_input, "Name").input("days")
     field(at.selectbox, "Type").set_value("integer")
-    field(at.text_area, "Possible values, one a line").input("1\n2\n\n3")
+    field(at.text_area, "Possible values, one per line").input("1\n2\n\n3")
     press(at, "Add slot")
     field(at.number_input, "Position (1 to 3)").set_value(1)
     press(at, "Save function")
@@ -306,7 +306,7 @@ def test_recognizers_are_made_tried_and_refused(space: Workspace) -> None:
     at = opened("Recognizers")
     field(at.text_input, "Try it on").input("from nyc to Paris").run()
     assert "2 found." in text(at)
-    field(at.text_area, "Labels, one a line, each with its expressions").input("a\na").run()
+    field(at.text_area, "Labels with expressions, one per line").input("a\na").run()
     assert "Line 2 has a label that is there already" in text(at)
     field(at.selectbox, "Recognizer").set_value("").run()
     field(at.text_input, "Name").input("code").run()

@@ -114,7 +114,7 @@ def test_of_several_templates_the_default_one_is_used_or_it_is_said(
         ModelError, match=r"none has several chat templates \(rag, tools\)"
     ) as caught:
         chat_template(saved, "auto")
-    assert "the jinja of one of them" in caught.value.remedy
+    assert "to one of them, as jinja" in caught.value.remedy
     assert chat_template(saved, TURNS) == TURNS
 
 

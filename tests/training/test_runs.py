@@ -256,7 +256,7 @@ def test_a_killed_run_is_lost_with_a_reason_and_can_be_resumed(
     wait(lambda: any(e.kind == "checkpoint" for e in run.events()))
     psutil.Process(run.pid()).kill()
     wait(lambda: run.state()[0] == "lost")
-    assert "ended without a word" in run.state()[1]
+    assert "ended without a message" in run.state()[1]
     train.resume(loaded, run.id)
     wait(lambda: run.state()[0] == "running")
     train.stop_run(loaded, run.id)

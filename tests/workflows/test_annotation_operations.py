@@ -143,7 +143,7 @@ def test_undo_of_what_was_refused_takes_nothing_back(space: Workspace) -> None:
     undo = ann.op("undo", "a00", good["revision"], after=bad["seq"])
     acks = ann.send(bad, undo)["acks"]
     assert [a["status"] for a in acks] == ["refused", "refused"]
-    assert acks[1]["message"].startswith("What this would take back wasn't stored")
+    assert acks[1]["message"].startswith("The decision to undo wasn't stored")
     assert space.store.exemplar(MODULE, "a00").exemplar.outcome == "resolved"
 
 
@@ -250,7 +250,7 @@ def test_any_state_can_be_restored_and_that_taken_back(space: Workspace) -> None
     assert space.store.exemplar(MODULE, "a00").exemplar == second
     six = ann.do("undo", "a00", five["revision"])
     assert space.store.exemplar(MODULE, "a00").exemplar == first
-    assert ann.do("undo", "a00", six["revision"])["message"].startswith("There is nothing to take")
+    assert ann.do("undo", "a00", six["revision"])["message"].startswith("There is nothing to undo")
     assert ann.do("restore", "a00", six["revision"], event=9999)["status"] == "refused"
 
 

@@ -205,7 +205,7 @@ def test_what_waits_for_opinions_isnt_restored(double: Workspace) -> None:
     assert (back["status"], double.store.exemplar(MODULE, "a00").queue) == ("stored", "ambiguous")
     again = eve.do("restore", "a00", back["revision"], event=event)
     assert again["status"] == "refused"
-    assert again["message"].startswith("People are being asked about this")
+    assert again["message"].startswith("This waits for opinions")
     assert ann.ids(1) == ["a00"]  # a new round, in which nobody has said anything yet
 
 

@@ -210,5 +210,5 @@ def test_undo_leaves_alone_what_was_deleted_since(space: Workspace) -> None:
 def test_a_batch_that_is_not_there_is_said(space: Workspace) -> None:
     done = bulk.accept(space, MODULE, bulk.preview(space, MODULE, from_=0.5).revisions, who="ann")
     for batch in ("", "x", done.batch[:-1]):
-        with pytest.raises(NotFoundError, match="Nothing was accepted in bulk"):
+        with pytest.raises(NotFoundError, match="No bulk decision in"):
             bulk.undo_bulk(space, MODULE, batch, who="ann")

@@ -94,7 +94,7 @@ def test_a_graph_that_says_something_else_isnt_exported(
 ) -> None:
     real = OnnxEmbedder.embed
     monkeypatch.setattr(OnnxEmbedder, "embed", lambda graph, texts: real(graph, texts)[:, ::-1])
-    with pytest.raises(ModelError, match="As ONNX that encoder computes something else"):
+    with pytest.raises(ModelError, match="The ONNX encoder's results differ from the original's"):
         export_onnx(loaded, tuned.id, tmp_path / "o")
     assert not (tmp_path / "o").exists()
 

@@ -127,7 +127,7 @@ def test_what_people_have_worked_on_since_stays(space: Workspace, bring: Bring) 
     left = {i.exemplar.id for i in space.store.exemplars(MODULE)}
     assert {"m0", "new0", "new1"} <= left
     assert not {"m1", "new2", "new3"} & left
-    with pytest.raises(ConflictError, match="taken back already: by bob") as error:
+    with pytest.raises(ConflictError, match="undone already: by bob") as error:
         undo(space, number, who="bob")
     assert "3 still stay" not in str(error.value)  # each has its own reason
     decide(space, "undo", "m0")
@@ -231,10 +231,10 @@ def test_plain_answers(space: Workspace, bring: Bring) -> None:
     space.store.put_schema(parse_schema({**SCHEMA, "module": "x_y_en"}), who="a")
     with pytest.raises(InputError, match=f"one of {MODULE}, not of x_y_en"):
         undo(space, number, module="x_y_en", who="bob")
-    with pytest.raises(InputError, match="nothing to do again"):
+    with pytest.raises(InputError, match="can't be redone"):
         redo(space, number, who="bob")
     undo(space, number, module=MODULE, who="bob")
-    with pytest.raises(ConflictError, match="taken back already: by bob, 2026-03-01"):
+    with pytest.raises(ConflictError, match="undone already: by bob, 2026-03-01"):
         undo(space, number, who="eve")
     refused = bring([{"id": "x"}])
     assert refused.stored is False

@@ -395,5 +395,5 @@ def test_a_point_is_chosen_and_kept(space: Workspace) -> None:
     choose_point(space, MODULE, (2, 0), who="ann")
     assert chosen_point(Workspace(space.home), MODULE) == (2, 0)
     for point in ((0, 0), (-1, 3), (3, 51)):
-        with pytest.raises(InputError, match="can't be a point"):
+        with pytest.raises(InputError, match="numbers can't be retrieved"):
             choose_point(space, MODULE, point, who="ann")

@@ -219,10 +219,10 @@ def test_a_failed_trial_a_changed_module_and_no_model_are_problems(
     loaded: Workspace, config: TrainConfig
 ) -> None:
     def fails(*_: object, **__: object) -> Probe:
-        raise RunError("The trial step was ended by the system", remedy="Use LoRA.")
+        raise RunError("The system ended the trial step", remedy="Use LoRA.")
 
     [problem] = preflight_report(loaded, config, measure=fails).problems
-    assert problem == workflow.Problem("The trial step was ended by the system.", "Use LoRA.")
+    assert problem == workflow.Problem("The system ended the trial step.", "Use LoRA.")
     unknown = config.model_copy(update={"base_model": "nothing"})
     [problem] = preflight_report(loaded, unknown, measure=measured).problems
     assert "No such model" in problem.what

@@ -140,7 +140,7 @@ def test_exemplars_can_be_unlabelled(loaded: Workspace) -> None:
 @pytest.mark.parametrize(
     ("what", "options", "said"),
     [
-        (HOTEL, {"fate": "move"}, "takes a function"),
+        (HOTEL, {"fate": "move"}, "needs a function"),
         (HOTEL, {"fate": "move", "to": "book_hotel"}, "no function of that name"),
         (HOTEL, {"fate": "drop"}, "can't become of a function's exemplars"),
         (ORIGIN, {"fate": "move", "to": "book_hotel"}, "can't become of a slot's exemplars"),

@@ -46,7 +46,7 @@ def test_the_share_to_keep_is_changed_in_place(loaded: Workspace, fast: RunDirec
     assert curve_of_run(loaded, fast.id) is None
     changed = {**HEAD, "scope": {**HEAD["scope"], "kept": 0.9}}  # type: ignore[dict-item]
     assert read_json(fast.model / HEAD_FILE) == changed
-    with pytest.raises(InputError, match="no share"):
+    with pytest.raises(InputError, match="isn't a share"):
         set_kept(loaded, fast.id, 0.4)
 
 

@@ -218,7 +218,7 @@ def test_all_rows_of_an_example_are_looked_at_for_warnings(loaded: Workspace) ->
     assert found.after is not None
     assert found.after.row.completion == " yes"
     assert [w.text for w in found.warnings] == [
-        "The completion, no, stands in the prompt after the utterance."
+        "The completion, no, is in the prompt after the utterance."
     ]
 
 

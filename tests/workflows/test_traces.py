@@ -113,7 +113,7 @@ def test_patterns_and_files(tmp_path: Path, write_jsonl: Writer) -> None:
     assert files_of([two, tmp_path / "t.jsonl*"]) == [two, one, three]
     assert files_of([odd]) == [odd]  # it is there: no pattern
     assert files_of([tmp_path / "gone.jsonl"]) == [tmp_path / "gone.jsonl"]
-    with pytest.raises(NotFoundError, match="No file fits that pattern"):
+    with pytest.raises(NotFoundError, match="No file matches that pattern"):
         files_of([tmp_path / "s*"])
     assert only_file("csv", [one]) == one
     with pytest.raises(InputError, match="csv is imported a file at a time"):

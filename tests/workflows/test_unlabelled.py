@@ -103,7 +103,7 @@ def test_a_prompt_of_one_has_no_answer(space: Workspace) -> None:
         assert shown.answer_retrieved is None
         assert Reason.UNLABELLED in {w.kind for w in shown.warnings}
         assert "contradicts the schema" not in {w.kind for w in shown.warnings}
-    with pytest.raises(InputError, match="Nobody has said what this utterance means"):
+    with pytest.raises(InputError, match="This utterance has no label"):
         negatives.retrieve(space, MODULE, exemplar_id="x1")
 
 

@@ -30,7 +30,7 @@ YesNo = Literal["affirmative", "negative", "indifferent", "irrelevant"]
 
 
 def find_slot(schema: Schema, context: str | None) -> tuple[Function, Slot] | None:
-    """The boolean slot that the bot had just asked for, and its function; None where it asked for
+    """The boolean slot that the bot last asked for, and its function; None where it asked for
     something else."""
     asked = schema.context_of(context or "")
     slot = asked[0].slot(asked[1]) if asked else None

@@ -83,7 +83,7 @@ def measure(
     lessons, probe = _ask(config, schema, templates, models[0], index, rows, probe, until)
     if not lessons:
         raise RunError(
-            "No row retrieves two chunks, for a teacher to prefer one",
+            "No row retrieves two exemplars, so the teacher has nothing to choose from",
             remedy="Label more exemplars, or raise chunks.",
         )
     tell(probe := replace(probe, stage="Stepping on the longest rows"))

@@ -96,7 +96,9 @@ def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) 
     """
     if not 1 <= number <= _MOST_ANNOTATORS:
         raise InputError(
-            "An item is asked of 1 to 5 people", value=number, remedy="2 shows how they agree."
+            "Each utterance is shown to 1 to 5 people",
+            value=number,
+            remedy="Choose a number from 1 to 5.",
         )
     with workspace.store.writing(module, who=who) as w:
         module_known = _module(w)
@@ -201,7 +203,7 @@ def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict
     except InputError as error:
         part.rollback()
         return _answer("refused", expected, str(error))
-    except Exception as error:  # final all the same: else it would stop every one after it
+    except Exception as error:  # final anyway: else it would stop every one after it
         part.rollback()
         _log.exception("an operation failed")
         wrong = f"That shouldn't have happened ({type(error).__name__}); it is in the studio's log."

@@ -105,7 +105,7 @@ def _check(from_: float, queue: str) -> None:
         raise InputError(
             "A confidence to accept from must lie between 0.5 and 1",
             value=from_,
-            remedy="0.95 accepts what is right in 19 of 20 cases or more.",
+            remedy="Use 0.95, for example: at least 19 of 20 accepted readings are right.",
         )
     if queue not in QUEUES:
         raise InputError(

@@ -291,9 +291,9 @@ def _undo(case: Case, op: request.Undo) -> int:
     """Take one's opinion back, or else the last decision that stands."""
     if not case.taken:
         raise InputError(
-            "What this would take back wasn't stored",
+            "The decision to undo wasn't stored",
             value=op.id,
-            remedy="Press h for what has happened to it.",
+            remedy="Press h to see its history.",
         )
     w = case.w
     if w.who in [o.who for o in case.opinions()]:
@@ -301,9 +301,9 @@ def _undo(case: Case, op: request.Undo) -> int:
     last = changes.standing_decision(w, op.id)
     if last is None:
         raise InputError(
-            "There is nothing to take back",
+            "There is nothing to undo",
             value=op.id,
-            remedy="Press h for what has happened to it.",
+            remedy="Press h to see its history.",
         )
     state = changes.state_before_event(w, op.id, last.id)
     if last.kind != "agreed":
@@ -325,9 +325,9 @@ def _withdraw(case: Case) -> int:
 def _restore(case: Case, op: request.Restore) -> int:
     if waits_for_opinions(case.annotators, case.row["queue"]):
         raise InputError(
-            "People are being asked about this: going back would decide it",
+            "This waits for opinions, so no earlier state can be restored",
             value=op.id,
-            remedy="Give your opinion; once it is decided, any state can be gone back to.",
+            remedy="Give your opinion. Once it is decided, any state can be restored.",
         )
     state = changes.state_before_event(case.w, op.id, op.event)
     if state.get("queue") != DISAGREEMENT:  # people are asked again, from scratch
@@ -346,7 +346,7 @@ def _skip(case: Case, op: request.Skip) -> int:
 def _comment(case: Case, op: request.Comment) -> int:
     text = op.text.strip().replace("\0", " ")
     if not text:
-        raise InputError("The comment is empty", remedy="Say something, or leave it.")
+        raise InputError("The comment is empty", remedy="Write a comment, or cancel.")
     changes.add_event(case.w, op.id, "commented", None, None, text)
     return int(case.row["revision"])
 

@@ -219,7 +219,7 @@ def parse_request(model: type[_Asked], data: Any) -> _Asked:
         return model.model_validate(data)
     except ValidationError as error:
         raise InputError(
-            f"That isn't such a request ({_problems(error)})", remedy="Reload the page."
+            f"The request isn't valid ({_problems(error)})", remedy="Reload the page."
         ) from error
 
 

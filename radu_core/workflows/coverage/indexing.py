@@ -99,7 +99,11 @@ def chosen_point(workspace: Workspace, module: str) -> tuple[int, int]:
 def choose_point(workspace: Workspace, module: str, point: tuple[int, int], *, who: str) -> None:
     """Save the point that prompts and datasets begin with; each dataset may choose another."""
     if min(point) < 0 or max(point) > 50 or point == (0, 0):
-        raise InputError("That can't be a point", value=point, remedy="Use 0 to 50, not both 0.")
+        raise InputError(
+            "Those numbers can't be retrieved",
+            value=point,
+            remedy="Use 0 to 50 each, but not 0 for both.",
+        )
     identity = workspace.embedder(retrieval_settings(workspace, module).embedder).identity
     values = {_POINT: list(point), _POINT_OF: identity}
     workspace.store.change_settings(module, values, who=who)

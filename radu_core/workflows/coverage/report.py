@@ -159,8 +159,8 @@ def coverage_report(
     """
     if max_desc < 1 and max_exemplar < 1:
         raise InputError(
-            "With k_desc and k_exemplar at most 0 nothing is retrieved",
-            remedy="Let one of them be 1 or more.",
+            "With 0 descriptions (k_desc) and 0 exemplars (k_exemplar) nothing is retrieved",
+            remedy="Set one of them to 1 or more.",
         )
     state = module_state(workspace, module)  # before: what changes meanwhile makes it old
     usable, left_out = measured_exemplars(workspace, module, split)

@@ -291,7 +291,7 @@ def keep_description(
         raise InputError(
             f"The description of {function} would be empty",
             value=description,
-            remedy="Say in a sentence what the user wants with it.",
+            remedy="Say in one sentence what the user wants.",
         )
     schema = workspace.store.schema(module)
     changed = _with_descriptions(schema, {function: description.strip()})

@@ -195,12 +195,12 @@ def _check_measurable(run: RunDirectory, *, untrained: bool, generated: bool) ->
     if fast and untrained:
         raise InputError(
             "A retriever has no head before it is tuned, so it can't be measured",
-            remedy="Leave that off: the baselines say what the untrained embedding model gives.",
+            remedy="Leave it off; the baselines show the untrained embedding model.",
         )
     if fast and generated:
         raise InputError(
             "A retriever's run has no language model, so it can't generate values",
-            remedy="Leave that off.",
+            remedy="Leave it off.",
         )
     return fast
 
@@ -209,9 +209,9 @@ def _scope_of(run: RunDirectory, keep: float | None) -> Scope:
     """How a run's fast model tells what isn't in scope, keeping the share ``keep``."""
     if not (run.model / HEAD_FILE).is_file():
         raise InputError(
-            "A generator has no score for what isn't in scope",
+            "A generator has no out-of-scope score",
             value=run.id,
-            remedy="Leave the share to keep out, or name a run that tuned the retriever.",
+            remedy="Leave out the share to keep, or name a run that tuned the retriever.",
         )
     scope = Scope.read(read_head(run.model)["scope"])
     return scope if keep is None else replace(scope, kept=check_kept(keep))

@@ -227,7 +227,7 @@ def _of_bundle(directory: Path, module: str | None, *, ensemble: bool) -> AnyPar
         )
     if ensemble:
         raise InputError(
-            "A bundle isn't asked with an ensemble",
+            "A bundle can't answer with an ensemble",
             remedy="Leave it off, or ask the run itself.",
         )
     return bundle.parser

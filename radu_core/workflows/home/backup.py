@@ -147,10 +147,14 @@ def _unpack(
         progress("Restoring", number, len(hashes))
         parts = PurePosixPath(name).parts
         if PurePosixPath(name).is_absolute() or ".." in parts:
-            raise FormatError("The backup names a file outside it", value=name, remedy="Don't.")
+            raise FormatError(
+                "The backup names a file outside it", value=name, remedy="Use another backup."
+            )
         archive.extract(name, new)
         if file_hash(new / name) != expected:
-            raise FormatError("A file in the backup is damaged", value=name, remedy="Use another.")
+            raise FormatError(
+                "A file in the backup is damaged", value=name, remedy="Use another backup."
+            )
 
 
 def _move_all(new: Path, home: Path, *, database_url: str | None) -> None:

@@ -132,7 +132,7 @@ def choose(
             raise InputError("Ids, or a tag and a search, but not both", remedy="Leave one out.")
         return ids_wanted
     if not tag and not search.strip():
-        raise InputError("Nothing says which exemplars", remedy="Name ids, a tag or a search.")
+        raise InputError("No exemplars were chosen", remedy="Name ids, a tag or a search.")
     with store.reading() as connection:
         ids_found = queues.find(connection, module, search, limit=10**9) if search.strip() else None
     if not tag:
@@ -194,7 +194,7 @@ def _in_trash(connection: Connection, module: str, wanted: Sequence[str]) -> dic
         raise NotFoundError(
             f"No exemplar of {module} in the trash has that id",
             value=", ".join(missing[:_MOST_NAMED]),
-            remedy=f"For what is there, {instruct('list trash', module)}.",
+            remedy=f"To see what is there, {instruct('list trash', module)}.",
         )
     return numbers
 

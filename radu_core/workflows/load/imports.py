@@ -144,8 +144,8 @@ def redo(
         batch = find(w.connection, number)
         if not batch.undone:
             raise InputError(
-                f"Import {number} wasn't taken back, so there is nothing to do again",
-                remedy=f"To take it back, {instruct('undo import', number)}.",
+                f"Import {number} wasn't undone, so it can't be redone",
+                remedy=f"To undo it, {instruct('undo import', number)}.",
             )
         trial = w.connection.begin_nested()
         moved = undoing.redo(w, batch)
@@ -171,13 +171,13 @@ def _check(batch: ImportRecord) -> None:
     if not batch.remembered:
         raise InputError(
             f"Import {batch.id} was made by a studio that didn't remember which exemplars it "
-            "changed, so it can't be taken back",
+            "changed, so it can't be undone",
             remedy=f"Instead, {instruct('delete exemplars', batch.module)}.",
         )
     if not is_stored(batch):
         raise InputError(
             f"Import {batch.id} stored nothing, since rows were rejected",
-            remedy="There is nothing to take back.",
+            remedy="There is nothing to undo.",
         )
 
 
@@ -186,9 +186,9 @@ def _undone_before(batch: ImportRecord, moved: Moved) -> ConflictError:
     still = Counter(why for _, why in moved.kept)
     rest = "; ".join(f"{count} still stay ({why})" for why, count in still.most_common(_EXAMPLES))
     return ConflictError(
-        f"Import {batch.id} was taken back already: by {batch.moved_by}, {when} UTC"
+        f"Import {batch.id} was undone already: by {batch.moved_by}, {when} UTC"
         + (f". {rest}" if rest else ""),
-        remedy=f"To do it again, {instruct('redo import', batch.id)}.",
+        remedy=f"To redo it, {instruct('redo import', batch.id)}.",
     )
 
 

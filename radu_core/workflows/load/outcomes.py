@@ -128,7 +128,7 @@ def set_acceptance(workspace: Workspace, module: str, threshold: float | None, *
         raise InputError(
             "A confidence to accept from must lie between 0.5 and 1",
             value=threshold,
-            remedy="0.95 accepts what is right in 19 of 20 cases or more.",
+            remedy="Use 0.95, for example: at least 19 of 20 accepted readings are right.",
         )
     workspace.store.change_settings(module, {"accept_from": threshold}, who=who)
 

@@ -31,6 +31,6 @@ def realign(workspace: Workspace, module: str, *, since: datetime, who: str) -> 
         resolve(workspace, module, who=who)
     except DamagedError as error:
         raise DamagedError(
-            f"That is done, but {module} couldn't be aligned again, so what came back isn't "
-            f"checked against its schema. {error}"
+            f"Done, but {module} couldn't be aligned again, so what came back isn't checked "
+            f"against its schema. {error}"
         ) from error

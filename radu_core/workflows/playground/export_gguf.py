@@ -102,7 +102,7 @@ def export_gguf(
             break
     if tried and not tried[-1].passed:
         raise ModelError(
-            f"The GGUF doesn't say what the model says ({'; '.join(map(str, tried))})",
+            f"The GGUF's answers differ from the model's ({'; '.join(map(str, tried))})",
             remedy="Nothing was exported. Export the model without a GGUF."
             if not weights
             else "Nothing was exported. Don't choose the type of its weights.",

@@ -93,7 +93,7 @@ def export_onnx(
         agreement = _compare(workspace, run, embedder, OnnxEmbedder(new), progress)
         if agreement and not agreement.is_same:
             raise ModelError(
-                f"As ONNX that encoder computes something else ({agreement})",
+                f"The ONNX encoder's results differ from the original's ({agreement})",
                 remedy="Nothing was exported. Export the model as it is.",
             )
         write_text(new / "README.md", _card(workspace, run, agreement))

@@ -122,7 +122,7 @@ def _api(repository: str) -> HfApi:
         )
     if constants.is_offline_mode():
         raise InputError(
-            "HF_HUB_OFFLINE is set: no hub is asked", remedy="Unset it, then push again."
+            "HF_HUB_OFFLINE is set, so no hub is reached", remedy="Unset it, then push again."
         )
     token = next((os.environ[n].strip() for n in _TOKENS if os.environ.get(n, "").strip()), "")
     if not token:

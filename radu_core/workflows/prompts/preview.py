@@ -158,7 +158,7 @@ def preview(
     """Render the rows of ``strategy`` for a stored exemplar or for any typed ``text``.
 
     ``function`` says what a typed text means ("none": out of scope), ``context`` the function.slot
-    the bot had just asked for. Without a function the prompts have no completion. Those of slot
+    the bot last asked for. Without a function the prompts have no completion. Those of slot
     strategies and yes_no never have one, as a typed text has no values; slots are those of the
     likeliest retrieved function when none is given. Where no row is made for training, the prompt
     is shown as it is at inference. ``model`` tokenizes, with the setting ``chat_template``;

@@ -40,7 +40,7 @@ def with_generator(
         raise not_a_pair(name)
     if generator.schema.functions != fast.schema.functions:
         raise InputError(
-            "The two runs were trained on other functions",
+            "The two runs were trained on different functions",
             value=name,
             remedy="Train both on the module as it is.",
         )
@@ -66,7 +66,8 @@ def _read_weights(path: Path) -> Deferral | None:
 def not_a_pair(name: str) -> InputError:
     """What is wrong where ``name`` can't be the language model beside a retriever's run."""
     return InputError(
-        "A language model is asked beside a retriever's run, and these two aren't that",
+        "These two runs can't be combined: one must have tuned a retriever, the other a language "
+        "model",
         value=name,
         remedy="Name the retriever's run first, and the language model's as the generator.",
     )

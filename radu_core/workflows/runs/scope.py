@@ -41,7 +41,7 @@ def check_kept(kept: float) -> float:
     """The same; ``InputError`` unless it is a share that can be kept."""
     if not LEAST <= kept <= 1.0:
         raise InputError(
-            "That is no share of the utterances in scope to keep",
+            "That isn't a share of the utterances in scope",
             value=kept,
             remedy=f"Give a number from {LEAST:g} to 1; 1 refuses nothing.",
         )
@@ -53,9 +53,9 @@ def fast_of(parser: Parser | FastParser | FullParser, name: str) -> FastParser |
     if isinstance(parser, FastParser | FullParser):
         return parser
     raise InputError(
-        "That model has no score for what isn't in scope: it is a generator",
+        "That model has no out-of-scope score: it is a generator",
         value=name,
-        remedy="Leave the share to keep out, or name a run that tuned the retriever.",
+        remedy="Leave out the share to keep, or name a run that tuned the retriever.",
     )
 
 
@@ -66,7 +66,7 @@ def _model(workspace: Workspace, name: str) -> RunDirectory:
         return run
     if run.model.is_dir():
         raise InputError(
-            "That run's model has no score for what isn't in scope: it is a generator",
+            "That run's model has no out-of-scope score: it is a generator",
             value=run.id,
             remedy="Name a run that tuned the retriever.",
         )

@@ -21,7 +21,7 @@ def set_guidelines(workspace: Workspace, module: str, text: str, *, before: str,
     if len(text) > LONGEST:
         raise InputError(
             f"Guidelines have at most {LONGEST:,} characters, not {len(text):,}",
-            remedy="Say it shorter, or link to the rest.",
+            remedy="Shorten them, or link to the rest.",
         )
     if guidelines(workspace, module) != before:
         raise ConflictError(

@@ -131,7 +131,7 @@ def _plan(
     if fate not in fates(what):
         text = ", ".join(fates(what))
         raise InputError(
-            f"That can't become of a {what.kind}'s exemplars",
+            f"That isn't possible for a {what.kind}'s exemplars",
             value=fate,
             remedy=f"Choose one of: {text}.",
         )
@@ -147,7 +147,9 @@ def _plan(
 def _change(after: Schema, what: Target, fate: Fate, to: str | None) -> _Change:
     if fate == "move":
         if to is None:
-            raise InputError("Moving exemplars takes a function", remedy="Choose where they go.")
+            raise InputError(
+                "Moving exemplars needs a function", remedy="Choose the function that they move to."
+            )
         require_function(after, to)
         return lambda e: _fitting(after, e.model_copy(update={"function": to}))
     if fate == "unlabel":

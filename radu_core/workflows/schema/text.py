@@ -1,4 +1,4 @@
-"""A schema as text that people edit: JSON, and values and labels a line each."""
+"""A schema as text that people edit: JSON, and values and labels one per line."""
 
 from __future__ import annotations
 
@@ -219,11 +219,11 @@ def _skip(text: str, at: int) -> int:
     return _BLANK.match(text, at).end()  # type: ignore[union-attr]
 
 
-# Values and labels, a line each.
+# Values and labels, one per line.
 
 
 def values_as_lines(values: Sequence[Scalar], type: SlotType) -> str:
-    """Possible values, one a line: as they are where ``values_from_lines`` reads them back so, as
+    """Possible values, one per line: as they are where ``values_from_lines`` reads them back so, as
     JSON otherwise."""
     return "\n".join(_as_line(value, type) for value in values)
 
@@ -309,7 +309,7 @@ def _refuse(line: str) -> Scalar:
 
 
 def labels_as_lines(labels: Mapping[str, Sequence[str]]) -> str:
-    """A recognizer's labels, one a line, each with its expressions: ``New York | NYC | NY``."""
+    """A recognizer's labels, one per line, each with its expressions: ``New York | NYC | NY``."""
     return "\n".join(
         f" {_SEPARATOR} ".join(_part(text) for text in (label, *expressions))
         for label, expressions in labels.items()

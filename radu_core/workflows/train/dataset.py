@@ -191,7 +191,7 @@ def _tokenizer(workspace: Workspace, config: DatasetConfig, progress: Progress) 
         raise ModelError(
             f"Lengths can't be checked: {error.what}",
             value=error.value,
-            remedy=f"{error.remedy} Or let lengths be unchecked (tokenizer: none).",
+            remedy=f"{error.remedy} Or skip the check (tokenizer: none).",
         ) from error
 
 

@@ -153,7 +153,10 @@ def report_lines(report: PreflightReport) -> list[str]:
             lines.append(f"GPU memory: {need.gpu_bytes / 1e9:.1f} GB")
     lines += [f"NOTE: {note}" for note in report.notes]
     lines += [f"PROBLEM: {p.what} {p.remedy}" for p in report.problems]
-    return [*lines, "It can be launched." if report.ok else "It can't be launched as it is."]
+    return [
+        *lines,
+        "Ready to launch." if report.ok else "It can't be launched: correct what is listed.",
+    ]
 
 
 def preflight_report(
