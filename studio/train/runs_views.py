@@ -314,7 +314,7 @@ def _state(here: Page, run: RunDirectory, view: RunView) -> None:
     if view.state == "queued":
         ahead = workflow.waits_for(run)
         names = ", ".join(run_label(here.workspace, one) for one in ahead)
-        said = f"It waits for {plain(names)}." if ahead else "It is its turn."
+        said = f"It waits for {plain(names)}." if ahead else "It starts next."
         st.info(f"{said} One run at a time uses the machine.", icon=":material/hourglass:")
     latest = view.latest
     if view.state == "saving":
