@@ -24,8 +24,7 @@ _MOST, _HEIGHT = 7, 300  # rows without scrolling; pixels otherwise, so that wha
 _SINCE = {
     "deleted": "It was deleted from the module since.",
     "discarded": "It was discarded since.",
-    "labelled differently": "Check its label was changed since: evaluate again to measure the new "
-    "one.",
+    "labelled differently": "Its label was changed since: evaluate again to measure the new one.",
 }
 
 

@@ -75,7 +75,7 @@ def utterances(here: Page) -> None:
     if not here.module:
         st.info("Create a module first.")
         return None
-    st.markdown(f"Import Import Import into **{plain(here.module)}**")
+    st.markdown(f"Import into **{plain(here.module)}**")
     file = st.file_uploader(
         "File (JSONL, CSV, TSV, XLSX or traces)",
         type=["jsonl", "csv", "tsv", "xlsx", "traces"],

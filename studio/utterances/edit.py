@@ -165,7 +165,7 @@ def _counts(plan: workflow.EditPlan) -> None:
     if len(plan.moves) > 8:
         st.markdown(f"- and {quantity(len(plan.moves) - 8, 'other change')}")
     for why, count in plan.left.items():
-        st.caption(f"{count:,} unchanged: {plain(why)}.")
+        st.caption(f"{count:,} left alone: {plain(why)}.")
     if plan.lost:
         values = quantity(sum(plan.lost.values()), "value")
         slots = ", ".join(f"{slot} ({count:,})" for slot, count in plan.lost.items())
@@ -183,7 +183,7 @@ def _report(here: Page, report: workflow.EditReport) -> None:
         st.success(f"{_ACTIONS[report.edit.kind]}: {rows} changed.", icon=":material/check:")
         if report.changed_since:
             since = quantity(len(report.changed_since), "utterance was", "utterances were")
-            st.warning(f"{since} changed by somebody else meanwhile and unchanged.")
+            st.warning(f"{since} changed by somebody else meanwhile and left alone.")
         if report.edit.kind == "split":
             st.caption("The batch stands on the Load page, under Earlier imports, as well.")
         elif report.edit.kind == "delete":
@@ -208,5 +208,5 @@ def _undone(here: Page, undone: workflow.Undone) -> None:
     with st.container(border=True):
         st.success(f"{quantity(undone.back, 'utterance')} as before.", icon=":material/undo:")
         for why, count in undone.left.items():
-            st.caption(f"{count:,} unchanged: {plain(why)}.")
+            st.caption(f"{count:,} left alone: {plain(why)}.")
         st.button("Close", key="edit close", on_click=jobs.forget, args=(_key(here),))
