@@ -178,7 +178,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
     found = w.connection.execute(query.order_by(events.c.exemplar)).all()
     if not found:
         raise NotFoundError(
-            f"Nothing was accepted in bulk, or edited, in {w.module} has that number",
+            f"No bulk decision in {w.module} has that number",
             value=batch,
             remedy="It was shown when that was done, and stands in each one's history.",
         )
