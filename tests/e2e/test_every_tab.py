@@ -1,4 +1,5 @@
-"""Every tab of every page on the sample project: no error, and its own content is there.
+"""Every tab of every page on the sample project: no error, its own content is there, and axe
+finds nothing serious.
 
 Pages are found by the links of the navigation and tabs by their role, so that a page or a tab that
 is added later is visited as well; what is known of the content of some is looked for besides.
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from adapted_run import make_adapted_run
+from axe import serious
 from playwright.sync_api import Locator, Page, expect
 from studio_process import studio
 
@@ -86,6 +88,8 @@ def visited(page: Page, name: str) -> Iterator[tuple[str, str]]:
         tabs(page)[number].click()
         settled(page)
         no_error(page, f"{name}, {label}")
+        barriers = serious(page)
+        assert barriers == [], f"{name}, {label}: {barriers}"
         main = page.get_by_test_id("stMain")
         fields = main.locator("input, textarea")
         values = [f.input_value() for f in fields.all() if f.is_visible()]
@@ -105,6 +109,8 @@ def test_every_tab_of_every_page(page: Page, used: Path) -> None:
             expect(page.get_by_test_id("stMain").get_by_role("heading").first).to_be_visible()
             settled(page)
             no_error(page, name)
+            barriers = serious(page)
+            assert barriers == [], f"{name}: {barriers}"
             if name in MEASURED:
                 page.get_by_role("button", name="Measure", exact=True).click()
                 row = page.get_by_role("radiogroup", name="Tabs", exact=True)
