@@ -20,8 +20,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import parse_schema
 from radu_core.store import NewBatch
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
-from radu_core.workflows.load import splitting
+from radu_core.workflows.load import splitting, trash
 from radu_core.workflows.load.imports import redo, undo
 
 MODULE = "x_y_en"

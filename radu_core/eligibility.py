@@ -15,8 +15,9 @@ from radu_core.alignment import conflict
 from radu_core.exemplars import DISCARDED, AnnotatedExemplar
 from radu_core.schema import Schema
 
-__all__ = ["Eligible", "Key", "Purpose", "Reason", "key_of", "sort_out", "why_not"]
+__all__ = ["ENOUGH", "Eligible", "Key", "Purpose", "Reason", "key_of", "sort_out", "why_not"]
 
+ENOUGH = 10  # resolved training exemplars that a function should have
 Key = tuple[str, str | None]
 
 

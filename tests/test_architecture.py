@@ -169,7 +169,7 @@ def test_a_page_is_made_of_the_frame_and_its_own_package() -> None:
 BESIDE = {
     "annotate": {"load", "schema"},  # adds utterances; guidelines
     "coverage": {"train"},  # the datasets that a change makes stale
-    "frame": {"home", "load"},  # the trash, on two pages; names of encodings in messages
+    "frame": {"load"},  # the trash, on two pages; names of encodings in messages
     "home": {"load"},  # the sample project; traces by day
     "overlap": {"coverage", "schema"},  # judgements of pairs; merging functions
     "prompts": {"coverage"},  # the point in use, tokens, judgements of pairs

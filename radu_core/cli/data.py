@@ -10,6 +10,7 @@ import typer
 
 from radu_core.cli.output import Output, command, progress_bar, table, who, workspace
 from radu_core.cli.spans import span_lines
+from radu_core.eligibility import ENOUGH
 from radu_core.errors import InputError
 from radu_core.files import parse_json
 from radu_core.formats import Notice, Rejection, export_names
@@ -336,7 +337,7 @@ def resolve(
         columns = [
             "reason",
             "exemplars",
-            f"functions kept under {outcomes.ENOUGH}",
+            f"functions kept under {ENOUGH}",
             "slots kept empty",
         ]
         lines.append(table("Unresolved exemplars and their effect", columns, rows))

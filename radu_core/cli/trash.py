@@ -11,7 +11,7 @@ from radu_core.cli.data import Module
 from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.errors import shorten
 from radu_core.words import quantity
-from radu_core.workflows.home import trash as workflow
+from radu_core.workflows.load import trash as workflow
 
 _exemplars = typer.Typer(help="Delete exemplars and bring them back.", no_args_is_help=True)
 _modules = typer.Typer(help="List, delete and bring back modules.", no_args_is_help=True)

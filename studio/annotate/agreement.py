@@ -9,6 +9,7 @@ import streamlit as st
 
 from radu_core.agreement import Agreement, Pair
 from radu_core.workflows.annotate import annotation, views
+from radu_core.workflows.frame.annotators import annotators
 from studio.frame import show
 from studio.frame.page import Page
 
@@ -38,7 +39,7 @@ def figures(here: Page, found: Agreement) -> None:
 
 def _annotators(here: Page) -> None:
     """How many people are asked about each utterance."""
-    now = annotation.annotators(here.workspace, here.module)
+    now = annotators(here.workspace, here.module)
     number_chosen = st.number_input(
         "People asked about each utterance",
         1,

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from radu_core.words import quantity
-from radu_core.workflows.home import trash as workflow
+from radu_core.workflows.load import trash as workflow
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages

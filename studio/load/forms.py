@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from radu_core.eligibility import ENOUGH
 from radu_core.errors import InputError
 from radu_core.files import open_atomic
 from radu_core.formats import FORMATS
@@ -283,7 +284,7 @@ def _costs(funnel: outcomes.ResolveReport) -> None:
         {
             "why not": c.reason,
             "utterances": c.exemplars,
-            f"functions kept under {outcomes.ENOUGH}": ", ".join(c.functions),
+            f"functions kept under {ENOUGH}": ", ".join(c.functions),
             "slots kept empty": ", ".join(c.slots),
         }
         for c in funnel.costs

@@ -72,24 +72,20 @@ def _choose(here: Page) -> dict[str, Any] | None:
         key=f"negatives of {here.module}",
         format_func=lambda i: i if i == _TYPED else f"{items.get(i, '')}  ·  {i}",
     )
+    if id_ != _TYPED:
+        return {"exemplar_id": id_}
     typed = middle.text_input(
-        "Or any utterance",
-        placeholder="I need a table for two",
-        disabled=id_ != _TYPED,
-        key="negatives typed",
+        "Any utterance", placeholder="I need a table for two", key="negatives typed"
     )
     names = [f.name for f in here.workspace.schema(here.module).functions]
     function = right.selectbox(
         "Right function",
         [*names, OUT_OF_SCOPE],
         index=None,
-        disabled=id_ != _TYPED,
         key=f"negatives function {here.module}",
         placeholder="its function",
         help="none means out of scope.",
     )
-    if id_ != _TYPED:
-        return {"exemplar_id": id_}
     if not (typed or "").strip() or function is None:
         return None
     return {"text": typed, "function": function}

@@ -16,8 +16,8 @@ from radu_core.store import imports, splits
 from radu_core.store.records import NewBatch
 from radu_core.store.trash import UNREADABLE
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
 from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.load import trash
 from radu_core.workflows.load.files import import_file, init_module
 from radu_core.workflows.load.imports import undo
 from radu_core.workflows.load.schema_cost import schema_cost

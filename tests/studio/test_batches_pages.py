@@ -13,8 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from radu_core.errors import InputError
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
-from radu_core.workflows.load import splitting
+from radu_core.workflows.load import splitting, trash
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.imports import imports
 

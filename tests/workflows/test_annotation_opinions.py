@@ -13,6 +13,7 @@ from radu_core.errors import InputError
 from radu_core.workflows.annotate import annotation
 from radu_core.workflows.annotate import views as annotation_views
 from radu_core.workflows.annotate.annotation import Reconsidered
+from radu_core.workflows.frame.annotators import annotators
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.outcomes import resolve
@@ -294,7 +295,7 @@ def test_a_new_import_begins_a_new_round(
 
 
 def test_the_number_of_annotators_is_checked(space: Workspace) -> None:
-    assert annotation.annotators(space, MODULE) == 1
+    assert annotators(space, MODULE) == 1
     space.store.change_settings(MODULE, {"accept_from": 0.9}, who="t")
     annotation.set_annotators(space, MODULE, 3, who="t")
     assert space.store.settings(MODULE) == {"accept_from": 0.9, "annotators": 3}

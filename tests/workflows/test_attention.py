@@ -14,8 +14,8 @@ from deciding import decide
 from radu_core.schema import Schema
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.workflows.coverage.indexing import build_index
-from radu_core.workflows.coverage.last_measured import last_measured
 from radu_core.workflows.coverage.report import coverage_report
+from radu_core.workflows.frame.last_measured import last_measured
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.home.attention import Attention
 from radu_core.workflows.home.funnels import STAGES, funnels

@@ -16,7 +16,7 @@ from radu_core.store import Store
 from radu_core.store import bulk as stored
 from radu_core.workflows.annotate import bulk
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
+from radu_core.workflows.load import trash
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.outcomes import resolve
 

@@ -12,7 +12,7 @@ from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store import StoredExemplar
 from radu_core.workflows.annotate.annotation import set_annotators
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
+from radu_core.workflows.load import trash
 from radu_core.workflows.load.imports import imports
 from radu_core.workflows.utterances.edit import (
     Edit,

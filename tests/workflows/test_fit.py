@@ -17,8 +17,8 @@ from radu_core.schema import Schema
 from radu_core.training import RunDirectory, TrainConfig, list_runs
 from radu_core.workflows.coverage.indexing import set_retrieval
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home.trash import delete
 from radu_core.workflows.load.files import import_file
+from radu_core.workflows.load.trash import delete
 from radu_core.workflows.train import fit as workflow
 from radu_core.workflows.train.fit import fit
 from radu_core.workflows.train.retriever import use

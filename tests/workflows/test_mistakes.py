@@ -19,7 +19,7 @@ from radu_core.workflows.evaluate.mistakes import (
     find_slot_results,
 )
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
+from radu_core.workflows.load import trash
 
 
 def row(id: str, function: str | None, **arguments: Any) -> AnnotatedExemplar:

@@ -16,8 +16,7 @@ from radu_core.errors import ConflictError, InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.store import bulk
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
-from radu_core.workflows.load import imports
+from radu_core.workflows.load import imports, trash
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.outcomes import resolve
 from radu_core.workflows.schema import remove as schema_remove

@@ -19,7 +19,7 @@ from radu_core.workflows.annotate import bulk
 from radu_core.workflows.annotate.annotation import set_annotators
 from radu_core.workflows.coverage.judgements import judge, judged_pairs
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
+from radu_core.workflows.load import trash
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.imports import redo, undo
 from radu_core.workflows.load.outcomes import resolve

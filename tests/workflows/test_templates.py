@@ -11,7 +11,7 @@ from radu_core.dataset import DatasetConfig
 from radu_core.errors import ConflictError, InputError, NotFoundError, TemplateError
 from radu_core.prompts import STRATEGIES, TemplateSet, shipped_templates, template_variables
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
+from radu_core.workflows.load import trash
 from radu_core.workflows.prompts import preview as prompts
 from radu_core.workflows.prompts.templates import (
     MOST_PINS,

@@ -19,8 +19,8 @@ from radu_core.store.engine import reading as read
 from radu_core.store.tables import metadata
 from radu_core.workflows.coverage.judgements import judge
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
 from radu_core.workflows.home.funnels import funnels
+from radu_core.workflows.load import trash
 from radu_core.workflows.load.deletion_notes import note_of
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.imports import redo, undo

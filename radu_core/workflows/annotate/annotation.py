@@ -27,7 +27,7 @@ from radu_core.workflows.annotate.items import around, item_json
 from radu_core.workflows.annotate.operations import Case, apply, needs_revision, reconsider
 from radu_core.workflows.frame.workspace import Workspace
 
-__all__ = ["Reconsidered", "annotators", "serve", "set_annotators"]
+__all__ = ["Reconsidered", "serve", "set_annotators"]
 
 _log = logging.getLogger(__name__)
 _MOST_ANNOTATORS = 5
@@ -73,11 +73,6 @@ def _aligner(module: str, schema: str) -> Aligner:
 def _module(w: Writing) -> _Module:
     schema, settings = schema_and_settings(w.connection, w.module)
     return _Module(_aligner(w.module, schema), settings)
-
-
-def annotators(workspace: Workspace, module: str) -> int:
-    """How many people are asked about each item of ``module``; 1 by default."""
-    return int(workspace.store.settings(module).get("annotators", 1))
 
 
 @dataclass(frozen=True)

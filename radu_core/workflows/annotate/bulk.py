@@ -12,6 +12,7 @@ from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.schema import Schema, as_values
 from radu_core.store import StoredExemplar
+from radu_core.workflows.frame.annotators import annotators
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = [
@@ -116,7 +117,7 @@ def _check(from_: float, queue: str) -> None:
 
 
 def _check_annotators(workspace: Workspace, module: str) -> None:
-    people = workspace.store.settings(module).get("annotators", 1)
+    people = annotators(workspace, module)
     if people > 1:
         raise InputError(
             f"In {module}, {people} people decide about each exemplar, and accepting in bulk would "

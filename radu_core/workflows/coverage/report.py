@@ -43,8 +43,8 @@ from radu_core.workflows.coverage.indexing import (
     retrieval_settings,
     set_retrieval,
 )
-from radu_core.workflows.coverage.last_measured import keep_measured
 from radu_core.workflows.coverage.prompt_tokens import tokenizer_of
+from radu_core.workflows.frame.last_measured import Measured, keep_measured
 from radu_core.workflows.frame.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -187,8 +187,21 @@ def coverage_report(
         module, split, target, grid, choice, misses, counts, cost, accuracy, state
     )
     if settings is None:
-        keep_measured(workspace, report)
+        keep_measured(workspace, module, _measured(report))
     return report
+
+
+def _measured(report: CoverageReport) -> Measured:
+    choice = report.choice
+    return Measured(
+        split=report.split,
+        utterances=report.grid.total,
+        target=report.target,
+        k_desc=choice.k_desc,
+        k_exemplar=choice.k_exemplar,
+        share=choice.share,
+        low=choice.low,
+    )
 
 
 def measure(

@@ -9,7 +9,7 @@ from typing import Literal
 
 from radu_core.training import RunDirectory, RunState
 from radu_core.words import quantity
-from radu_core.workflows.coverage.last_measured import last_measured
+from radu_core.workflows.frame.last_measured import last_measured
 from radu_core.workflows.frame.run_names import labelled, run_name
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.train.dataset import DatasetView

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from radu_core.alignment import SAMPLE, Aligner, Alignment, Candidate, Knowledge, Reading, learn
-from radu_core.eligibility import Purpose, Reason, why_not
+from radu_core.eligibility import ENOUGH, Purpose, Reason, why_not
 from radu_core.errors import InputError
 from radu_core.exemplars import DISCARDED, AnnotatedExemplar
 from radu_core.progress import Progress, silent
@@ -17,7 +17,6 @@ from radu_core.store import AlignmentRecord, StoredExemplar
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = [
-    "ENOUGH",
     "PRESELECTED",
     "RANKED_BY",
     "Cost",
@@ -36,7 +35,6 @@ __all__ = [
 
 RANKED_BY = 1_000  # exemplars that rank the readings of a single one: under 0.2 s
 PRESELECTED = 0.9  # the confidence from which a reading is chosen for an annotator beforehand
-ENOUGH = 10  # resolved training exemplars that a function should have
 
 
 @dataclass(frozen=True)

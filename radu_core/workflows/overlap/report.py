@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from radu_core.eligibility import ENOUGH
 from radu_core.files import content_hash
 from radu_core.progress import Progress, silent
 from radu_core.prompts.negatives import judgements_hash
@@ -19,7 +20,6 @@ from radu_core.schema import Schema, lint
 from radu_core.workflows.coverage.indexing import data_state, load_index
 from radu_core.workflows.coverage.judgements import judged_pairs, judgements
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.load.outcomes import ENOUGH
 
 __all__ = [
     "ConfusedPair",

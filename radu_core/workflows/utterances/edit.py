@@ -20,10 +20,9 @@ from radu_core.store import trash as stored_trash
 from radu_core.store.listing import Listing
 from radu_core.store.records import NewBatch
 from radu_core.words import quantity
-from radu_core.workflows.annotate.annotation import annotators
+from radu_core.workflows.frame.annotators import annotators
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home import trash
-from radu_core.workflows.load import imports
+from radu_core.workflows.load import imports, trash
 from radu_core.workflows.load.outcomes import (
     RANKED_BY,
     alignment_record,

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from radu_core.errors import RaduError
 from radu_core.files import disk_errors, read_json, write_json
 from radu_core.workflows.frame.workspace import Workspace
-
-if TYPE_CHECKING:
-    from radu_core.workflows.coverage.report import CoverageReport
 
 __all__ = ["Measured", "keep_measured", "last_measured"]
 
@@ -36,19 +32,9 @@ class Measured(BaseModel):
         return self.low >= self.target
 
 
-def keep_measured(workspace: Workspace, report: CoverageReport) -> None:
+def keep_measured(workspace: Workspace, module: str, measured: Measured) -> None:
     """Keep the figures of a report, in place of those before: Home measures nothing itself."""
-    choice = report.choice
-    measured = Measured(
-        split=report.split,
-        utterances=report.grid.total,
-        target=report.target,
-        k_desc=choice.k_desc,
-        k_exemplar=choice.k_exemplar,
-        share=choice.share,
-        low=choice.low,
-    )
-    path = _path(workspace, report.module)
+    path = _path(workspace, module)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, measured.model_dump(mode="json"))

@@ -18,8 +18,8 @@ from radu_core.store import trash as stored
 from radu_core.store.changes import Writing
 from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.home.holders import Holder, holders
 from radu_core.workflows.load.deletion_notes import note_deleted
+from radu_core.workflows.load.holders import Holder, holders
 from radu_core.workflows.load.realign import realign
 
 __all__ = [
