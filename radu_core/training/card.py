@@ -434,6 +434,7 @@ def _use_parsed(run: str, form: Form, modules: Sequence[str]) -> str:
     target = shlex.quote(run) if form == "run" else "."
     module = f" --module {modules[0]}" if len(modules) > 1 else ""
     where = "" if form == "run" else ", in the directory of this file"
+    files = _files_folder(form)
     return f"""## Use
 
 With Radu Studio{where}:
@@ -442,9 +443,9 @@ With Radu Studio{where}:
 radu parse {target}{module} "what somebody says" "and something else"
 ```
 
-It builds the prompts from the schema, the templates and the index in `{_files_folder(form)}`, and
-checks the answers. It needs the embedding model of the index, too, and fetches it where it is
-missing. Without an utterance it reads one a line from its input."""
+It builds the prompts from the schema, the templates and the index in `{files}`, and checks
+the answers. It needs the embedding model of the index, too, and fetches it where it is missing.
+Without an utterance it reads one a line from its input."""
 
 
 def _files_folder(form: Form) -> str:
