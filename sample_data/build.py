@@ -77,7 +77,7 @@ def parse_line(text: str, function: str | None, schema: Schema) -> dict[str, Any
 
 def parse_source(path: Path, schema: Schema) -> list[AnnotatedExemplar]:
     """All authored exemplars of one module, in file order."""
-    exemplars = []
+    exemplars: list[AnnotatedExemplar] = []
     function: str | None = None
     for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         if not line.strip() or (line.startswith("#") and not line.startswith("## ")):
@@ -92,14 +92,18 @@ def parse_source(path: Path, schema: Schema) -> list[AnnotatedExemplar]:
         parsed = parse_line(match["text"].strip(), function, schema)
         negative = match["mode"] == "negative"
         exemplars.append(
-            AnnotatedExemplar(
-                id=f"{path.stem}-{len(exemplars) + 1:03d}",
-                function=function,
-                mode=match["mode"] or "normal",
-                context=match["context"],
-                split=match["split"],
-                template=make_template(parsed["utterance"], () if negative else parsed["spans"]),
-                **parsed,
+            AnnotatedExemplar.model_validate(
+                {
+                    "id": f"{path.stem}-{len(exemplars) + 1:03d}",
+                    "function": function,
+                    "mode": match["mode"] or "normal",
+                    "context": match["context"],
+                    "split": match["split"],
+                    "template": make_template(
+                        parsed["utterance"], () if negative else parsed["spans"]
+                    ),
+                    **parsed,
+                }
             )
         )
     return exemplars
