@@ -309,7 +309,7 @@ def test_a_number_used_twice_is_said(space: Workspace) -> None:
     space.store.put_schema(other, who="t")
     op = {"seq": 1, "kind": "skip", "id": "a00", "revision": 2}
     request = Request(token="", client=ann.client, ops=(op,))
-    with pytest.raises(InputError, match="was one on acme_travel_en"):
+    with pytest.raises(InputError, match="belongs to acme_travel_en"):
         annotation.serve(space, who="ann", module="other_x_en", request=request)
 
 

@@ -141,8 +141,8 @@ def test_exemplars_can_be_unlabelled(loaded: Workspace) -> None:
     [
         (HOTEL, {"fate": "move"}, "needs a function"),
         (HOTEL, {"fate": "move", "to": "book_hotel"}, "no function of that name"),
-        (HOTEL, {"fate": "drop"}, "can't become of a function's exemplars"),
-        (ORIGIN, {"fate": "move", "to": "book_hotel"}, "can't become of a slot's exemplars"),
+        (HOTEL, {"fate": "drop"}, "isn't possible for a function's exemplars"),
+        (ORIGIN, {"fate": "move", "to": "book_hotel"}, "isn't possible for a slot's exemplars"),
         (Target("nope"), {}, "no function of that name"),
         (Target("nope", "book_flight"), {}, "no slot of that name"),
         (Target("nope", recognizer=True), {}, "no recognizer of that name"),

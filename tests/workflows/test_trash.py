@@ -248,9 +248,9 @@ def test_exemplars_are_chosen_by_id_tag_or_words(
     assert trash.choose(space, MODULE, ids=["f01", "f00", "f01"]) == ["f01", "f00"]
     with pytest.raises(NotFoundError, match="nope"):
         trash.choose(space, MODULE, ids=["f00", "nope"])
-    with pytest.raises(InputError, match="Nothing says which"):
+    with pytest.raises(InputError, match="No exemplars were chosen"):
         trash.choose(space, MODULE, search="  ")
-    with pytest.raises(InputError, match="but not both"):
+    with pytest.raises(InputError, match="can't be combined"):
         trash.choose(space, MODULE, ids=["f00"], tag="junk")
 
 

@@ -49,7 +49,7 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
         pattern = str(path.relative_to(path.anchor))
         matching = sorted(p for p in root.glob(pattern) if p.is_file())
         if not matching:
-            raise NotFoundError("No file fits that pattern", value=str(path), remedy="Check it.")
+            raise NotFoundError("No file matches that pattern", value=str(path), remedy="Check it.")
         files += matching
     return list(dict.fromkeys(files))
 

@@ -129,7 +129,9 @@ def choose(
                 remedy="Check the id; nothing was deleted.",
             )
         if tag or search:
-            raise InputError("Ids, or a tag and a search, but not both", remedy="Leave one out.")
+            raise InputError(
+                "Ids can't be combined with a tag or a search", remedy="Leave one out."
+            )
         return ids_wanted
     if not tag and not search.strip():
         raise InputError("No exemplars were chosen", remedy="Name ids, a tag or a search.")
