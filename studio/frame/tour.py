@@ -29,7 +29,7 @@ def start_tour(workspace: Workspace, who: str) -> None:
 
 def offer_tour(workspace: Workspace, who: str, page: str) -> None:
     """The button in the sidebar that opens the tour of this page again."""
-    if page in _open(workspace, who):
+    if page not in TOURS or page in _open(workspace, who):
         return
     st.sidebar.button(
         "Tour of this page",

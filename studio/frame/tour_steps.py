@@ -82,6 +82,20 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             '[class*="st-key-span"]',
         ),
     ),
+    "utterances": (
+        Step(
+            "All utterances in one table",
+            "Search, Function, Outcome and Split narrow the list; More filters has the rest. The "
+            "address has it all: send it to a colleague.",
+            '[data-testid="stSelectbox"], [data-testid="stTextInput"]',
+        ),
+        Step(
+            "Choose one, or edit many",
+            "Choose a cell to see its row in full. Edit changes the ticked rows, or all that are "
+            "found; a preview comes first, and Undo after.",
+            '[data-testid="stDataFrame"]',
+        ),
+    ),
     "coverage": (
         Step(
             "Is the right function in the prompt?",

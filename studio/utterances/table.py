@@ -27,6 +27,8 @@ __all__ = ["choose_filter", "export", "find_choices", "one", "page_of_rows"]
 
 _SIZE = 100  # rows of a page
 _LONGEST = 200  # characters of a search
+_DIGITS = 9  # of a page's number: Python refuses to read thousands
+_LISTED = "utterances listed"  # in the session: the list whose page the address has
 _HEIGHT = 400  # pixels of the table, so that what is chosen is seen below it
 _NAMES = {
     OUT_OF_SCOPE: "out of scope",
@@ -143,8 +145,9 @@ def page_of_rows(
     """A page of what the filter finds, the rows that are ticked, and the one that is opened."""
     key = f"utterances page {here.module} {wanted}"  # another list begins with its first page
     if key not in st.session_state:
-        asked = st.query_params.get("page", "1")
-        st.session_state[key] = int(asked) if asked.isdecimal() else 1
+        is_same = st.session_state.get(_LISTED, key) == key
+        st.session_state[key] = _page_asked_for() if is_same else 1
+    st.session_state[_LISTED] = key
     page = workflow.find_page(
         here.workspace, here.module, wanted, page=st.session_state[key], size=_SIZE
     )
@@ -166,6 +169,12 @@ def page_of_rows(
         return page, [], None
     ticked, opened = _rows(here, page, found)
     return page, ticked, opened
+
+
+def _page_asked_for() -> int:
+    """The page in the address."""
+    asked = st.query_params.get("page", "")
+    return int(asked[:_DIGITS]) if asked.isdecimal() else 1
 
 
 def _put_in_address(number: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from conftest import MODULE
@@ -47,7 +48,7 @@ def test_every_page_has_a_tour_of_a_few_short_steps() -> None:
         assert all(len(step.text) < 220 and step.text.endswith(".") for step in steps), page
 
 
-@pytest.mark.parametrize("page", ["home", "load", "annotate", "train"])
+@pytest.mark.parametrize("page", ["home", "load", "annotate", "utterances", "train"])
 def test_a_tour_is_opened_walked_through_and_found_again(
     loaded: Workspace, pages_use: Callable[..., Workspace], page: str
 ) -> None:
@@ -95,3 +96,11 @@ def test_an_empty_workspace_offers_the_tour_of_all_pages(
     assert at.button(key="tour next").label == "Next: Load"
     at.button(key="tour leave").click().run()
     assert titles(opened("load")) == []
+
+
+def test_a_page_without_a_tour_offers_none(
+    loaded: Workspace, pages_use: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages_use(loaded)
+    monkeypatch.delitem(cast("dict[str, Any]", TOURS), "utterances")
+    assert labels(opened("utterances")) == []

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from radu_core.schema import parse_schema
 from radu_core.workflows.frame.workspace import Workspace
+from studio.utterances import table
 
 PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "utterances.py")
 
@@ -121,3 +122,23 @@ def test_an_edit_that_cant_be_done_says_so(space: Workspace) -> None:
     press(at, "Preview")
     run_until(at, lambda at: bool(at.error))
     assert "The edit names no reason" in at.error[0].value
+
+
+def test_another_list_begins_with_its_first_page(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "_SIZE", 2)
+    at = opened(page="3")
+    assert "5 to 6 of 15 utterances" in texts(at)
+    at.selectbox(key="utterances function").select("book_hotel").run()
+    assert "1 to 2 of 5 utterances" in texts(at)
+    assert list(at.dataframe[0].value["id"]) == ["h00", "h01"]
+    assert "page" not in at.query_params
+
+
+@pytest.mark.parametrize(("page", "first"), [("9" * 5_000, 15), ("²", 1), ("-1", 1), ("2", 3)])
+def test_any_page_number_in_the_address(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch, page: str, first: int
+) -> None:
+    monkeypatch.setattr(table, "_SIZE", 2)
+    assert f"**{first} to " in texts(opened(page=page))

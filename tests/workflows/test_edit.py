@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from conftest import MODULE
 
-from radu_core.errors import InputError
-from radu_core.schema import OUT_OF_SCOPE
+from radu_core.errors import ConflictError, InputError
+from radu_core.schema import OUT_OF_SCOPE, Function
 from radu_core.store import StoredExemplar
 from radu_core.workflows.annotate.annotation import set_annotators
 from radu_core.workflows.frame.workspace import Workspace
@@ -176,3 +176,27 @@ def test_labels_that_several_decide_arent_edited_in_bulk(space: Workspace) -> No
         plan(space, "discard", "why", ids=HOTELS)
     done(space, plan(space, "add tag", "web", ids=HOTELS))
     assert item(space, "h04").exemplar.tags == ("web",)
+
+
+def test_a_plan_of_another_schema_is_not_applied(space: Workspace) -> None:
+    schema = space.store.schema(MODULE)
+    functions = (*schema.functions, Function(name="brand_new", description="x"))
+    space.store.put_schema(schema.model_copy(update={"functions": functions}), who="ann")
+    planned = plan(space, "function", "brand_new", ids=["h00"])
+    space.store.put_schema(schema, who="bob")
+    before = states(space)
+    with pytest.raises(ConflictError, match="bob saved another schema"):
+        done(space, planned)
+    assert states(space) == before
+
+
+def test_a_plan_is_not_applied_where_several_decide_by_now(space: Workspace) -> None:
+    label, tag = (
+        plan(space, "function", "book_flight", ids=["h00"]),
+        plan(space, "add tag", "web", ids=["h00"]),
+    )
+    set_annotators(space, MODULE, 2, who="ann")
+    with pytest.raises(InputError, match="2 people decide about each exemplar"):
+        done(space, label)
+    assert item(space, "h00").exemplar.function == "book_hotel"
+    assert done(space, tag).ids == ("h00",)

@@ -18,6 +18,7 @@ from radu_core.store import StoredExemplar, bulk, changes, listing, splits
 from radu_core.store import imports as batches
 from radu_core.store import trash as stored_trash
 from radu_core.store.listing import Listing
+from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import NewBatch
 from radu_core.words import quantity
 from radu_core.workflows.frame.annotators import annotators
@@ -76,7 +77,8 @@ class EditPlan:
     """What an edit would change; nothing is changed yet.
 
     ``moves`` counts the changes by "before → after". ``left`` counts what stays as it is, by
-    reason; ``lost`` the values that the new function has no place for, by slot.
+    reason; ``lost`` the values that the new function has no place for, by slot. ``schema_hash`` is
+    of the schema that it was made with.
     """
 
     module: str
@@ -86,6 +88,7 @@ class EditPlan:
     moves: Mapping[str, int]
     left: Mapping[str, int]
     lost: Mapping[str, int]
+    schema_hash: str
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,14 @@ def plan_edit(
         left["not there any more"] = gone
     moves = Counter(f"{c.before} → {c.after}" for c in found)
     return EditPlan(
-        module, edit, len(ids), tuple(found), dict(moves.most_common()), dict(left), dict(lost)
+        module=module,
+        edit=edit,
+        chosen=len(ids),
+        changes=tuple(found),
+        moves=dict(moves.most_common()),
+        left=dict(left),
+        lost=dict(lost),
+        schema_hash=schema.hash,
     )
 
 
@@ -171,14 +181,17 @@ def _check(workspace: Workspace, schema: Schema, edit: Edit) -> Edit:
         raise InputError(
             "That tag marks what was discarded", value=value, remedy="Discard, or keep, instead."
         )
-    people = annotators(workspace, schema.module)
+    _check_annotators(schema.module, edit, annotators(workspace, schema.module))
+    return Edit(edit.kind, value)
+
+
+def _check_annotators(module: str, edit: Edit, people: int) -> None:
     if edit.kind in _LABELS and people > 1:
         raise InputError(
-            f"In {schema.module}, {people} people decide about each exemplar, and an edit in bulk "
-            "would decide without them",
+            f"In {module}, {people} people decide about each exemplar, and an edit in bulk would "
+            "decide without them",
             remedy="Set its annotators to 1 to use it.",
         )
-    return Edit(edit.kind, value)
 
 
 class _Changing:
@@ -323,13 +336,19 @@ def _said(e: AnnotatedExemplar, kind: str) -> str:
 
 
 def apply_edit(workspace: Workspace, plan: EditPlan, *, who: str) -> EditReport:
-    """Do what was planned, all in one step; what was changed since stays as it is and is listed."""
+    """Do what was planned, all in one step; what was changed since stays as it is and is listed.
+
+    ``ConflictError`` if another schema was saved since.
+    """
     edit, found = plan.edit, plan.changes
     if not found:
         return EditReport(plan.module, edit, (), (), "")
     batch = uuid.uuid4().hex[:12]
     seen = {c.id: (c.revision, edit.value) for c in found}
     with workspace.store.writing(plan.module, who=who) as w:
+        _, settings = schema_and_settings(w.connection, w.module)
+        _check_annotators(w.module, edit, int(settings.get("annotators", 1)))
+        changes.expect_schema(w, plan.schema_hash)
         if edit.kind == "split":
             details = {"moved": dict(plan.moves), "stored": True, "changed": len(found)}
             source = f"{quantity(len(found), 'utterance')} to {edit.value}"
