@@ -30,6 +30,7 @@ _ACTIONS: dict[workflow.Kind, str] = {
 }
 _SPLITS = ("train", "validation", "test")
 _NONE = "none"  # the name of no function
+_LOOKING = "Looking at the edit"
 _LISTED = 200
 
 
@@ -66,8 +67,9 @@ def edit(here: Page, wanted: Listing, total: int, ticked: Sequence[str], choices
             icon=":material/visibility:",
             key="edit preview",
             help="Shows what would change. Nothing is changed yet.",
-            on_click=_start,
-            args=(here, "Looking at the edit", partial(_planned, here, asked, chosen)),
+            disabled=_is_changing(here),
+            on_click=_preview,
+            args=(here, partial(_planned, here, asked, chosen)),
         )
 
 
@@ -77,13 +79,30 @@ def _planned(
     return workflow.plan_edit(here.workspace, here.module, asked, progress=progress, **chosen)
 
 
-def _key(here: Page) -> tuple[str, str]:
-    return ("edit utterances", here.module)
+def _key(here: Page) -> tuple[str, str, str]:
+    return ("edit utterances", here.module, here.who)
+
+
+def _is_changing(here: Page) -> bool:
+    """Whether an edit is being done or undone: its report mustn't be lost."""
+    job = jobs.job(_key(here))
+    return job is not None and job.running and job.title != _LOOKING
+
+
+def _preview(here: Page, work: Callable[[Progress], Any]) -> None:
+    """Look at another edit, in the place of what is shown."""
+    if not _is_changing(here):
+        jobs.start(_key(here), _LOOKING, work, restart=True)
 
 
 def _start(here: Page, title: str, work: Callable[[Progress], Any]) -> None:
-    """Start ``work``; what it finds is shown in the place of what was."""
-    jobs.start(_key(here), title, work, restart=True)
+    """Do or undo an edit; what becomes of it is shown in the place of what is shown."""
+    jobs.start(_key(here), title, work)
+
+
+def _close(here: Page) -> None:
+    if not _is_changing(here):
+        jobs.forget(_key(here))
 
 
 def _value(here: Page, kind: str, choices: Choices) -> str:
@@ -156,7 +175,7 @@ def _plan(here: Page, plan: workflow.EditPlan) -> None:
                     on_click=_start,
                     args=(here, "Editing", partial(_applied, here, plan)),
                 )
-            st.button("Close", key="edit close", on_click=jobs.forget, args=(_key(here),))
+            st.button("Close", key="edit close", on_click=_close, args=(here,))
 
 
 def _counts(plan: workflow.EditPlan) -> None:
@@ -185,9 +204,11 @@ def _report(here: Page, report: workflow.EditReport) -> None:
             since = quantity(len(report.changed_since), "utterance was", "utterances were")
             st.warning(f"{since} changed by somebody else meanwhile and left alone.")
         if report.edit.kind == "split":
-            st.caption("The batch stands on the Load page, under Earlier imports, as well.")
+            st.caption(f"It is number {report.batch} on the Load page, under Earlier imports.")
         elif report.edit.kind == "delete":
             st.caption("They lie in the trash, on the Load page under Delete.")
+        elif report.ids:
+            st.caption(f"Its number is {report.batch}; each one's history has it.")
         with st.container(horizontal=True):
             if report.ids:
                 st.button(
@@ -197,7 +218,7 @@ def _report(here: Page, report: workflow.EditReport) -> None:
                     on_click=_start,
                     args=(here, "Undoing the edit", partial(_taken_back, here, report)),
                 )
-            st.button("Close", key="edit close", on_click=jobs.forget, args=(_key(here),))
+            st.button("Close", key="edit close", on_click=_close, args=(here,))
 
 
 def _taken_back(here: Page, report: workflow.EditReport, _: Progress) -> workflow.Undone:
@@ -209,4 +230,4 @@ def _undone(here: Page, undone: workflow.Undone) -> None:
         st.success(f"{quantity(undone.back, 'utterance')} as before.", icon=":material/undo:")
         for why, count in undone.left.items():
             st.caption(f"{count:,} left alone: {plain(why)}.")
-        st.button("Close", key="edit close", on_click=jobs.forget, args=(_key(here),))
+        st.button("Close", key="edit close", on_click=_close, args=(here,))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from app_testing import run_until
@@ -12,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from radu_core.schema import parse_schema
 from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.utterances import edit as workflow
 from studio.utterances import table
 
 PAGE = str(Path(__file__).resolve().parents[2] / "pages" / "utterances.py")
@@ -142,3 +145,36 @@ def test_any_page_number_in_the_address(
 ) -> None:
     monkeypatch.setattr(table, "_SIZE", 2)
     assert f"**{first} to " in texts(opened(page=page))
+
+
+def test_an_edit_at_work_keeps_its_report(
+    space: Workspace, pages_use: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, apply = threading.Event(), workflow.apply_edit
+
+    def apply_later(*args: Any, **more: Any) -> workflow.EditReport:
+        may_end.wait(30)
+        return apply(*args, **more)
+
+    monkeypatch.setattr(workflow, "apply_edit", apply_later)
+    at = opened(row="h00")
+    at.selectbox(key="edit kind").select("add tag").run()
+    at.text_input(key="edit tag").input("web").run()
+    press(at, "Preview")
+    run_until(at, lambda at: "Change 15 utterances" in labels(at))
+    press(at, "Change 15 utterances")
+    assert at.button(key="edit preview").disabled
+    other = opened()  # the same person's second tab
+    other.selectbox(key="edit kind").select("unlabel").run()
+    assert other.button(key="edit preview").disabled
+    pages_use(space, who="bob")
+    bobs = opened()
+    bobs.selectbox(key="edit kind").select("unlabel").run()
+    press(bobs, "Preview")
+    run_until(bobs, lambda at: "Change 15 utterances" in labels(at))
+    pages_use(space, who="ann")
+    may_end.set()
+    run_until(at, lambda at: "Add tag: 15 utterances changed." in texts(at))
+    number = space.store.history(MODULE, "h00")[-1].note
+    assert f"Its number is {number}" in texts(at)
+    assert not at.button(key="edit preview").disabled
