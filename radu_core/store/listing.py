@@ -17,8 +17,10 @@ from sqlalchemy import (
     case,
     cast,
     exists,
+    false,
     func,
     literal,
+    not_,
     select,
 )
 
@@ -139,7 +141,7 @@ def _where(connection: Connection, module: str, wanted: Listing) -> Iterator[Col
         yield exemplars.c.outcome.is_not_distinct_from(outcome)
     if wanted.function == OUT_OF_SCOPE:
         yield exemplars.c.function.is_(None)
-        yield exemplars.c.outcome.is_distinct_from("unlabelled")
+        yield not_(_is_unlabelled(connection))
     elif wanted.function:
         yield exemplars.c.function == wanted.function
     if wanted.split:
@@ -174,12 +176,26 @@ def _brought(module: str, number: int | None = None) -> ColumnElement[bool]:
 
 def _tags(connection: Connection) -> TableValuedAlias:
     """A table of the tags in an exemplar's JSON; what can't be read has none."""
-    data = exemplars.c.data
     if connection.dialect.name == "sqlite":
-        readable = case((func.json_valid(data) == 1, data), else_=literal('{"tags": []}'))
-        return func.json_each(readable, "$.tags").table_valued("value", name="tag")
-    listed = cast(data, JSON)["tags"]
+        return func.json_each(_readable(), "$.tags").table_valued("value", name="tag")
+    listed = cast(exemplars.c.data, JSON)["tags"]
     return func.json_array_elements_text(listed).table_valued("value", name="tag")
+
+
+def _readable() -> ColumnElement[str]:
+    """An exemplar's JSON, for SQLite's functions, which fail at what can't be read."""
+    data = exemplars.c.data
+    return case((func.json_valid(data) == 1, data), else_=literal('{"tags": []}'))
+
+
+def _is_unlabelled(connection: Connection) -> ColumnElement[bool]:
+    """Whether nobody has labelled it: by its JSON, since one that is discarded is "invalid"."""
+    if connection.dialect.name == "sqlite":
+        marked = func.coalesce(func.json_extract(_readable(), "$.unlabelled"), 0) == 1
+    else:
+        marked = func.coalesce(cast(exemplars.c.data, JSON)["unlabelled"].as_boolean(), false())
+    without = exemplars.c.function.is_(None)
+    return case((without, marked), else_=false())  # the JSON is read only where it matters
 
 
 def _has_tag(connection: Connection, tag: str) -> ColumnElement[bool]:
@@ -189,16 +205,17 @@ def _has_tag(connection: Connection, tag: str) -> ColumnElement[bool]:
 
 def choices(connection: Connection, module: str) -> Choices:
     """What there is to filter by."""
-    columns = (exemplars.c.outcome, exemplars.c.split, exemplars.c.function)
+    unlabelled = _is_unlabelled(connection).label("unlabelled")
+    columns = (exemplars.c.outcome, exemplars.c.split, exemplars.c.function, unlabelled)
     own = exemplars.c.module == module
-    query = select(*columns, func.count()).where(own).group_by(*columns)
+    query = select(*columns, func.count()).where(own).group_by(*columns[:3], "unlabelled")
     outcomes: Counter[str] = Counter()
     splits: Counter[str] = Counter()
     functions: Counter[str] = Counter()
-    for outcome, split, function, number in connection.execute(query):
+    for outcome, split, function, is_unlabelled, number in connection.execute(query):
         outcomes[outcome or UNALIGNED] += number
         splits[split] += number
-        if function is not None or outcome != "unlabelled":
+        if not is_unlabelled:
             functions[function or OUT_OF_SCOPE] += number
     tags = _tags(connection)
     tagged = select(tags.c.value, func.count()).select_from(exemplars.join(tags, literal(1) == 1))
@@ -217,6 +234,7 @@ def _sources(connection: Connection, module: str) -> dict[int, tuple[str, int]]:
     query = (
         select(imports.c.id, imports.c.source, func.count())
         .join(import_rows, rows.batch == imports.c.id)
+        .join(exemplars, (exemplars.c.module == rows.module) & (exemplars.c.id == rows.exemplar))
         .where(_brought(module))
         .group_by(imports.c.id, imports.c.source)
         .order_by(imports.c.id)

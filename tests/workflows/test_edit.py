@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -200,3 +201,17 @@ def test_a_plan_is_not_applied_where_several_decide_by_now(space: Workspace) -> 
         done(space, label)
     assert item(space, "h00").exemplar.function == "book_hotel"
     assert done(space, tag).ids == ("h00",)
+
+
+def test_undoing_a_delete_brings_back_what_is_in_the_trash(space: Workspace) -> None:
+    report = done(space, plan(space, "delete", ids=["h00", "h01", "h02"]))
+    trash.restore(space, MODULE, ["h00"], who="bob")
+    trash.empty(space, MODULE, ["h01"], who="bob", now=datetime.now(UTC))
+    back = undo_edit(space, report, who="ann")
+    assert (back.back, back.left) == (1, {"there again already": 1, "not in the trash any more": 1})
+    assert item(space, "h02").exemplar.function == "book_hotel"
+    again = undo_edit(space, report, who="ann")
+    assert (again.back, again.left) == (
+        0,
+        {"there again already": 2, "not in the trash any more": 1},
+    )

@@ -11,9 +11,11 @@ from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store import listing
 from radu_core.store.listing import NOT_IMPORTED, UNALIGNED, Listing
 from radu_core.workflows.frame.workspace import Workspace
+from radu_core.workflows.load import trash
 from radu_core.workflows.load.add import add
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.imports import imports, undo
+from radu_core.workflows.utterances.edit import Edit, apply_edit, plan_edit
 
 FLIGHTS = ["f00", "f01", "f02", "f03", "f04", "f05"]
 HOTELS = ["h00", "h01", "h02", "h03", "h04"]
@@ -137,3 +139,23 @@ def test_a_row_that_cant_be_read_has_no_tags(loaded: Workspace) -> None:
     engine.dispose()
     assert "f00" in found(loaded, function="book_flight")
     assert found(loaded, tag="web") == []
+
+
+def test_an_unlabelled_one_that_is_discarded_is_not_out_of_scope(space: Workspace) -> None:
+    for edit in (Edit("unlabel"), Edit("discard", "noise")):
+        apply_edit(space, plan_edit(space, MODULE, edit, ids=["h00"]), who="ann")
+    assert found(space, function=OUT_OF_SCOPE) == ["n00", "n01"]
+    assert found(space, state="discarded") == ["h00"]
+    with space.store.reading() as connection:
+        functions = listing.choices(connection, MODULE).functions
+    assert (functions[OUT_OF_SCOPE], functions["book_hotel"]) == (2, 4)
+
+
+def test_sources_count_what_is_there(space: Workspace) -> None:
+    (number,) = (i.id for i in imports(space, MODULE))
+    total = len(found(space))
+    trash.delete(space, MODULE, ["h00", "h01", "h02"], who="ann")
+    with space.store.reading() as connection:
+        sources = listing.choices(connection, MODULE).sources
+    assert {n: count for n, (_, count) in sources.items()} == {number: total - 3}
+    assert len(found(space, source=number)) == total - 3

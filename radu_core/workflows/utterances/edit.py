@@ -373,11 +373,25 @@ def apply_edit(workspace: Workspace, plan: EditPlan, *, who: str) -> EditReport:
 def undo_edit(workspace: Workspace, report: EditReport, *, who: str) -> Undone:
     """Take an edit back, as far as nobody has worked on the exemplars since."""
     if report.edit.kind == "delete":
-        return Undone(len(trash.restore(workspace, report.module, report.ids, who=who)), {})
+        return _undelete(workspace, report, who=who)
     if report.edit.kind == "split":
         done = imports.undo(workspace, int(report.batch), module=report.module, who=who)
         gone = {"deleted since": done.gone} if done.gone else {}
         return Undone(done.returned, {**done.reasons, **gone})
     back, since, gone_ids = workspace.store.undo_bulk(report.module, report.batch, who=who)
     left = {"decided again since": len(since), "deleted since": len(gone_ids)}
+    return Undone(len(back), {why: n for why, n in left.items() if n})
+
+
+def _undelete(workspace: Workspace, report: EditReport, *, who: str) -> Undone:
+    """Bring back what is still in the trash, unless its id is in use again."""
+    with workspace.store.reading() as connection:
+        there = bulk.revisions_of(connection, report.module, report.ids)
+        in_trash = stored_trash.newest_numbers(connection, report.module, report.ids)
+    back = [id_ for id_ in report.ids if id_ in in_trash and id_ not in there]
+    if back:
+        trash.restore(workspace, report.module, back, who=who)
+    used = len(there)
+    gone = len(report.ids) - len(back) - used
+    left = {"there again already": used, "not in the trash any more": gone}
     return Undone(len(back), {why: n for why, n in left.items() if n})
