@@ -94,7 +94,7 @@ def test_every_item_is_open_or_flagged_and_gold_is_among_the_readings(
 ) -> None:
     check.load_script(workspace)
     checked = check.check(workspace)
-    assert [(c.id, p) for c in checked if (p := check.unexpected(c))] == []
+    assert [(c.id, p) for c in checked if (p := check.surprise(c))] == []
     first = sum(c.rank == 0 for c in checked if c.id.startswith("ambiguous-"))
     assert 0.4 <= first / 110 <= 0.85
     flagged = Counter(c.id.partition("-")[0] for c in checked if c.flagged)

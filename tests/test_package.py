@@ -42,7 +42,9 @@ def ranges() -> dict[str, Requirement]:
 def pins(name: str) -> dict[str, Requirement]:
     """Package → its pin in a requirements file; what it includes is left out."""
     lines = (ROOT / name).read_text("utf-8").splitlines()
-    wanted = [Requirement(line) for line in lines if line and line[0] not in "#-"]
+    wanted = [
+        Requirement(line.partition(" #")[0]) for line in lines if line and line[0] not in "#-"
+    ]
     return {canonicalize_name(r.name): r for r in wanted}
 
 

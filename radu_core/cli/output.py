@@ -23,6 +23,7 @@ from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from radu_core import __version__
 from radu_core.cli.words import WORDS, in_shell
@@ -204,7 +205,7 @@ def table(
             min_width=widest,
         )
     for row in rows:
-        grid.add_row(*(_escape(in_shell(str(cell))) for cell in row))
+        grid.add_row(*(Text(in_shell(str(cell))) for cell in row))
     return grid
 
 

@@ -62,7 +62,7 @@ def _became(done: annotation.Reconsidered) -> str:
     """What became of utterances that had opinions enough already."""
     counts = {"decided": done.decided, "in dispute": done.disputed}
     parts = [f"{number:,} {what}" for what, number in counts.items() if number]
-    return f" By the opinions they have already: {', '.join(parts)}." if parts else ""
+    return f" Existing opinions: {', '.join(parts)}." if parts else ""
 
 
 def _figures(found: Agreement) -> None:

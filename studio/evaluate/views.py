@@ -30,6 +30,9 @@ _MIXED = "With a prompt for each exemplar, the function is the weighted mean of 
 
 def choose_run(here: Page, ids: list[str]) -> str:
     """The run that is looked at: the one that the address names, or the newest."""
+    linked = st.query_params.get("run")
+    if linked and linked not in ids:
+        st.warning(plain(f"There is no evaluated run {linked[:80]} here. This is the newest."))
     return st.selectbox(
         "Run",
         ids,

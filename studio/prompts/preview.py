@@ -23,7 +23,7 @@ from studio.prompts.template_pins import pin_button
 __all__ = ["retrieving", "shown_rows", "tell"]
 
 _KINDS = {
-    "asked": "as at inference, not trained on on on",
+    "asked": "as at inference, not trained on",
     "positive": "the right function is there",
     "fewer": "with fewer exemplars",
     "zero": "without exemplars",

@@ -129,6 +129,8 @@ def _choice(label: str, name: str, options: Mapping[str, str], *, first: str = "
     """A select box that the address follows; where ``first`` is "", that means any."""
     key = f"utterances {name}"
     known = {**({} if first else {"": "any"}), **options}
+    if key not in st.session_state and (linked := st.query_params.get(name)) and not first:
+        known.setdefault(linked, f"{_NAMES.get(linked, linked)} (0)")  # its last row is gone
     asked = st.session_state.get(key, st.query_params.get(name, first))
     st.session_state[key] = asked if asked in known else first  # another module, another choice
     chosen = str(st.selectbox(label, list(known), format_func=known.__getitem__, key=key) or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -14,10 +15,11 @@ import pytest
 import typer
 from conftest import MODULE, ROWS, SCHEMA
 from fakes import HashEmbedder, WordTokenizer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from radu_core.cli import app
-from radu_core.cli.output import who
+from radu_core.cli.output import table, who
 from radu_core.dataset import DatasetConfig
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.workflows.frame.workspace import Workspace
@@ -358,6 +360,13 @@ def test_every_row_of_a_table_is_accounted_for(radu: Any, files: Path) -> None:
     )
     out = radu("import", "csv", str(files / "t.csv"), "-m", MODULE, "--keep-good")[1]
     assert "t.csv: 5 rows = 4 accepted + 1 rejected + 0 skipped." in out
+
+
+def test_a_table_shows_brackets_as_they_are() -> None:
+    shown = io.StringIO()
+    cells = table("T", ["a"], [["press [a] or [bold]b"]])
+    Console(file=shown, width=80).print(cells, markup=False)
+    assert "press [a] or [bold]b" in shown.getvalue()
 
 
 def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> None:

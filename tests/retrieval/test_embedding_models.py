@@ -80,7 +80,7 @@ def test_what_embeds_nothing_is_refused_with_why(
         ModelError, match=rf"That isn't an embedding model \(.*{why}.*: 'm'\. Name a"
     ):
         check_embedder(directory, "m")
-    with pytest.raises(ModelError, match="no embedding model"):
+    with pytest.raises(ModelError, match="isn't an embedding model"):
         SentenceEmbedder(directory, name="m").load()
     assert why_not_tunable(directory)
 

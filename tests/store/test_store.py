@@ -379,7 +379,7 @@ def test_a_path_of_any_signs_is_where_the_database_lies(tmp_path: Path, name: st
     ],
 )
 def test_a_url_that_cant_be_used_is_said(url: str, words: str) -> None:
-    with pytest.raises(StoreError, match=f"RADU_DATABASE_URL isn't one.*{words}"):
+    with pytest.raises(StoreError, match=f"RADU_DATABASE_URL can't be used.*{words}"):
         Store.open(url)
 
 

@@ -81,7 +81,7 @@ def test_a_preview_says_what_a_build_gives(space: Workspace) -> None:
     at = opened()
     at.number_input(key=f"dataset k_exemplar {MODULE}").set_value(2).run()
     press(at, "Preview")
-    text = until(at, "What you would get")
+    text = until(at, "What this would give")
     assert "the numbers are exact" in text
     rows = next(m.value for m in at.metric if m.label == "train rows")
     at.number_input(key=f"dataset k_desc {MODULE}").set_value(1).run()

@@ -76,6 +76,12 @@ def texts(at: AppTest) -> str:
     return "\n".join(str(v) for v in found).replace("\\", "")
 
 
+def test_a_run_that_isnt_there_is_said(measured: AppTest) -> None:
+    at = opened(measured, run="zzz")
+    assert at.warning[0].value.replace("\\", "").startswith("There is no evaluated run zzz here.")
+    assert len(at.selectbox[0].options) == 1
+
+
 def test_an_error_that_the_address_names_is_shown_in_full(measured: AppTest) -> None:
     at = opened(measured, tab="Errors", row="f01")
     assert list(at.dataframe[0].value["id"]) == ["f00", "f01", "n00"]

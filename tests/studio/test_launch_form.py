@@ -352,7 +352,9 @@ def test_old_news_isnt_told_in_a_new_browser(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        launch_form, "preflight_report", lambda _, config, **__: PreflightReport(config.resolved())
+        launch_form,
+        "preflight_report",
+        lambda _, config, **__: PreflightReport(config.with_absolute_paths()),
     )
     at = opened()
     button(at, "Check").click().run()

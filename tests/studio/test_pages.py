@@ -110,9 +110,12 @@ def shown(texts: list[str]) -> str:
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", joined)
 
 
+DOCS = re.compile(r":material/menu_book: \[Docs\]\(docs\?page=[a-z/-]+\)")  # the page's own link
+
+
 def bare(texts: list[str]) -> list[str]:
     """Texts in which a hostile piece would still be read as Markdown."""
-    plain = [re.sub(r"\\.", "", t) for t in texts]
+    plain = [re.sub(r"\\.", "", t) for t in texts if not DOCS.fullmatch(t)]
     return [t for t in plain if re.search(r"!\[|\]\(|:red\[|\*Bob|__init|_to_|_at_|<org|_a_", t)]
 
 

@@ -57,6 +57,15 @@ def test_filters_follow_one_another_and_say_when_nothing_fits(space: Workspace) 
     assert at.query_params["function"] == "book_hotel"
 
 
+@pytest.mark.parametrize(("name", "value"), [("tag", "gone"), ("function", "cancel_flight")])
+def test_a_filter_whose_last_row_is_gone_stays(space: Workspace, name: str, value: str) -> None:
+    """After a reload, "any" would list what nobody asked for; a bulk edit would take it along."""
+    at = opened(**{name: value})
+    assert "No utterance fits these filters." in texts(at)
+    assert "0 utterances" in texts(at)
+    assert at.query_params[name] in (value, [value])
+
+
 def test_a_row_that_the_address_names_is_opened(space: Workspace) -> None:
     at = opened(row="h01")
     html = "".join(h.proto.body for h in at.get("html"))

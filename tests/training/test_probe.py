@@ -150,7 +150,7 @@ def test_what_was_measured_before_the_time_was_over_counts(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(-9, "for want of memory as a rule .*Stepping"), (1, r"ended with code 1 .*\(boom\)")],
+    [(-9, "usually because memory ran out .*Stepping"), (1, r"ended with code 1 .*\(boom\)")],
 )
 def test_an_end_has_a_reason_and_a_remedy(tmp_path: Path, code: int, words: str) -> None:
     write_json(tmp_path / "out.json", asdict(Probe(stage="Stepping on the longest rows")))

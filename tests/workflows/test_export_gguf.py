@@ -65,7 +65,7 @@ def test_a_gguf_that_says_something_else_isnt_exported(
 ) -> None:
     real = gguf_export._reader
     monkeypatch.setattr(gguf_export, "_reader", lambda *of: lambda: -20 * real(*of)())
-    with pytest.raises(ModelError, match=r"doesn't say what the model says .* with f32 weights"):
+    with pytest.raises(ModelError, match=r"answers differ from the model's .* with f32 weights"):
         export_model(loaded, run.id, tmp_path / "o", gguf=True)
     assert not (tmp_path / "o").exists()
 

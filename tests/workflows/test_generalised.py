@@ -62,6 +62,7 @@ def test_a_run_keeps_what_each_module_needs(
             "function_strategy": "rag",
             "slot_strategy": "all",
             "values": "choose",
+            "reads_answers": False,
             "mixing": "prompt",
             "temperature": 0.1,
             "k_desc": 1,

@@ -200,7 +200,7 @@ def test_warnings_that_an_edit_brings_are_told(loaded: Workspace) -> None:
     assert [w.kind for w in leaks.warnings] == ["answer leaked"]
     assert fine.warnings == ()
     ((text, ids),) = verdict([leaks, fine]).errors
-    assert (text.split(".")[0], "book_flight, stands" in text, ids) == (
+    assert (text.split(".")[0], "book_flight, is in the prompt" in text, ids) == (
         "answer leaked",
         True,
         ("f00",),
