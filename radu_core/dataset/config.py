@@ -40,8 +40,7 @@ class DatasetConfig(BaseModel):
         ge=16,
         le=131_072,
         description="Most tokens of a row, completion and end token included. A longer row loses "
-        "its "
-        "least relevant exemplars, then descriptions other than the answer's.",
+        "its least relevant exemplars, then descriptions other than the answer's.",
     )
     tokenizer: str | None = Field(
         default=DEFAULT_GENERATOR,
@@ -51,8 +50,7 @@ class DatasetConfig(BaseModel):
         default="none",
         min_length=1,
         description="Chat turns around a prompt: none (plain text), auto (the base model's own "
-        "chat "
-        "template, if it has one), or the path of a jinja file.",
+        "chat template, if it has one), or the path of a jinja file.",
     )
     out_of_scope_cap: float | None = Field(
         default=None,

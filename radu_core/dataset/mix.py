@@ -145,7 +145,9 @@ def _open(path: Path, stack: ExitStack) -> _Open:
 
 def _check(manifests: Sequence[Manifest], weights: Mapping[str, float]) -> None:
     modules = [m.module for m in manifests]
-    if len(set(modules)) != len(modules) or not modules:
+    if not modules:
+        raise InputError("A mixture has no module", remedy="Name one module or more.")
+    if len(set(modules)) != len(modules):
         raise InputError(
             "A mixture names a module twice", value=modules, remedy="Name each module once."
         )

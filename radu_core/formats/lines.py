@@ -19,7 +19,7 @@ from radu_core.errors import FormatError, InputError
 from radu_core.formats.common import RowError
 from radu_core.instructions import instruct
 
-__all__ = ["ENCODINGS", "LONGEST_LINE", "TextFile", "read_lines"]
+__all__ = ["ENCODINGS", "LONGEST_LINE", "TextFile"]
 
 LONGEST_LINE = 1_000_000  # bytes; a line beyond it is rejected without being held in memory
 # What is offered to choose from, and guessed among: Python's name → what people call it.
@@ -202,13 +202,6 @@ class TextFile:
             if piece.endswith(b"\n"):
                 break
         return size
-
-
-def read_lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
-    """(line number, text or what is wrong with it) of a UTF-8 file; blank lines are passed over."""
-    for number, text in TextFile(path).lines():
-        if isinstance(text, RowError) or text.strip():
-            yield number, text
 
 
 def _copy(path: Path) -> IO[bytes]:

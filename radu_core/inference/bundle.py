@@ -7,12 +7,12 @@ edited isn't loaded. A fast bundle holds encoder and embedding model as ONNX: to
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -286,9 +286,3 @@ def _generator(folder: Path, manifest: BundleManifest) -> Parser:
     )
     generator = Generator(folder / WEIGHTS, template=manifest.chat_template)
     return Parser(generator, parts.index, parts.schema, parts.templates, parts.settings)
-
-
-def self_test_rows(directory: Path) -> list[Mapping[str, Any]]:
-    """The utterances that a bundle was tested with, and the calls that they gave."""
-    rows: list[Mapping[str, Any]] = read_json(directory / SELF_TEST)
-    return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,7 @@ from radu_core.inference.answers import Answer, Explanation, Question
 from radu_core.inference.asking import AnyParser, answer_questions
 from radu_core.inference.full import FullParser
 from radu_core.inference.parser import Parser
+from radu_core.prompts.strategies import yes_no
 from radu_core.retrieval import Retrieved
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.training.joint.fast import FastModel
@@ -23,7 +24,8 @@ __all__ = ["GENERATOR", "explain"]
 
 GENERATOR = "language model"  # among the sources, where it was asked about the function
 _Call = Callable[..., Any]
-_FUNCTION, _VALUES = "function", "values"  # what a language model is asked for
+# What a language model is asked for.
+_FUNCTION, _VALUES, _ANSWER = "function", "values", "yes/no question"
 
 
 def explain(parser: AnyParser, question: Question) -> Explanation:
@@ -84,7 +86,7 @@ class _Heard:
         self._shown = parser.settings.k_exemplar
         self._clock = _Clock(first)
         self._found: list[Retrieved] = []
-        self._prompts: dict[str, list[str]] = {_FUNCTION: [], _VALUES: []}
+        self._prompts: dict[str, list[str]] = {_FUNCTION: [], _VALUES: [], _ANSWER: []}
         self.scores: Mapping[str, float] = {}
         own: Any = copy.copy(parser)  # the parser itself may be answering somebody else
         own.index = _Spy(parser.index, {"search": self._search})
@@ -119,10 +121,11 @@ class _Heard:
         self._found += found
         return found
 
-    def _score(self, real: _Call, prompt: str, *args: Any) -> Any:
-        self._prompts[_FUNCTION].append(prompt)
-        with self._clock.stage(_FUNCTION):
-            return real(prompt, *args)
+    def _score(self, real: _Call, prompt: str, choices: Sequence[str]) -> Any:
+        task = _ANSWER if choices == yes_no.CHOICES else _FUNCTION
+        self._prompts[task].append(prompt)
+        with self._clock.stage(task):
+            return real(prompt, choices)
 
     def _score_each(self, real: _Call, prompts: list[str], *args: Any) -> Any:
         self._prompts[_FUNCTION] += prompts

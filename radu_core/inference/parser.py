@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -186,8 +187,6 @@ class Parser:
         return self.index.search(queries, k_desc=self.settings.k_desc, k_exemplar=k)
 
     def _shown(self, hits: Retrieved) -> Retrieved:
-        from dataclasses import replace
-
         return replace(hits, exemplars=hits.exemplars[: self.settings.k_exemplar])
 
     def _function_scores(
@@ -245,7 +244,7 @@ class Parser:
         """Set the boolean slot that the bot had asked for, where the utterance answers that."""
         start = time.perf_counter()
         found = yes_no.find_slot(self.schema, context)
-        if found is None or found[0].name != call.function or found[1].recognizer is not None:
+        if found is None or found[0].name != call.function:
             return
         prompt = yes_no.ask(self._asking(utterance, context), found[1]).text
         value = yes_no.read(self.generator.score(prompt, yes_no.CHOICES))
@@ -339,8 +338,6 @@ class _SlotTask:
 
 def _with_candidates(hits: Retrieved, candidates: Sequence[str]) -> Retrieved:
     """What was retrieved, and the descriptions of functions that weren't."""
-    from dataclasses import replace
-
     from radu_core.retrieval import DescriptionHit
 
     known, described = {*hits.functions, OUT_OF_SCOPE}, list(hits.descriptions)

@@ -15,18 +15,25 @@ from radu_core.prompts import TemplateSet
 from radu_core.retrieval import Embedder, ModuleIndex, read_index
 from radu_core.schema import Schema, parse_schema
 
-__all__ = ["Serving", "load_serving"]
+__all__ = ["TAUGHT_FILE", "Serving", "load_serving"]
+
+TAUGHT_FILE = "taught.json"  # of a mixture's module: the tasks that training rows were drawn of
 
 
 @dataclass(frozen=True)
 class Serving:
-    """What a run needs to parse, as it was when the run was launched."""
+    """What a run needs to parse, as it was when the run was launched.
+
+    ``drawn`` are the tasks that a mixture has training rows of; None for a module's own dataset,
+    of which all rows are trained on.
+    """
 
     schema: Schema
     templates: TemplateSet
     index: ModuleIndex
     manifest: Manifest
     folder: Path | None = None  # where a run keeps them
+    drawn: tuple[str, ...] | None = None
 
     @property
     def settings(self) -> ParserSettings:
@@ -36,7 +43,7 @@ class Serving:
         return ParserSettings(
             function_strategy="knn" if "rag" not in strategies and "knn" in strategies else "rag",
             slot_strategy="single" if "all" not in strategies and "single" in strategies else "all",
-            reads_answers="yes_no" in strategies,
+            reads_answers=self._is_taught("yes_no"),
             k_desc=config.k_desc,
             k_exemplar=config.rows.k_exemplar,
             k_slot_examples=config.rows.k_slot_examples,
@@ -44,6 +51,14 @@ class Serving:
             if config.rows.order == "most_relevant_first"
             else "most_relevant_last",
         )
+
+    def _is_taught(self, task: str) -> bool:
+        """Whether a row of the task was trained on: a strategy may have given none, and a mixture
+        may have left it out."""
+        if self.drawn is not None and task not in self.drawn:
+            return False
+        counts = self.manifest.counts.get("train", {})
+        return any(rows for key, rows in counts.items() if key.partition("/")[0] == task)
 
 
 def load_serving(folder: Path, title: str, embedder_of: Callable[[str], Embedder]) -> Serving:
@@ -56,10 +71,12 @@ def load_serving(folder: Path, title: str, embedder_of: Callable[[str], Embedder
         if not isinstance(sources, dict) or not sources:
             raise TypeError("templates.json holds no templates")
         templates = TemplateSet(sources)
+        file = folder / TAUGHT_FILE
+        drawn = tuple(map(str, read_json(file))) if file.exists() else None
     embedder = embedder_of(manifest.embedder)
     with _undamaged(title, folder):
         index = read_index(folder / "index", embedder, expected_fingerprint=manifest.index)
-    return Serving(schema, templates, index, manifest, folder)
+    return Serving(schema, templates, index, manifest, folder, drawn)
 
 
 @contextmanager

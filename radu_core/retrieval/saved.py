@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["count_indexed", "read_index", "save_index", "saved_fingerprint"]
+__all__ = ["count_indexed", "mark_current", "read_index", "save_index", "saved_fingerprint"]
 
 _META = "meta.json"
 _KINDS = {"version": int, "fingerprint": str, "source": dict, "schema": dict}
@@ -114,6 +115,12 @@ def saved_fingerprint(directory: Path) -> str | None:
         return str(_read_meta(directory)["fingerprint"])
     except RaduError:
         return None
+
+
+def mark_current(directory: Path) -> None:
+    """Note in the file's time that the saved index is what would be saved now."""
+    with suppress(OSError):  # somebody else's file: the index is as good
+        os.utime(directory / _META)
 
 
 def _read_meta(directory: Path) -> dict[str, Any]:

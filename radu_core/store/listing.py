@@ -39,7 +39,6 @@ __all__ = [
     "choices",
     "count",
     "find_ids",
-    "find_revisions",
     "sources_of",
 ]
 
@@ -101,12 +100,6 @@ def find_ids(
     """The ids of what the filter finds, in its order; a page of them."""
     query = _filtered(select(exemplars.c.id), connection, module, wanted, sorted_=True)
     return list(connection.scalars(query.offset(offset).limit(limit)))
-
-
-def find_revisions(connection: Connection, module: str, wanted: Listing) -> dict[str, int]:
-    """Id → revision of all that the filter finds."""
-    query = _filtered(select(exemplars.c.id, exemplars.c.revision), connection, module, wanted)
-    return {row.id: int(row.revision) for row in connection.execute(query)}
 
 
 def _filtered(

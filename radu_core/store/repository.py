@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, String, bindparam, func, insert, select, type_coerce, update
 
 from radu_core.errors import ConflictError, NotFoundError
-from radu_core.exemplars import AnnotatedExemplar
+from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
 from radu_core.instructions import instruct
 from radu_core.schema import Schema, check_module_id
@@ -221,9 +221,10 @@ class Store:
         return sorted((stored_exemplar(r) for r in rows), key=lambda s: s.exemplar.id)
 
     def revisions(
-        self, module: str, *, outcome: str | None = "resolved"
+        self, module: str, *, outcome: str | None = "resolved", split: Split | None = None
     ) -> dict[str, tuple[int, Any]]:
-        """Id → what changes whenever the exemplar does, of all exemplars (with that outcome).
+        """Id → what changes whenever the exemplar does, of all exemplars (with that outcome, in
+        that split).
 
         The stored time comes with the revision: a restored database reuses revision numbers.
         """
@@ -233,6 +234,8 @@ class Store:
         )
         if outcome is not None:
             query = query.where(exemplars.c.outcome == outcome)
+        if split is not None:
+            query = query.where(exemplars.c.split == split)
         with reading(self._engine) as connection:
             return {row[0]: (row[1], row[2]) for row in connection.execute(query).all()}
 

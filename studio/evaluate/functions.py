@@ -210,10 +210,14 @@ def _chart(frame: pd.DataFrame, names: list[str]) -> Any:
 def _table(report: EvaluationReport, found: Confusion, names: list[str]) -> tuple[str, str] | None:
     """The matrix as a table, whose cells can be chosen as well."""
     st.caption("Rows are labels, columns answers. Choose a cell to see its rows.")
+    shown = [_shown(name) for name in names]
+    head = "label"
+    while head in shown:  # a function's name: the file would have two columns of it
+        head += "*"
     frame = pd.DataFrame(
         [[found.counts.get((row, column), 0) for column in names] for row in names],
-        columns=[_shown(name) for name in names],
-        index=pd.Index([_shown(name) for name in names], name="label"),
+        columns=shown,
+        index=pd.Index(shown, name=head),
     )
     cells = st.dataframe(
         frame,

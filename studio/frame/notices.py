@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import streamlit as st
 
+from radu_core.errors import RaduError
 from radu_core.workflows.frame.news import RunEnd, is_at_work, mark_seen, take_news
 from radu_core.workflows.frame.workspace import Workspace
 from studio.frame.markdown import plain
@@ -32,13 +34,19 @@ def announce(workspace: Workspace, who: str) -> None:
     """Look for runs that have ended, now and every few seconds, without drawing the page again."""
     named = st.query_params.get("run")
     if named:
-        mark_seen(workspace, who, [named])  # the address leads to it
+        with suppress(RaduError):  # as below
+            mark_seen(workspace, who, [named])  # the address leads to it
     every = _SOON if is_at_work(workspace) else _LATER
     with st.sidebar:
         st.fragment(_news, run_every=every)(workspace, who)
 
 
 def _news(workspace: Workspace, who: str) -> None:
+    with suppress(RaduError):  # what somebody was told can't be written: the page is shown anyway
+        _show_news(workspace, who)
+
+
+def _show_news(workspace: Workspace, who: str) -> None:
     since = st.session_state.setdefault(_OPEN_SINCE, time.time())
     told = st.session_state.setdefault(_TOLD, set())
     found = take_news(workspace, who, open_since=since, told_here=told)

@@ -181,6 +181,8 @@ def test_what_cant_be_mixed_is_said_before_anything_is_built(two: Workspace) -> 
         with pytest.raises(InputError, match=words):
             build_it(modules, **weights)
     assert not (two.datasets / "bad").exists()
+    with pytest.raises(InputError, match="A mixture has no module"):
+        mix([], two.datasets / "bad")
     with pytest.raises(InputError, match="leave no training row"):
         build_it([MODULE, OTHER], **{MODULE: 0.0, OTHER: 0.0})
     assert not (two.datasets / "bad" / "mixture").exists()

@@ -17,7 +17,6 @@ from radu_core.errors import FormatError, InputError, NotFoundError, StoreError
 from radu_core.exemplars import DISCARDED, UNLABELLED, AnnotatedExemplar, Span, make_template
 from radu_core.files import parse_json, read_json
 from radu_core.formats import FORMATS, Imported, guess_format, read, write
-from radu_core.formats.lines import read_lines
 from radu_core.schema import Schema, parse_schema
 
 Write = Callable[..., Path]
@@ -313,11 +312,6 @@ def test_unlabelled_never_comes_back_as_out_of_scope(
     assert write(format, path, schema=module, exemplars=rows) == len(rows)
     found = load(path, module, format)
     assert (found.exemplars, found.rejections, found.skipped) == (rows, (), {})
-
-
-def test_blank_lines_do_not_move_the_numbers(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("\n\nx\n")
-    assert list(read_lines(tmp_path / "a")) == [(3, "x")]
 
 
 @pytest.mark.parametrize(

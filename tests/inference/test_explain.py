@@ -72,6 +72,16 @@ def test_one_prompt_for_each_exemplar_and_each_slot(loaded: Workspace) -> None:
     assert found.answer.problems == asked.parse_many([Query(FLY.utterance)])[0].problems
 
 
+def test_a_yes_no_question_is_a_task_of_its_own(loaded: Workspace) -> None:
+    model = ScriptedModel(["book_flight", "affirmative"], " {}")
+    asked = parser(loaded, model, reads_answers=True, values="generate")
+    found = explain(asked, replace(FLY, context="book_flight.refundable"))
+    assert list(found.prompts) == ["function", "values", "yes/no question"]
+    assert "Question: money back" in found.prompts["yes/no question"]
+    assert set(found.prompts) < set(found.milliseconds)
+    assert found.answer.arguments["refundable"] is True
+
+
 def test_what_is_out_of_scope_is_asked_for_no_values(loaded: Workspace) -> None:
     found = explain(parser(loaded, ScriptedModel(["none"])), Question("tell me a joke"))
     assert (found.answer.function, found.answer.arguments, found.answer.spans) == (None, {}, ())

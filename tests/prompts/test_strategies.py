@@ -129,5 +129,10 @@ def test_only_a_boolean_slot_is_a_question(schema: Schema) -> None:
     assert (found[0].name, found[1].name) == ("book_flight", "refundable")
     others = (None, "", "book_flight", "book_flight.destination", "book_flight.nothing", "x.y")
     assert [yes_no.find_slot(schema, context) for context in others] == [None] * 6
+    flight = found[0]
+    slots = [s.model_copy(update={"recognizer": "city"}) for s in flight.slots]
+    filled = flight.model_copy(update={"slots": tuple(slots)})
+    recognized = schema.model_copy(update={"functions": (filled, *schema.functions[1:])})
+    assert yes_no.find_slot(recognized, "book_flight.refundable") is None
     prompt = yes_no.ask(Asking("sure", schema, T), found[1]).text
     assert 'Question: money back\nAnswer: "sure" ->' in prompt

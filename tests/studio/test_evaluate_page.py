@@ -111,6 +111,22 @@ def test_the_matrix_as_a_table(measured: AppTest) -> None:
     assert int(matrix.to_numpy().sum()) == 15
 
 
+def test_the_matrix_of_a_function_that_is_called_label(
+    loaded: Workspace, pages_use: Callable[..., Workspace]
+) -> None:
+    pages_use(loaded)
+    run = make_tuned_run(loaded, MODULE)
+    write_json(run.model / HEAD_FILE, {})
+    rows = [i.exemplar for i in loaded.store.exemplars(MODULE)]
+    save_report(run, MODULE, rows, [Prediction(function="label", arguments={}) for _ in rows])
+    at = opened(AppTest.from_file(PAGE, default_timeout=30), tab="Functions")
+    at.segmented_control(key="confusion view").set_value("Matrix as a table").run()
+    assert not at.exception
+    matrix = at.dataframe[0].value
+    assert matrix.index.name == "label*"
+    assert matrix.loc["book_flight", "label"] == 8
+
+
 def test_the_slots_and_the_rows_behind_one(measured: AppTest) -> None:
     at = opened(measured, tab="Slots", function="book_flight", slot="destination")
     table = at.dataframe[0].value.to_dict("records")

@@ -10,19 +10,23 @@ from pathlib import Path
 
 from conftest import MODULE, ROWS
 from deciding import decide
+from sqlalchemy import update
 
 from radu_core.schema import Schema
+from radu_core.store.tables import exemplars
 from radu_core.training import RunDirectory, TrainConfig
-from radu_core.workflows.coverage.indexing import build_index
+from radu_core.workflows.coverage.indexing import build_index, load_index
 from radu_core.workflows.coverage.report import coverage_report
 from radu_core.workflows.frame.last_measured import last_measured
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.home.attention import Attention
 from radu_core.workflows.home.funnels import STAGES, funnels
 from radu_core.workflows.home.newest_runs import newest_runs
+from radu_core.workflows.load import trash
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.outcomes import resolve
 from radu_core.workflows.train.dataset import build
+from radu_core.workflows.utterances.edit import Edit, apply_edit, plan_edit
 
 
 def needs(space: Workspace) -> dict[str, Attention]:
@@ -72,8 +76,30 @@ def test_an_index_is_stale_once_an_exemplar_has_changed(loaded: Workspace) -> No
     before = time.time() - 3600
     os.utime(loaded.index(MODULE) / "meta.json", (before, before))
     found = needs(loaded)["Update the index"]
-    assert found.text.startswith("The index is stale: 13 exemplars have changed since.")
+    resolved = loaded.store.exemplars(MODULE, splits=["train"], outcomes=["resolved"])
+    count = len(resolved)
+    assert 0 < count < 13
+    assert found.text.startswith(f"The index is stale: {count} exemplars have changed since.")
     assert (found.page, found.query["tab"]) == ("coverage", "Index")
+    load_index(loaded, MODULE)  # it is as it would be built now
+    assert "Update the index" not in needs(loaded)
+
+
+def test_an_index_isnt_stale_once_what_it_doesnt_hold_has_changed(loaded: Workspace) -> None:
+    load_index(loaded, MODULE)
+    for split, stale in (("test", False), ("train", True)):
+        before = time.time() - 3600
+        os.utime(loaded.index(MODULE) / "meta.json", (before, before))
+        with loaded.store._engine.begin() as connection:
+            connection.execute(update(exemplars).values(updated=datetime.fromtimestamp(0, UTC)))
+        changed = loaded.store.exemplars(MODULE, splits=[split], outcomes=["resolved"])[:1]
+        planned = plan_edit(
+            loaded, MODULE, Edit("add tag", "web"), ids=[i.exemplar.id for i in changed]
+        )
+        apply_edit(loaded, planned, who="ann")
+        assert ("Update the index" in needs(loaded)) is stale
+    load_index(loaded, MODULE)  # a tag isn't in it: it is the same as before
+    assert "Update the index" not in needs(loaded)
 
 
 def test_coverage_under_its_target_is_remembered(loaded: Workspace) -> None:
@@ -85,9 +111,25 @@ def test_coverage_under_its_target_is_remembered(loaded: Workspace) -> None:
     assert (kept.utterances, kept.target, kept.low) == (2, 0.99, report.choice.low)
     assert not kept.reached  # two utterances can't show 99 %
     assert "of 2 utterances of validation" in needs(loaded)["See the misses"].text
+    coverage_report(loaded, MODULE, split="train", target=0.1)
+    assert last_measured(loaded, MODULE) == kept  # another split doesn't take its place
     coverage_report(loaded, MODULE, target=0.1)
     assert "See the misses" not in needs(loaded)
     (loaded.home / "coverage" / f"{MODULE}.json").write_text("[")
+    assert last_measured(loaded, MODULE) is None
+
+
+def test_coverage_that_cant_be_kept_is_reported(loaded: Workspace) -> None:
+    (loaded.home / "coverage").write_text("a file")
+    assert coverage_report(loaded, MODULE).grid.total == 2
+    assert last_measured(loaded, MODULE) is None
+
+
+def test_erasing_a_module_forgets_its_coverage(loaded: Workspace) -> None:
+    coverage_report(loaded, MODULE)
+    assert last_measured(loaded, MODULE) is not None
+    trash.delete_module(loaded, MODULE, who="ann")
+    trash.erase_module(loaded, MODULE, who="ann", now=datetime.now(UTC))
     assert last_measured(loaded, MODULE) is None
 
 

@@ -25,7 +25,7 @@ from radu_core.exemplars import Split
 from radu_core.files import read_json, write_json
 from radu_core.inference.answers import Answer, Question
 from radu_core.inference.asking import AnyParser, answer_questions
-from radu_core.inference.bundle import SelfTest, self_test_rows
+from radu_core.inference.bundle import SELF_TEST, SelfTest
 from radu_core.schema import parse_schema
 from radu_core.workflows.evaluate.parse import full_parser, parser_of
 from radu_core.workflows.frame.labelled_rows import labelled_rows
@@ -338,7 +338,7 @@ def test_without_validation_rows_training_rows_are_compared(
     assert written.manifest.self_test == SelfTest(rows=7, equal=7, split="train")
     assert f"{MODULE} has no validation rows: compared on 7 training rows instead." in written.notes
     rows = real(made.workspace, MODULE, "train").exemplars
-    tested = [row["utterance"] for row in self_test_rows(written.directory)]
+    tested = [row["utterance"] for row in read_json(written.directory / SELF_TEST)]
     assert len(tested) == 7
     assert set(tested) <= {row.utterance for row in rows}
 

@@ -70,6 +70,7 @@ def test_a_run_keeps_what_each_module_needs(
             "k_slot_examples": 2,
             "order": "most_relevant_first",
         }
+        assert kept.drawn == ("all", "rag")
         assert report_path(run, "test", module) == run.path / "evaluation" / module / "test.json"
     assert run_list.runs(two, "acme_none_en") == []
     with pytest.raises(InputError, match="on several modules"):

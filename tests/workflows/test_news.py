@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -93,6 +94,27 @@ def test_a_lost_run_is_told(workspace: Workspace) -> None:
     [told] = take_news(workspace, "ann").new
     assert told.sentence == f"{run.id} is lost"
     assert take_news(workspace, "ann").new == ()
+
+
+def test_however_many_runs_end_each_is_told_once(workspace: Workspace) -> None:
+    take_news(workspace, "ann", now=time.time() - 1000)
+    config = TrainConfig(dataset=Path("d") / MODULE, base_model="m")
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    ended = [
+        RunDirectory.create(workspace.runs, config, now=first + timedelta(minutes=n))
+        for n in range(205)
+    ]
+    for run in ended:
+        run.append("state", state="finished")
+    assert len(take_news(workspace, "ann").new) == 205
+    assert take_news(workspace, "ann").new == ()
+    assert len(take_news(workspace, "ann").unseen) == 205
+    for run in ended[:200]:
+        shutil.rmtree(run.path)
+    made(workspace, 2).append("state", state="failed")
+    assert [end.state for end in take_news(workspace, "ann").new] == ["failed"]
+    known = recall(workspace, "ann")
+    assert (len(known["runs told"]), len(known["runs unseen"])) == (6, 6)  # those still there
 
 
 def test_what_is_remembered_of_a_person_stays_when_more_is(workspace: Workspace) -> None:

@@ -14,7 +14,8 @@ from radu_core.schema import parse_schema
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import init_module
 from radu_core.workflows.load.schema_cost import schema_cost
-from radu_core.workflows.schema.module import earlier_schemas, save_schema, view
+from radu_core.workflows.schema.module import save_schema, versions, view
+from radu_core.workflows.schema.text import as_text
 
 
 def flights_only(**changes: Any) -> dict[str, Any]:
@@ -58,11 +59,12 @@ def test_creating_never_replaces(loaded: Workspace, tmp_path: Path) -> None:
 def test_an_earlier_schema_comes_back_with_everything_that_was_valid(loaded: Workspace) -> None:
     text = view(loaded, MODULE).text
     outcomes = [i.exemplar.outcome for i in loaded.store.exemplars(MODULE)]
-    assert earlier_schemas(loaded, MODULE) == []
+    assert [v.number for v in versions(loaded, MODULE)] == [1]
     funnel = save_schema(loaded, MODULE, json.dumps(flights_only()), who="ann").funnel
     assert funnel.outcomes["invalid"] == 6
-    [(version, earlier)] = earlier_schemas(loaded, MODULE)
+    version, _ = versions(loaded, MODULE)
+    earlier = as_text(version.schema)
     assert (version.number, version.who, earlier) == (1, "test", text)
     save_schema(loaded, MODULE, earlier, who="ann")
     assert [i.exemplar.outcome for i in loaded.store.exemplars(MODULE)] == outcomes
-    assert [v.number for v, _ in earlier_schemas(loaded, MODULE)] == [2, 1]
+    assert [v.number for v in versions(loaded, MODULE)] == [1, 2, 3]

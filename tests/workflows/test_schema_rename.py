@@ -24,7 +24,7 @@ from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.imports import redo, undo
 from radu_core.workflows.load.outcomes import resolve
 from radu_core.workflows.schema.guidelines import guidelines, set_guidelines
-from radu_core.workflows.schema.module import earlier_schemas, save_schema
+from radu_core.workflows.schema.module import save_schema, versions
 from radu_core.workflows.schema.rename import Target, plan_rename, rename, target
 
 FLIGHT = Target("book_flight")
@@ -248,7 +248,7 @@ def test_a_recognizer_takes_its_slots_along(loaded: Workspace) -> None:
     hotel = schema.function("book_hotel")
     assert hotel is not None
     assert (hotel.slots[0].name, hotel.slots[0].recognizer) == ("city", "town")
-    assert len(earlier_schemas(loaded, MODULE)) == 1
+    assert len(versions(loaded, MODULE)) == 2
 
 
 def test_a_target_is_what_the_schema_has(loaded: Workspace) -> None:

@@ -31,10 +31,10 @@ YesNo = Literal["affirmative", "negative", "indifferent", "irrelevant"]
 
 def find_slot(schema: Schema, context: str | None) -> tuple[Function, Slot] | None:
     """The boolean slot that the bot last asked for, and its function; None where it asked for
-    something else."""
+    something else, or for a slot that a recognizer fills."""
     asked = schema.context_of(context or "")
     slot = asked[0].slot(asked[1]) if asked else None
-    if asked is None or slot is None or slot.type != "boolean":
+    if asked is None or slot is None or slot.type != "boolean" or slot.recognizer is not None:
         return None
     return asked[0], slot
 

@@ -20,7 +20,7 @@ from radu_core.retrieval import (
     read_index,
     save_index,
 )
-from radu_core.retrieval.saved import count_indexed, saved_fingerprint
+from radu_core.retrieval.saved import count_indexed, mark_current, saved_fingerprint
 from radu_core.schema import Schema
 from radu_core.workflows.frame.workspace import Workspace
 
@@ -221,6 +221,7 @@ def load_index(
         )
     except (StaleIndexError, NotFoundError):
         return build_index(workspace, module, settings=settings, progress=progress)
+    _keep(workspace, index)
     workspace.hold((module, settings_used), _Held(index, revisions))
     return index
 
@@ -248,13 +249,16 @@ def _up_to_date(
 
 
 def _keep(workspace: Workspace, index: ModuleIndex) -> None:
-    """Save a small module's own index where the saved one is another, or damaged."""
+    """Save a small module's own index where the saved one is another, or damaged.
+
+    Where it is the same, its time becomes now: Home counts what has changed since.
+    """
     module = index.schema.module
-    if len(index.exemplars) >= _SAVED_BELOW:
-        return
     if index.settings != retrieval_settings(workspace, module):
         return
     directory = workspace.index(module)
     same = saved_fingerprint(directory) == index.fingerprint
-    if not same or count_indexed(directory) != index.contents.members:
+    if same and count_indexed(directory) == index.contents.members:
+        mark_current(directory)
+    elif len(index.exemplars) < _SAVED_BELOW:
         save_index(index, directory)

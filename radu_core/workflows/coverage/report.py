@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from radu_core.eligibility import Purpose, Reason, sort_out
-from radu_core.errors import InputError
+from radu_core.errors import InputError, RaduError
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
 from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR
@@ -186,8 +187,9 @@ def coverage_report(
     report = CoverageReport(
         module, split, target, grid, choice, misses, counts, cost, accuracy, state
     )
-    if settings is None:
-        keep_measured(workspace, module, _measured(report))
+    if settings is None and split == "validation":  # others are looked at, but not aimed at
+        with suppress(RaduError):  # Home shows the figures before; this report is worth more
+            keep_measured(workspace, module, _measured(report))
     return report
 
 

@@ -10,7 +10,7 @@ from radu_core.errors import RaduError
 from radu_core.files import disk_errors, read_json, write_json
 from radu_core.workflows.frame.workspace import Workspace
 
-__all__ = ["Measured", "keep_measured", "last_measured"]
+__all__ = ["Measured", "forget_measured", "keep_measured", "last_measured"]
 
 
 class Measured(BaseModel):
@@ -46,6 +46,13 @@ def last_measured(workspace: Workspace, module: str) -> Measured | None:
         return Measured.model_validate(read_json(_path(workspace, module)))
     except (RaduError, ValidationError):
         return None
+
+
+def forget_measured(workspace: Workspace, module: str) -> None:
+    """Delete the figures: a module of the same name may be another."""
+    path = _path(workspace, module)
+    with disk_errors(path):
+        path.unlink(missing_ok=True)
 
 
 def _path(workspace: Workspace, module: str) -> Path:

@@ -25,7 +25,6 @@ from radu_core.workflows.frame.workspace import Workspace
 __all__ = ["News", "RunEnd", "is_at_work", "mark_seen", "take_news"]
 
 _TOLD: tuple[RunState, ...] = ("finished", "failed", "lost")  # who stops a run knows it
-_KEPT = 200  # ends that are remembered of a person
 _SINCE, _WAS_TOLD, _UNSEEN = "news since", "runs told", "runs unseen"
 _LOCK = threading.Lock()
 _ENDS: dict[tuple[Path, int], tuple[RunState, float]] = {}
@@ -78,12 +77,12 @@ def take_news(
         if not isinstance(since, float):
             remember(workspace, who, {_SINCE: time.time() if now is None else now})
             return News((), ())
-        told, unseen = _keys(known.get(_WAS_TOLD)), _keys(known.get(_UNSEEN))
-        first = [key for key, end in ends.items() if end.at > since and key not in told]
-        if first:
-            values = {_WAS_TOLD: [*told, *first][-_KEPT:], _UNSEEN: [*unseen, *first][-_KEPT:]}
-            remember(workspace, who, values)
-    marked = [key for key in ends if key in {*unseen, *first}]
+        told, unseen = set(_keys(known.get(_WAS_TOLD))), set(_keys(known.get(_UNSEEN)))
+        first = {key for key, end in ends.items() if end.at > since and key not in told}
+        marked = [key for key in ends if key in unseen or key in first]
+        if first:  # all that still exist: an end that is forgotten would be told again
+            was_told = [key for key in ends if key in told or key in first]
+            remember(workspace, who, {_WAS_TOLD: was_told, _UNSEEN: marked})
     new = [
         key
         for key in marked

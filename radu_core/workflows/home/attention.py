@@ -132,14 +132,15 @@ def _splits(module: str, counts: Mapping[tuple[str, str], int]) -> list[Attentio
 
 
 def _index(workspace: Workspace, module: str) -> list[Attention]:
-    """Resolved exemplars that were changed after the saved index was written."""
+    """Resolved training exemplars that were changed after the saved index was last current."""
     path = workspace.index(module) / "meta.json"
     if not path.is_file():
         return []
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     if not _after(workspace.store.state(module)[2], written):
         return []  # the newest change is older: no need to look at each
-    changed = sum(_after(at, written) for _, at in workspace.store.revisions(module).values())
+    trained = workspace.store.revisions(module, split="train")  # no other split is indexed
+    changed = sum(_after(at, written) for _, at in trained.values())
     if not changed:
         return []
     text = (

@@ -17,6 +17,7 @@ from radu_core.store import Trashed, bulk, erasing, queues
 from radu_core.store import trash as stored
 from radu_core.store.changes import Writing
 from radu_core.words import quantity
+from radu_core.workflows.frame.last_measured import forget_measured
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.deletion_notes import note_deleted
 from radu_core.workflows.load.holders import Holder, holders
@@ -252,6 +253,8 @@ def _erase(
         same = erasing.others_saying(w, words_erased, limit=100) if words_erased else []
     if ids is None or ids:
         _forget_files(workspace, module)
+    if ids is None:
+        forget_measured(workspace, module)
     holders_found = holders(workspace, module, ids, words_erased)
     for holder in holders_found:
         note_deleted(holder.path, holder.exemplars, at=now, who=who)

@@ -17,7 +17,7 @@ from radu_core.dataset import (
 )
 from radu_core.errors import DatasetError, InputError, RaduError
 from radu_core.files import readable, write_json, write_text
-from radu_core.inference.serving_parts import Serving, load_serving
+from radu_core.inference.serving_parts import TAUGHT_FILE, Serving, load_serving
 from radu_core.instructions import instruct
 from radu_core.models import local_model, model_directory
 from radu_core.progress import Progress, silent
@@ -223,6 +223,9 @@ def _to_fill(
     def fill(run: RunDirectory) -> None:
         for one in kept:
             folder = _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
+            if isinstance(dataset, Mixture):
+                drawn = dataset.parts[one.manifest.module].drawn
+                write_json(folder / TAUGHT_FILE, [task for task, n in drawn.items() if n["out"]])
             if rows is not None:
                 keep_labels(folder, config.dataset, one.manifest.module, rows)
                 _keep_prompt(folder, config.dataset, one.manifest.module)

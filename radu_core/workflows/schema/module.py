@@ -23,7 +23,6 @@ __all__ = [
     "SchemaView",
     "check_text",
     "create_module",
-    "earlier_schemas",
     "newest_version",
     "renames_to_undo",
     "save_schema",
@@ -98,12 +97,6 @@ def _unused_recognizers(schema: Schema) -> Iterator[LintFinding]:
                 "fills no slot",
                 "Choose it in a slot, or remove it.",
             )
-
-
-def earlier_schemas(workspace: Workspace, module: str) -> list[tuple[SchemaVersion, str]]:
-    """The schemas that ``module`` had before the one in use, newest first, each as JSON text."""
-    versions = workspace.store.schema_versions(module)[:-1]
-    return [(v, as_text(v.schema)) for v in reversed(versions)]
 
 
 def versions(workspace: Workspace, module: str) -> list[SchemaVersion]:
