@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select
 
 from radu_core.errors import NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.store import renames
+from radu_core.store import renames, tagging
 from radu_core.store.changes import Writing, put_texts, standing_decisions, standing_people
 from radu_core.store.derived import derive
 from radu_core.store.rows import KEPT, columns_of, state_before, state_of
@@ -20,7 +20,6 @@ __all__ = [
     "EDITED",
     "KIND",
     "RELABELLED",
-    "TAGGED",
     "accept",
     "change_all",
     "edit",
@@ -36,7 +35,6 @@ __all__ = [
 
 KIND = "accepted in bulk"
 EDITED = "edited in bulk"
-TAGGED = "tagged in bulk"
 RELABELLED = ("merged", "relabelled")  # what happens to a function, and to its exemplars with it
 _PART = 500
 _T = TypeVar("_T")
@@ -112,13 +110,16 @@ def tag(w: Writing, tagged: Sequence[tuple[str, int, Sequence[str]]], *, batch: 
                 changed.append(id_)
                 continue
             changes.append((row, _tagged(row, tags)))
-        change_all(w, changes, kind=TAGGED, note=batch, asked_again=False)
+        change_all(w, changes, kind=tagging.TAGGED, note=batch, asked_again=False)
     return changed
 
 
-def _tags_before(row: RowMapping, text: str) -> Sequence[str]:
-    data = state_before(text)["data"]
-    return read_exemplar(data, module=row["module"], id=row["id"]).tags
+def _untagged(row: RowMapping, change: tagging.TagChange) -> dict[str, Any] | None:
+    """The columns without what an edit of the tags has changed; None where nothing of it is left:
+    other tags stay."""
+    tags = read_exemplar(row["data"], module=row["module"], id=row["id"]).tags
+    without = tagging.apply(tags, change.back())
+    return None if without == tags else _tagged(row, without)
 
 
 def _tagged(row: RowMapping, tags: Sequence[str]) -> dict[str, Any]:
@@ -167,11 +168,11 @@ def revisions_of(connection: Connection, module: str, ids: Sequence[str]) -> dic
 
 def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
     """Take a batch back: the ids that are as before, those decided again since, which stay, and
-    those deleted since.
+    those deleted since. Tags that were edited since stay as they are.
 
     What was undone already is in none of them. ``NotFoundError`` if there is no such batch.
     """
-    kinds = events.c.kind.in_((KIND, EDITED, TAGGED))
+    kinds = events.c.kind.in_((KIND, EDITED, tagging.TAGGED))
     mine = (events.c.module == w.module) & kinds & (events.c.note == batch)
     columns = (events.c.exemplar, events.c.id, events.c.before, events.c.kind)
     query = select(*columns).where(mine)
@@ -187,25 +188,36 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
     for part in parts(found):
         rows = rows_of(w, [row.exemplar for row in part])
         standing = standing_decisions(w, [row.exemplar for row in part])
-        changes, untagged = [], []
+        tags = tagging.list_changes(w.connection, w.module, [row.exemplar for row in part])
+        changes: list[tuple[RowMapping, dict[str, Any]]] = []
+        untagged: list[tuple[RowMapping, dict[str, Any]]] = []
         for id_, event, before, kind in part:
-            if event not in standing[id_]:
+            is_tags = kind == tagging.TAGGED
+            if _is_undone(tags[id_], batch) if is_tags else event not in standing[id_]:
                 continue
             if id_ not in rows:
                 gone.append(id_)
                 continue
-            if standing[id_][-1] != event:
+            row = rows[id_]
+            values: dict[str, Any] | None = None
+            if is_tags:
+                change = next(change for change in tags[id_] if change.event == event)
+                values = _untagged(row, change)
+            elif standing[id_][-1] == event:
+                values = _before(row, before, known, tags[id_], event)
+            if values is None:
                 since.append(id_)
                 continue
             back.append(id_)
-            if kind == TAGGED:
-                untagged.append((rows[id_], _tagged(rows[id_], _tags_before(rows[id_], before))))
-            else:
-                changes.append((rows[id_], _before(rows[id_], before, known, event)))
+            (untagged if is_tags else changes).append((row, values))
         change_all(w, changes, kind="restored", note=None)
-        change_all(w, untagged, kind="restored", note=None, asked_again=False)
+        change_all(w, untagged, kind=tagging.UNTAGGED, note=batch, asked_again=False)
         _put_texts_again(w, changes)
     return back, since, gone
+
+
+def _is_undone(changes: Sequence[tagging.TagChange], batch: str) -> bool:
+    return any(c.kind == tagging.UNTAGGED and c.batch == batch for c in changes)
 
 
 def _put_texts_again(w: Writing, changes: Sequence[tuple[RowMapping, Mapping[str, Any]]]) -> None:
@@ -234,11 +246,16 @@ def _columns(exemplar: AnnotatedExemplar, more: Mapping[str, Any]) -> dict[str, 
 
 
 def _before(
-    row: RowMapping, text: str, known: Sequence[renames.Rename], event: int
+    row: RowMapping,
+    text: str,
+    known: Sequence[renames.Rename],
+    tags: Sequence[tagging.TagChange],
+    event: int,
 ) -> dict[str, Any]:
-    """The columns of a state, with the names of now; a split isn't decided by a person, so it stays
-    what it is by now."""
+    """The columns of a state, with the names of now and the tags that were edited since; a split
+    isn't decided by a person, so it stays what it is by now."""
     state = renames.in_state(state_before(text), known, after=event)
+    state = tagging.in_state(state, tags, after=event, module=row["module"], id=row["id"])
     exemplar = read_exemplar(state["data"], module=row["module"], id=row["id"])
     exemplar = exemplar.model_copy(update={"split": row["split"]})
     return _columns(exemplar, {name: state[name] for name in KEPT})

@@ -14,7 +14,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
 from radu_core.instructions import instruct
 from radu_core.schema import Schema
-from radu_core.store import renames
+from radu_core.store import renames, tagging
 from radu_core.store.derived import DISAGREEMENT, FlagKind, derive, folded_text
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import Event, StoredExemplar
@@ -54,6 +54,7 @@ __all__ = [
     "standing_decision",
     "standing_decisions",
     "standing_people",
+    "state_before_decision",
     "state_before_event",
 ]
 
@@ -181,6 +182,13 @@ def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
         )
     list_of_renames = renames.list_renames(w.connection, w.module)
     return renames.in_state(state_before(before), list_of_renames, after=event_id)
+
+
+def state_before_decision(w: Writing, id: str, event_id: int) -> dict[str, Any]:
+    """The same for taking a decision back: with the tags that were edited in bulk since."""
+    state = state_before_event(w, id, event_id)
+    edited = tagging.list_changes(w.connection, w.module, [id])[id]
+    return tagging.in_state(state, edited, after=event_id, module=w.module, id=id)
 
 
 def restore(
@@ -414,6 +422,6 @@ def _standing(w: Writing, ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
     for event in w.connection.execute(query.order_by(events.c.id)):
         if event.kind == "restored" and event.note is None:
             standing[event.exemplar] = standing[event.exemplar][:-1]
-        elif event.has and event.kind != "imported":
+        elif event.has and event.kind not in ("imported", *tagging.KINDS):
             standing[event.exemplar].append(event)
     return standing

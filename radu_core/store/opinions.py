@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.store import renames
+from radu_core.store import renames, tagging
 from radu_core.store.changes import NOT_IMPORTED, Writing, add_event
 from radu_core.store.rows import aware
 from radu_core.store.stored_json import exemplar_text, read_exemplar
@@ -105,6 +105,7 @@ _WITHIN_A_ROUND = (
     "split",
     "trashed",
     "brought back",
+    *tagging.KINDS,
 )
 
 

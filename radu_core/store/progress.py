@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from radu_core.store import tagging
 from radu_core.store.tables import events, exemplars
 
 __all__ = ["DECISIONS", "Progress", "progress"]
@@ -87,6 +88,6 @@ def _count_taken_back(history: Iterable[Row[Any]]) -> Counter[str]:
             last = standing.pop() if standing else None
             if last is not None and last.kind in DECISIONS:
                 counts[last.who] += 1
-        elif event.has and event.kind != "imported":
+        elif event.has and event.kind not in ("imported", *tagging.KINDS):
             standing.append(event)
     return counts

@@ -10,7 +10,7 @@ from sqlalchemy import Row, RowMapping, bindparam, select, update
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import canonical_json
-from radu_core.store import bulk, renames, trash
+from radu_core.store import bulk, renames, tagging, trash
 from radu_core.store.changes import Writing, put_texts, set_standing, standing_people
 from radu_core.store.derived import DISAGREEMENT, derive
 from radu_core.store.imports import newest
@@ -148,10 +148,12 @@ def _swap_labels(
     states: dict[str, str | None] = {i: state_of(there[i], people[i]) for i in ids}
     changes, items = [], []
     list_of_renames = renames.list_renames(w.connection, w.module)
+    tags = tagging.list_changes(w.connection, w.module, ids)
     for row in rows:
-        now = there[row.exemplar]
+        now, id_ = there[row.exemplar], row.exemplar
         state = renames.in_state(state_before(row.state), list_of_renames, after=row.event)
-        item = read_exemplar(state["data"], module=w.module, id=row.exemplar)
+        state = tagging.in_state(state, tags[id_], after=row.event, module=w.module, id=id_)
+        item = read_exemplar(state["data"], module=w.module, id=id_)
         if now["split"] != json.loads(now["imported"] or now["data"])["split"]:
             item = item.model_copy(update={"split": now["split"]})  # it was split since
         changes.append((now, _columns(item, state)))
@@ -245,7 +247,7 @@ def _decisions_since(w: Writing, since: Mapping[str, int], added: set[str]) -> d
             opinions[id_] = [who for who in opinions[id_] if who != event.who]
         elif event.kind == "restored" and event.note is None:
             standing[id_] = standing[id_][:-1]
-        elif event.has and event.kind not in ("imported", renames.KIND):
+        elif event.has and event.kind not in ("imported", renames.KIND, *tagging.KINDS):
             standing[id_].append(f"decided by {event.who} since ({event.kind})")
     reasons = {i: f"{people[-1]} gave an opinion since" for i, people in opinions.items() if people}
     return {

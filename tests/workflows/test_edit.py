@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MODULE
+from conftest import MODULE, ROWS
+from deciding import MORE, decide, reading
 
 from radu_core.errors import ConflictError, InputError
 from radu_core.schema import OUT_OF_SCOPE, Function
@@ -14,11 +17,15 @@ from radu_core.store import StoredExemplar
 from radu_core.workflows.annotate.annotation import set_annotators
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load import trash
+from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.imports import imports
+from radu_core.workflows.load.imports import redo as redo_import
+from radu_core.workflows.load.imports import undo as undo_import
 from radu_core.workflows.utterances.edit import (
     Edit,
     EditPlan,
     EditReport,
+    Undone,
     apply_edit,
     plan_edit,
     undo_edit,
@@ -215,3 +222,77 @@ def test_undoing_a_delete_brings_back_what_is_in_the_trash(space: Workspace) -> 
         0,
         {"there again already": 2, "not in the trash any more": 1},
     )
+
+
+def test_undoing_a_tag_leaves_the_tags_that_came_since(
+    space: Workspace, write_jsonl: Callable[..., Path]
+) -> None:
+    first = done(space, plan(space, "add tag", "web", ids=["h00", "h01"]))
+    rows = [{**r, "tags": ["file"]} if r["id"] == "h00" else r for r in [*ROWS, *MORE]]
+    import_file(space, "jsonl", write_jsonl(rows), module=MODULE, who="t")
+    second = done(space, plan(space, "add tag", "new", ids=["h00", "h01"]))
+    assert item(space, "h00").exemplar.tags == ("file", "new")
+    back = undo_edit(space, first, who="ann")
+    assert (back.back, back.left) == (1, {"decided again since": 1})  # the file took h00's away
+    assert item(space, "h00").exemplar.tags == ("file", "new")
+    assert item(space, "h01").exemplar.tags == ("new",)
+    assert undo_edit(space, second, who="ann").back == 2
+    assert undo_edit(space, second, who="ann") == Undone(0, {})
+    assert item(space, "h00").exemplar.tags == ("file",)
+    assert item(space, "h01").exemplar.tags == ()
+
+
+def test_a_removed_tag_comes_back_beside_the_others(space: Workspace) -> None:
+    done(space, plan(space, "add tag", "web", ids=["h00"]))
+    report = done(space, plan(space, "remove tag", "web", ids=["h00"]))
+    done(space, plan(space, "add tag", "new", ids=["h00"]))
+    assert undo_edit(space, report, who="ann").back == 1
+    assert item(space, "h00").exemplar.tags == ("new", "web")
+
+
+@pytest.mark.parametrize(("kind", "value"), [("discard", "noise"), ("function", "book_flight")])
+def test_a_tag_does_not_keep_a_label_edit_from_being_undone(
+    space: Workspace, kind: Any, value: str
+) -> None:
+    before = item(space, "h00").exemplar
+    report = done(space, plan(space, kind, value, ids=["h00"]))
+    tagged = done(space, plan(space, "add tag", "web", ids=["h00"]))
+    assert undo_edit(space, report, who="ann") == Undone(1, {})
+    assert item(space, "h00").exemplar == before.model_copy(update={"tags": ("web",)})
+    assert undo_edit(space, tagged, who="ann") == Undone(1, {})
+    assert item(space, "h00").exemplar == before
+
+
+def test_a_tag_is_undone_under_a_later_decision(space: Workspace) -> None:
+    before = item(space, "h00").exemplar
+    tagged = done(space, plan(space, "add tag", "web", ids=["h00"]))
+    report = done(space, plan(space, "function", "book_flight", ids=["h00"]))
+    assert undo_edit(space, tagged, who="ann") == Undone(1, {})
+    now = item(space, "h00").exemplar
+    assert (now.function, now.tags) == ("book_flight", ())
+    assert undo_edit(space, report, who="ann") == Undone(1, {})
+    assert item(space, "h00").exemplar == before
+
+
+def test_annotates_undo_leaves_a_tag_that_came_since(space: Workspace) -> None:
+    before = item(space, "a00").exemplar
+    decide(space, "decide", "a00", who="ann", **reading(space, "a00", 1))
+    done(space, plan(space, "add tag", "web", ids=["a00"]))
+    decide(space, "undo", "a00", who="ann")
+    assert item(space, "a00").exemplar == before.model_copy(update={"tags": ("web",)})
+
+
+def test_a_tag_does_not_keep_an_import_from_being_undone(
+    space: Workspace, write_jsonl: Callable[..., Path]
+) -> None:
+    rows = [{**r, "tags": ["file"]} if r["id"] == "h00" else r for r in [*ROWS, *MORE]]
+    rows.append({"id": "z0", "utterance": "one more", "function": None})
+    import_file(space, "jsonl", write_jsonl(rows), module=MODULE, who="t")
+    done(space, plan(space, "add tag", "web", ids=["h00", "z0"]))
+    number = imports(space, MODULE)[0].id
+    undone = undo_import(space, number, module=MODULE, who="ann")
+    assert (undone.removed, undone.returned, undone.kept) == (1, 1, ())
+    assert item(space, "h00").exemplar.tags == ("web",)
+    redo_import(space, number, module=MODULE, who="ann")
+    assert item(space, "h00").exemplar.tags == ("file", "web")
+    assert item(space, "z0").exemplar.tags == ("web",)

@@ -44,6 +44,7 @@ _WHAT = {
     "accepted in bulk": "accepted a suggestion for it in bulk",
     "edited in bulk": "edited it, with others, on the Utterances page",
     "tagged in bulk": "tagged it, with others, on the Utterances page",
+    "untagged in bulk": "took an edit of its tags back on the Utterances page",
     "adjudicated": "settled it",
     "agreed": "agreed with the others about it",
     "opinion": "gave an opinion",

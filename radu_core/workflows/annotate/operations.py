@@ -305,7 +305,7 @@ def _undo(case: Case, op: request.Undo) -> int:
             value=op.id,
             remedy="Press h to see its history.",
         )
-    state = changes.state_before_event(w, op.id, last.id)
+    state = changes.state_before_decision(w, op.id, last.id)
     if last.kind != "agreed":
         return changes.restore(w, case.row, state)
     if w.who not in state["opinions"]:
