@@ -19,6 +19,7 @@ WORDS: Words = {
     "new module": lambda: "run radu init MODULE --schema FILE",
     "replace schema": lambda module: f"run radu init {module} --schema FILE --replace",
     "choose module": lambda names: f"say which with --module: {names}",
+    "make splits": lambda module: f"make splits with radu split --module {module}",
     "split from scratch": lambda: "split from scratch with --again",
     "build index": lambda module: f"run radu index --module {module}",
     "index with": lambda module, embedder: (

@@ -30,6 +30,7 @@ WORDS: Words = {
     "new module": lambda: "use “New module” on the Load page",
     "replace schema": lambda module: f"edit {module} on the Schema page",
     "choose module": lambda names: f"choose one of these under “Module”: {names}",
+    "make splits": lambda module: "make splits on the Load page, under Splits",
     "split from scratch": lambda: "tick “From scratch”",
     "build index": lambda module: f"go to {module} on the Coverage page",
     "index with": lambda module, embedder: (

@@ -12,6 +12,7 @@ from radu_core.eligibility import Purpose, Reason, sort_out
 from radu_core.errors import InputError, RaduError
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
+from radu_core.instructions import instruct
 from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
 from radu_core.prompts import Asking, TemplateSet
@@ -168,7 +169,7 @@ def coverage_report(
     if not usable:
         raise InputError(
             f"{module} has no in-scope utterances in the split {split}",
-            remedy="Choose another split or import utterances for this one.",
+            remedy=f"Choose another split, or {instruct('make splits', module)}.",
         )
     index = load_index(workspace, module, settings=settings, progress=progress)
     grid = coverage(
