@@ -170,4 +170,4 @@ def test_a_full_storage_does_nothing_by_halves(modules: Page) -> None:
         """,
     )
     assert (found["done"], found["shown"], found["left"]) == (False, "1", 0)
-    assert "can keep no more" in found["problem"]
+    assert "storage is full. Nothing was lost" in found["problem"]

@@ -21,6 +21,7 @@ PAGES = [
     "Home",
     "Load",
     "Schema",
+    "Utterances",
     "Annotate",
     "Coverage",
     "Overlap",
@@ -28,6 +29,7 @@ PAGES = [
     "Train",
     "Evaluate",
     "Playground",
+    "Docs",
 ]
 TRAVEL = "aurora_travel_en"
 
@@ -86,7 +88,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         page.get_by_role("button", name="Launch").click()
         expect(page.get_by_text("has started")).to_be_visible(timeout=MINUTES)
         page.get_by_role("radio", name="3 Runs").click()
-        expect(page.get_by_text("step 3 of 3")).to_be_visible(timeout=2 * MINUTES)
+        expect(page.get_by_text("step 3 of 3").first).to_be_visible(timeout=2 * MINUTES)
         finished = page.get_by_text("finished", exact=True)  # in the list, and above the curve
         expect(finished).to_have_count(2, timeout=MINUTES)
 
@@ -99,7 +101,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
         expect(
             page.get_by_text(re.compile("No clear difference|Better than every|Worse than a")).first
         ).to_be_visible()
-        page.get_by_role("tab", name="Errors").click()
+        page.get_by_role("radio", name="Errors").click()
         page.get_by_role("button", name=re.compile(r"Send \d errors to annotation")).click()
         expect(page.get_by_text("wait on the Annotate page")).to_be_visible()
 
@@ -141,7 +143,7 @@ def test_every_page_says_what_to_do_when_there_is_nothing(
         page.get_by_test_id("stFileUploader").last.locator("input").set_input_files(table)
         page.get_by_role("button", name="Import", exact=True).click()
         expect(page.get_by_text("3 rows = 2 accepted + 1 rejected")).to_be_visible()
-        page.get_by_text("Keep the good rows").click()
+        page.get_by_text("Keep the good rows if others are rejected", exact=True).click()
         page.get_by_role("button", name="Import", exact=True).click()
         expect(page.get_by_text("2 of 2 utterances are resolved")).to_be_visible()
 
