@@ -65,7 +65,7 @@ hooks: setup-dev  ## Run these before every commit
 	@$(VENV)/bin/prek install
 
 check: lint  ## Format, lint, spelling, types, layering, fast tests
-	$(PY) -m pytest -m "not slow and not e2e and not ray and not gpu"
+	$(PY) -m pytest -n 2 --dist worksteal -m "not slow and not e2e and not ray and not gpu"
 
 browser:
 	@command -v chromium >/dev/null || { \
@@ -77,7 +77,7 @@ test: setup-dev models browser  ## Every test
 	$(PY) -m pytest -m "not gpu"
 
 test-fast: setup-dev
-	$(PY) -m pytest -m "not slow and not e2e and not ray and not gpu"
+	$(PY) -m pytest -n 2 --dist worksteal -m "not slow and not e2e and not ray and not gpu"
 
 bench: models  ## Every benchmark (see benchmarks/README.md)
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script || exit 1; done

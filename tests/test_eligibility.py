@@ -36,6 +36,11 @@ def exemplar(id: str = "x", **more: Any) -> AnnotatedExemplar:
     return AnnotatedExemplar(id=id, utterance="fly", spans=(), **given)
 
 
+def name(value: object) -> str:
+    """The same in every process: a set has no order."""
+    return " ".join(sorted(value)) if isinstance(value, set) else str(value)
+
+
 ONE_FAULT = [
     ({"tags": (DISCARDED,), "outcome": "invalid"}, Reason.DISCARDED, set(Purpose)),
     ({"function": "gone"}, Reason.CONTRADICTS, set(Purpose)),
@@ -51,7 +56,7 @@ ONE_FAULT = [
 ]
 
 
-@pytest.mark.parametrize(("more", "reason", "purposes"), ONE_FAULT, ids=str)
+@pytest.mark.parametrize(("more", "reason", "purposes"), ONE_FAULT, ids=name)
 def test_a_fault_has_one_reason_in_every_purpose_that_it_matters_to(
     more: dict[str, Any], reason: Reason | None, purposes: set[Purpose]
 ) -> None:
