@@ -109,10 +109,10 @@ class Inverse:
         if slot.possible_values:
             yield from self._listed_values(function, slot, words)
         else:
-            yield from self._typed(function, slot, words)
+            yield from self._find_typed(function, slot, words)
             yield words
 
-    def _typed(self, function: Function, slot: Slot, words: str) -> Iterator[Scalar]:
+    def _find_typed(self, function: Function, slot: Slot, words: str) -> Iterator[Scalar]:
         """What the words mean as a value of the slot's type."""
         text = Text(words, self._language)
         if slot.type == "boolean":

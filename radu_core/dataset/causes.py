@@ -52,7 +52,7 @@ class Side:
         ).fetchone()
         return found and (str(found[0]), str(found[1]))
 
-    def discarded(self, row: DatasetRow) -> list[str]:
+    def discard_reasons(self, row: DatasetRow) -> list[str]:
         """The recorded reasons why its exemplar has no such row; none where nothing is recorded."""
         found = self.db.execute(
             "SELECT DISTINCT reason FROM discard WHERE side = ? AND key = ? "
@@ -103,11 +103,11 @@ class Causes:
             why.append(f"template changed: {after.task}")
         why += _schema(before, after, one, two)
         if before.exemplar_ids != after.exemplar_ids:
-            why += _retrieved(one, two, after, "exemplars")
-        elif any(self._edited(module, id) for id in after.exemplar_ids):
+            why += _explain_retrieval(one, two, after, "exemplars")
+        elif any(self._was_edited(module, id) for id in after.exemplar_ids):
             why.append("an exemplar that is shown was edited")
         if before.candidates != after.candidates:
-            why += _retrieved(one, two, after, "functions")
+            why += _explain_retrieval(one, two, after, "functions")
         if not any(w.startswith(("split", "exemplar", "template", "schema")) for w in why):
             why += _options(one, two, after)
         return why or [_UNKNOWN]
@@ -126,8 +126,8 @@ class Causes:
             weights = _weights(here, there, module, task)
             options = [] if weights or module in there.told else [*_options(one, two, row)]
             return options or [weights or _exemplar(absent)]
-        both = here.discarded(row)
-        reasons = [reason for reason in there.discarded(row) if reason not in both]
+        both = here.discard_reasons(row)
+        reasons = [reason for reason in there.discard_reasons(row) if reason not in both]
         if reasons:
             was = "was" if absent == 0 else "is now"
             return [f"{was} discarded: {reason}" for reason in reasons]
@@ -143,10 +143,10 @@ class Causes:
         why += [weights] if weights else []
         why += [] if why else [*_options(one, two, row)]
         if not why and (one.index != two.index or one.embedder != two.embedder):
-            why += _retrieved(one, two, row, "exemplars")
+            why += _explain_retrieval(one, two, row, "exemplars")
         return why or [_UNKNOWN]
 
-    def _edited(self, module: str, id: str) -> bool:
+    def _was_edited(self, module: str, id: str) -> bool:
         old, new = self.old.exemplar(module, id), self.new.exemplar(module, id)
         return bool(old and new and old[0] != new[0])
 
@@ -161,7 +161,7 @@ def _schema(before: DatasetRow, after: DatasetRow, one: Manifest, two: Manifest)
             yield f"schema changed: {name}"
 
 
-def _retrieved(one: Manifest, two: Manifest, row: DatasetRow, what: str) -> list[str]:
+def _explain_retrieval(one: Manifest, two: Manifest, row: DatasetRow, what: str) -> list[str]:
     """What is shown differs: by the embedder, or because the index holds others."""
     if one.embedder != two.embedder:
         return [f"embedder changed: other {what} retrieved"]

@@ -250,10 +250,10 @@ def _stream(
             if share < 1 and _lot(f"{seed}:{module}:{parse_row(line).id}") >= share:
                 continue
             place = (copy + share * (number + phase) / rows) / weight
-            yield place, key, _marked(line, copy), copy
+            yield place, key, _mark_copy(line, copy), copy
 
 
-def _marked(line: bytes, copy: int) -> bytes:
+def _mark_copy(line: bytes, copy: int) -> bytes:
     if copy == 0:
         return line
     return replace(parse_row(line), copy=copy).line().encode()

@@ -97,8 +97,8 @@ def preview_dataset(
     return Preview(
         module=schema.module,
         lines=tuple(found.lines(schema.module, looked_at, total)),
-        discards=_scaled(found.discards, scale),
-        suspects=sum(_scaled(found.suspects, scale).values()),
+        discards=_scale(found.discards, scale),
+        suspects=sum(_scale(found.suspects, scale).values()),
         left_out=fit.left_out,
         looked_at=looked_at,
         exemplars={s: total[s] for s in SPLITS},
@@ -179,7 +179,7 @@ def _estimate(counts: Sequence[int], sample: int, total: int) -> tuple[int, int]
     return round(mean * total), math.ceil(_CONFIDENCE * error * total)
 
 
-def _scaled(counts: Mapping[tuple[str, str], int], scale: Mapping[str, float]) -> dict[str, int]:
+def _scale(counts: Mapping[tuple[str, str], int], scale: Mapping[str, float]) -> dict[str, int]:
     found: dict[str, float] = {}
     for (split, reason), count in sorted(counts.items()):
         found[reason] = found.get(reason, 0.0) + count * scale[split]

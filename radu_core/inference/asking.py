@@ -88,7 +88,7 @@ def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
         arguments=nest(schema, call).arguments,
         confidence=_confidence(call, question),
         alternatives=tuple(
-            Alternative(None if n == OUT_OF_SCOPE else n, _bounded(call.scores[n])) for n in ranked
+            Alternative(None if n == OUT_OF_SCOPE else n, _clip(call.scores[n])) for n in ranked
         ),
         spans=call.spans or _find_spans(schema, question.utterance, call),
         out_of_scope=call.out_of_scope,
@@ -100,12 +100,12 @@ def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
 def _confidence(call: FunctionCall, question: Question) -> float:
     """The probability of what was chosen; no call stands for all that isn't offered as well."""
     if call.function is not None:
-        return _bounded(call.scores.get(call.function, 0.0))
+        return _clip(call.scores.get(call.function, 0.0))
     offered = call.scores if question.offered is None else question.offered
-    return _bounded(1.0 - sum(call.scores.get(n, 0.0) for n in offered if n != OUT_OF_SCOPE))
+    return _clip(1.0 - sum(call.scores.get(n, 0.0) for n in offered if n != OUT_OF_SCOPE))
 
 
-def _bounded(probability: float) -> float:
+def _clip(probability: float) -> float:
     """A probability: a sum of rounded ones may lie beside 0 and 1, which no reader of it takes."""
     return min(1.0, max(0.0, probability))
 

@@ -137,7 +137,7 @@ def read_bundle_manifest(directory: Path) -> BundleManifest:
     try:
         data = read_json(path)
     except StoreError as error:  # it was cut
-        raise _damaged(directory, f"{MANIFEST} isn't JSON ({error.__cause__})") from error
+        raise _damage(directory, f"{MANIFEST} isn't JSON ({error.__cause__})") from error
     found = data.get("format") if isinstance(data, dict) else None
     if isinstance(found, int) and found > FORMAT:
         raise InputError(
@@ -148,7 +148,7 @@ def read_bundle_manifest(directory: Path) -> BundleManifest:
     try:
         return BundleManifest.model_validate(data)
     except ValidationError as error:
-        raise _damaged(directory, f"bundle.json is damaged ({error.errors()[0]['msg']})") from error
+        raise _damage(directory, f"bundle.json is damaged ({error.errors()[0]['msg']})") from error
 
 
 def load_bundle(directory: Path, *, threads: int = 0) -> Bundle:
@@ -164,9 +164,7 @@ def load_bundle(directory: Path, *, threads: int = 0) -> Bundle:
         schema = parse_schema(read_json(directory / SCHEMA))
         parser = _parser(directory, manifest, schema, threads)
     except (OSError, LookupError, TypeError, ValueError) as error:
-        raise _damaged(
-            directory, f"it can't be loaded ({type(error).__name__}: {error})"
-        ) from error
+        raise _damage(directory, f"it can't be loaded ({type(error).__name__}: {error})") from error
     version = content_hash(manifest.model_dump(mode="json"))[:12]
     return Bundle(manifest, version, schema, parser, threading.RLock())
 
@@ -180,18 +178,18 @@ def check_files(directory: Path, manifest: BundleManifest) -> None:
     for name, (size, digest) in sorted(manifest.files.items()):
         path = directory / name
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise _damaged(directory, f"its manifest names a file outside of it: {name}")
+            raise _damage(directory, f"its manifest names a file outside of it: {name}")
         if not _is_file(path):
-            raise _damaged(directory, f"it has no {shorten(name)}")
+            raise _damage(directory, f"it has no {shorten(name)}")
         with readable(path):
             found = path.stat().st_size
             if found != size:
-                raise _damaged(directory, f"{name} has {found:,} bytes instead of {size:,}")
+                raise _damage(directory, f"{name} has {found:,} bytes instead of {size:,}")
             if file_hash(path) != digest:
-                raise _damaged(directory, f"{name} was changed after the bundle was written")
+                raise _damage(directory, f"{name} was changed after the bundle was written")
     for name in _names_of(directory):
         if name not in manifest.files:
-            raise _damaged(directory, f"{name} isn't in its manifest")
+            raise _damage(directory, f"{name} isn't in its manifest")
 
 
 def _names_of(directory: Path) -> list[str]:
@@ -219,7 +217,7 @@ def _resolve(directory: Path) -> Path:
         ) from error
 
 
-def _damaged(directory: Path, why: str) -> ModelError:
+def _damage(directory: Path, why: str) -> ModelError:
     return ModelError(
         f"The bundle is damaged: {why}",
         value=str(directory),

@@ -247,12 +247,12 @@ def _reader(path: Path, key: str, config: Mapping[str, Any]) -> Any:
 
         with safe_open(str(path), framework="pt") as file:
             value: NDArray[np.float32] = file.get_tensor(key).float().numpy()
-        return value if count is None else _interleaved(value, count)
+        return value if count is None else _interleave(value, count)
 
     return read
 
 
-def _interleaved(weight: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
+def _interleave(weight: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
     """A projection whose rows stand as llama.cpp turns them: in pairs, where transformers has the
     first halves of all pairs before the second ones."""
     halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:])

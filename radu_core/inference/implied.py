@@ -70,7 +70,7 @@ class Implied:
             own = rows[function.name]
             vectors: NDArray[np.float32] | None = None
             for slot in function.slots:
-                labels = [_implied(e, slot) for e in own]
+                labels = [_implied_value(e, slot) for e in own]
                 if not _learnable(slot, labels):
                     continue
                 if vectors is None:
@@ -119,7 +119,7 @@ class Implied:
         return found
 
 
-def _implied(exemplar: AnnotatedExemplar, slot: Slot) -> Scalar | None:
+def _implied_value(exemplar: AnnotatedExemplar, slot: Slot) -> Scalar | None:
     """The value that an exemplar has for a slot and no words for."""
     value = exemplar.arguments.get(slot.name)
     if value is None or isinstance(value, list):

@@ -25,7 +25,7 @@ class Proposals:
 
     def __init__(self, schema: Schema, exemplars: Sequence[AnnotatedExemplar]) -> None:
         self._inverse = Inverse(schema, exemplars, reference=schema.reference_date)
-        self._implied = _implied(exemplars)
+        self._find_implied = _find_implied(exemplars)
 
     def of(self, function: Function, utterance: str, slot: Slot) -> list[Scalar]:
         """The values in a fixed order, none twice; none at all if nothing in the utterance fits."""
@@ -41,13 +41,13 @@ class Proposals:
                 value = self._inverse.value(function, slot, utterance[start:end])
                 if value is not None:
                     found.setdefault(repr(value), value)
-        for value in self._implied.get((function.name, slot.name), ()):
+        for value in self._find_implied.get((function.name, slot.name), ()):
             if fits_type(value, slot):
                 found.setdefault(repr(value), value)
         return list(found.values())
 
 
-def _implied(exemplars: Sequence[AnnotatedExemplar]) -> dict[tuple[str, str], list[Scalar]]:
+def _find_implied(exemplars: Sequence[AnnotatedExemplar]) -> dict[tuple[str, str], list[Scalar]]:
     """The values that several rows of a function have for a slot and no words for."""
     counts: dict[tuple[str, str], Counter[Scalar]] = defaultdict(Counter)
     for exemplar in exemplars:

@@ -38,7 +38,7 @@ def find_recognized(
         if not overlaps and not full:
             taken.append((slot, match))
     taken.sort(key=lambda p: p[1].start)
-    return [Span(slot=s.name, start=m.start, end=m.end, value=_typed(m.value, s)) for s, m in taken]
+    return [Span(slot=s.name, start=m.start, end=m.end, value=_cast(m.value, s)) for s, m in taken]
 
 
 def arguments_of(function: Function, spans: Sequence[Span]) -> Arguments:
@@ -61,7 +61,7 @@ def _fit(utterance: str, slot: Slot, match: Recognition, context: ContextModel) 
     return context.fit(make_template(utterance, [span]))
 
 
-def _typed(value: str, slot: Slot) -> Scalar:
+def _cast(value: str, slot: Slot) -> Scalar:
     try:
         if slot.type == "integer":
             return int(value)

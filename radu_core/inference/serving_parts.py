@@ -64,7 +64,7 @@ class Serving:
 def load_serving(folder: Path, title: str, embedder_of: Callable[[str], Embedder]) -> Serving:
     """What ``folder`` holds, of a run or an exported model that ``title`` names; ``embedder_of``
     gives an embedder by its name. ``RunError`` where it is damaged."""
-    with _undamaged(title, folder):
+    with _check_damage(title, folder):
         manifest = read_manifest(folder)
         schema = parse_schema(read_json(folder / "schema.json"))
         sources = read_json(folder / "templates.json")
@@ -74,13 +74,13 @@ def load_serving(folder: Path, title: str, embedder_of: Callable[[str], Embedder
         file = folder / TAUGHT_FILE
         drawn = tuple(map(str, read_json(file))) if file.exists() else None
     embedder = embedder_of(manifest.embedder)
-    with _undamaged(title, folder):
+    with _check_damage(title, folder):
         index = read_index(folder / "index", embedder, expected_fingerprint=manifest.index)
     return Serving(schema, templates, index, manifest, folder, drawn)
 
 
 @contextmanager
-def _undamaged(title: str, folder: Path) -> Iterator[None]:
+def _check_damage(title: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except (RaduError, AttributeError, TypeError) as error:

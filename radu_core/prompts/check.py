@@ -102,15 +102,15 @@ def _trials(strategy: Strategy) -> list[Variables]:
 
 def _largest(strategy: Strategy) -> Variables:
     """The variables of the largest prompt: every list as long as it can be, every text long."""
-    large = {key: _lengthened(value) for key, value in strategy.trial.items()}
+    large = {key: _lengthen(value) for key, value in strategy.trial.items()}
     return {k: v * LARGEST_K if isinstance(v, list) else v for k, v in large.items()}
 
 
-def _lengthened(value: Any) -> Any:
+def _lengthen(value: Any) -> Any:
     if isinstance(value, str):
         return (value + " ") * (_LONG_TEXT // (len(value) + 1))
     if isinstance(value, Mapping):
         return {
-            k: v if k in ("name", "type", "function") else _lengthened(v) for k, v in value.items()
+            k: v if k in ("name", "type", "function") else _lengthen(v) for k, v in value.items()
         }
-    return [_lengthened(v) for v in value] if isinstance(value, list) else value
+    return [_lengthen(v) for v in value] if isinstance(value, list) else value

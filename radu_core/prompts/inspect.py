@@ -209,7 +209,7 @@ def _place(
 def _value_places(row: PromptRow, subject: Subject) -> Iterator[Place]:
     """Where the values that the LLM fills are read from."""
     offset = _utterance_offset(row, subject.exemplar.utterance)
-    for slot, value in _asked(row, subject):
+    for slot, value in _answer_values(row, subject):
         what = f"{slot} = {value}"
         span, note = _in_utterance(subject.exemplar, slot, value)
         if span is not None:
@@ -220,7 +220,7 @@ def _value_places(row: PromptRow, subject: Subject) -> Iterator[Place]:
             yield _place(row, what, "descriptions", 0, 0, found, note="one of its possible values")
 
 
-def _asked(row: PromptRow, subject: Subject) -> list[tuple[str, object]]:
+def _answer_values(row: PromptRow, subject: Subject) -> list[tuple[str, object]]:
     """(slot, value) that a row's completion holds, a pair for each value of a list."""
     function = _function(row, subject)
     if function is None:
@@ -330,7 +330,7 @@ def _absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
             "the model can't choose it and no row is made.",
             "Retrieve more, or see on the Coverage page why it wasn't retrieved.",
         )
-    elif not _named(row, name):
+    elif not _is_named(row, name):
         yield PromptWarning(
             "answer absent",
             "error",
@@ -339,14 +339,14 @@ def _absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
         )
 
 
-def _named(row: PromptRow, name: str) -> bool:
+def _is_named(row: PromptRow, name: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", row.prompt) is not None
 
 
 def _value_absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
     if row.strategy not in SLOT_STRATEGIES or not subject.known or not row.completion:
         return
-    for slot, value in _asked(row, subject):
+    for slot, value in _answer_values(row, subject):
         span, _ = _in_utterance(subject.exemplar, slot, value)
         if span is not None or _is_possible(subject, slot, value):
             continue
@@ -365,7 +365,7 @@ def _value_absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
         )
 
 
-def _leaked(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
+def _find_leaks(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
     own = subject.exemplar
     if row.kind != "zero":
         for hit in subject.shown(row):
@@ -396,12 +396,12 @@ def _same(own: AnnotatedExemplar, hit: ExemplarHit) -> str:
         return "is this one itself"
     if own.template and hit.template == own.template:
         return "has the same template"
-    if _folded(hit.utterance) == _folded(own.utterance):
+    if _fold(hit.utterance) == _fold(own.utterance):
         return "is the same utterance"
     return ""
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return " ".join(text.casefold().split()).rstrip(".!?")
 
 
@@ -432,7 +432,7 @@ def _duplicates(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
             )
 
 
-def _undescribed(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
+def _find_undescribed(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
     named = [subject.schema.function(c) for c in row.candidates]
     if row.strategy == "rag":
         bare = [f.name for f in named if f and not f.description.strip()]
@@ -467,8 +467,8 @@ def _unread(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
 _CHECKS: tuple[Callable[[PromptRow, Subject], Iterator[PromptWarning]], ...] = (
     _absent,
     _value_absent,
-    _leaked,
+    _find_leaks,
     _unread,
     _duplicates,
-    _undescribed,
+    _find_undescribed,
 )

@@ -126,7 +126,7 @@ def mine(
     others.sort(key=lambda h: (-h.similarity, h.id))
     signs = [signs_of(exemplar, others, n, near_duplicate) for n in range(len(others))]
     verdicts = [verdict_of(said, exemplar.id, h.id) for h in others]
-    refused = [_refused(h, s, v) for h, s, v in zip(others, signs, verdicts, strict=True)]
+    refused = [_refusal(h, s, v) for h, s, v in zip(others, signs, verdicts, strict=True)]
     eligible = [n for n, why in enumerate(refused) if not why]
     place_of = {n: place for place, n in enumerate(eligible)}
     places = chosen_places(len(eligible), count, hardness)
@@ -189,7 +189,7 @@ def _first_in_both(others: Sequence[ExemplarHit], hit: ExemplarHit) -> bool:
     )
 
 
-def _refused(hit: ExemplarHit, signs: Sequence[Sign], verdict: Verdict | None) -> str:
+def _refusal(hit: ExemplarHit, signs: Sequence[Sign], verdict: Verdict | None) -> str:
     """Why a hit can't be a negative; empty when it can."""
     if verdict == "same":
         return "not used: judged really the same"

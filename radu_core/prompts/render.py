@@ -75,15 +75,15 @@ class TemplateSet:
         """
         template = self._template(name)
         render = Render()
-        with _told(name, template):
+        with _template_errors(name, template):
             context = template.new_context(render.variables(variables))
             pieces = _pieces(template, template.root_render_func(context), render)
-        return _stripped(pieces)
+        return _strip(pieces)
 
     def _template(self, name: str) -> Template:
         if name not in self._compiled:
             source = self.source(name)
-            with _told(name, None):
+            with _template_errors(name, None):
                 self._compiled[name] = compiled(source)
         return self._compiled[name]
 
@@ -116,7 +116,7 @@ def _pieces(
     return found
 
 
-def _stripped(pieces: list[tuple[str, list[str]]]) -> list[Part]:
+def _strip(pieces: list[tuple[str, list[str]]]) -> list[Part]:
     parts = [Part(origin, "".join(texts)) for origin, texts in pieces]
     while parts:
         text = parts[-1].text.rstrip("\n")
@@ -128,7 +128,7 @@ def _stripped(pieces: list[tuple[str, list[str]]]) -> list[Part]:
 
 
 @contextmanager
-def _told(name: str, template: Template | None) -> Iterator[None]:
+def _template_errors(name: str, template: Template | None) -> Iterator[None]:
     """Whatever a template raises, as a ``TemplateError`` that says the line and the cause.
 
     jinja, the sandbox, Python's compiler and the arithmetic of a template raise what they like.

@@ -109,20 +109,20 @@ def tag(w: Writing, tagged: Sequence[tuple[str, int, Sequence[str]]], *, batch: 
             if row is None or row["revision"] != revision:
                 changed.append(id_)
                 continue
-            changes.append((row, _tagged(row, tags)))
+            changes.append((row, _with_tags(row, tags)))
         change_all(w, changes, kind=tagging.TAGGED, note=batch, asked_again=False)
     return changed
 
 
-def _untagged(row: RowMapping, change: tagging.TagChange) -> dict[str, Any] | None:
+def _without_tags(row: RowMapping, change: tagging.TagChange) -> dict[str, Any] | None:
     """The columns without what an edit of the tags has changed; None where nothing of it is left:
     other tags stay."""
     tags = read_exemplar(row["data"], module=row["module"], id=row["id"]).tags
     without = tagging.apply(tags, change.back())
-    return None if without == tags else _tagged(row, without)
+    return None if without == tags else _with_tags(row, without)
 
 
-def _tagged(row: RowMapping, tags: Sequence[str]) -> dict[str, Any]:
+def _with_tags(row: RowMapping, tags: Sequence[str]) -> dict[str, Any]:
     exemplar = read_exemplar(row["data"], module=row["module"], id=row["id"])
     return {"data": exemplar_text(exemplar.model_copy(update={"tags": tuple(tags)}))}
 
@@ -202,7 +202,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
             values: dict[str, Any] | None = None
             if is_tags:
                 change = next(change for change in tags[id_] if change.event == event)
-                values = _untagged(row, change)
+                values = _without_tags(row, change)
             elif standing[id_][-1] == event:
                 values = _before(row, before, known, tags[id_], event)
             if values is None:

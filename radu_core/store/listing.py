@@ -85,7 +85,7 @@ class Choices:
 
 def count(connection: Connection, module: str, wanted: Listing) -> int:
     """How many exemplars the filter finds."""
-    query = _filtered(select(func.count()), connection, module, wanted)
+    query = _filter(select(func.count()), connection, module, wanted)
     return int(connection.scalar(query) or 0)
 
 
@@ -98,11 +98,11 @@ def find_ids(
     limit: int | None = None,
 ) -> list[str]:
     """The ids of what the filter finds, in its order; a page of them."""
-    query = _filtered(select(exemplars.c.id), connection, module, wanted, sorted_=True)
+    query = _filter(select(exemplars.c.id), connection, module, wanted, sorted_=True)
     return list(connection.scalars(query.offset(offset).limit(limit)))
 
 
-def _filtered(
+def _filter(
     query: Select[Any],
     connection: Connection,
     module: str,
@@ -146,7 +146,7 @@ def _where(connection: Connection, module: str, wanted: Listing) -> Iterator[Col
     if wanted.source == NOT_IMPORTED:
         yield exemplars.c.imported.is_(None)
     elif wanted.source is not None:
-        rows = select(import_rows.c.exemplar).where(_brought(module, wanted.source))
+        rows = select(import_rows.c.exemplar).where(_is_of_import(module, wanted.source))
         yield exemplars.c.id.in_(rows)
 
 
@@ -160,7 +160,7 @@ def _in_state(connection: Connection, state: str) -> ColumnElement[bool]:
     return exemplars.c.decided == int(state == "decided")
 
 
-def _brought(module: str, number: int | None = None) -> ColumnElement[bool]:
+def _is_of_import(module: str, number: int | None = None) -> ColumnElement[bool]:
     """What a standing import added or replaced."""
     rows = import_rows.c
     own = and_(rows.module == module, rows.undone == 0, rows.kind.in_(("added", "changed")))
@@ -228,7 +228,7 @@ def _sources(connection: Connection, module: str) -> dict[int, tuple[str, int]]:
         select(imports.c.id, imports.c.source, func.count())
         .join(import_rows, rows.batch == imports.c.id)
         .join(exemplars, (exemplars.c.module == rows.module) & (exemplars.c.id == rows.exemplar))
-        .where(_brought(module))
+        .where(_is_of_import(module))
         .group_by(imports.c.id, imports.c.source)
         .order_by(imports.c.id)
     )
@@ -243,7 +243,7 @@ def sources_of(connection: Connection, module: str, ids: Sequence[str]) -> dict[
     rows = import_rows.c
     query = (
         select(rows.exemplar, func.max(rows.batch))
-        .where(_brought(module), rows.exemplar.in_(list(ids)))
+        .where(_is_of_import(module), rows.exemplar.in_(list(ids)))
         .group_by(rows.exemplar)
     )
     return {id_: int(number) for id_, number in connection.execute(query)}

@@ -40,8 +40,8 @@ def chat_template(tokenizer: Any, setting: str) -> str | None:
         return None
     if setting == "auto":
         own = getattr(tokenizer, "chat_template", None)
-        return _settled(_only(tokenizer, own)) if own else None
-    return _settled(_text(setting))
+        return _settle(_only(tokenizer, own)) if own else None
+    return _settle(_text(setting))
 
 
 def _only(tokenizer: Any, own: str | Mapping[str, str]) -> str:
@@ -57,7 +57,7 @@ def _only(tokenizer: Any, own: str | Mapping[str, str]) -> str:
     return own["default"]
 
 
-def _settled(template: str) -> str:
+def _settle(template: str) -> str:
     dated = _NOW.sub(lambda found: repr(_DAY.strftime(found[2])), template)
     sets = [
         line
@@ -134,7 +134,7 @@ class Encoder:
         """What is tokenized of a row before its completion."""
         if self.template is None:
             return prompt
-        return self._rendered([{"role": "user", "content": prompt}], generation=True)
+        return self._render([{"role": "user", "content": prompt}], generation=True)
 
     def prompt(self, prompt: str) -> list[int]:
         """The ids that a completion follows."""
@@ -199,12 +199,12 @@ class Encoder:
             {"role": "user", "content": prompt},
             {"role": "assistant", "content": completion.removeprefix(" ")},
         ]
-        return self._rendered(turns, generation=False)
+        return self._render(turns, generation=False)
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _rendered(self, turns: list[dict[str, str]], *, generation: bool) -> str:
+    def _render(self, turns: list[dict[str, str]], *, generation: bool) -> str:
         from jinja2 import TemplateError
 
         try:

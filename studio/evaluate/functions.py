@@ -57,15 +57,15 @@ def functions(here: Page, report: EvaluationReport) -> None:
     _behind(here, report, found, cell)
 
 
-def _shown(name: str) -> str:
+def _name(name: str) -> str:
     return OUT if name == OUT_OF_SCOPE else name
 
 
 def _pairs(report: EvaluationReport, found: Confusion) -> tuple[str, str] | None:
     rows = [
         {
-            "label": _shown(p.expected),
-            "taken for": _shown(p.predicted),
+            "label": _name(p.expected),
+            "taken for": _name(p.predicted),
             "rows": p.rows,
             "of": p.of,
             "share": p.rows / p.of,
@@ -77,7 +77,7 @@ def _pairs(report: EvaluationReport, found: Confusion) -> tuple[str, str] | None
         key="confused",
         alt="Pairs of label and answer, the most rows first; choose one to see its rows",
         columns={"share": st.column_config.NumberColumn(format="percent")},
-        first=_asked(found),
+        first=_linked_pair(found),
         height=_TALLEST if len(rows) > 7 else "auto",
     )
     show.download(
@@ -92,7 +92,7 @@ def _pairs(report: EvaluationReport, found: Confusion) -> tuple[str, str] | None
     return found.pairs[chosen].expected, found.pairs[chosen].predicted
 
 
-def _asked(found: Confusion) -> int | None:
+def _linked_pair(found: Confusion) -> int | None:
     """The pair that the address names: one comes back from Annotate."""
     asked = tuple(st.query_params.get(name, "") for name in ("label", "answer"))
     pairs = [(p.expected, p.predicted) for p in found.pairs]
@@ -105,7 +105,7 @@ def _names(found: Confusion) -> list[str]:
     chosen = st.multiselect(
         "Functions",
         found.functions,
-        format_func=_shown,
+        format_func=_name,
         key="confusion functions",
         placeholder=f"the {_FIRST} confused most" if many else "all",
         help="Choose some to see only these; two are enough.",
@@ -129,12 +129,12 @@ def _matrix(found: Confusion, names: list[str]) -> tuple[str, str] | None:
     place = {name: n for n, name in enumerate(names)}
     cells = [
         {
-            "label": _shown(expected),
-            "answer": _shown(predicted),
+            "label": _name(expected),
+            "answer": _name(predicted),
             "rows": rows,
             "of": found.totals.get(expected, rows),
             "right": expected == predicted,
-            "text": f"label {_shown(expected)}, answer {_shown(predicted)}: {rows:,}",
+            "text": f"label {_name(expected)}, answer {_name(predicted)}: {rows:,}",
             "top": place[expected] - 0.5,
             "bottom": place[expected] + 0.5,
             "left": place[predicted] - 0.5,
@@ -144,14 +144,14 @@ def _matrix(found: Confusion, names: list[str]) -> tuple[str, str] | None:
         if expected in place and predicted in place
     ]
     state: Any = st.altair_chart(
-        _chart(pd.DataFrame(cells), [_shown(name) for name in names]),
+        _chart(pd.DataFrame(cells), [_name(name) for name in names]),
         key=_CHART,
         on_select="rerun",
         selection_mode=[_PICK],
         alt="Confusion matrix of functions; “Matrix as a table” has the same figures",
     )
     picked = state.selection.get(_PICK) or [{}]
-    back = {_shown(name): name for name in names}
+    back = {_name(name): name for name in names}
     label, answer = picked[0].get("label"), picked[0].get("answer")
     return (back[label], back[answer]) if label in back and answer in back else None
 
@@ -210,7 +210,7 @@ def _chart(frame: pd.DataFrame, names: list[str]) -> Any:
 def _table(report: EvaluationReport, found: Confusion, names: list[str]) -> tuple[str, str] | None:
     """The matrix as a table, whose cells can be chosen as well."""
     st.caption("Rows are labels, columns answers. Choose a cell to see its rows.")
-    shown = [_shown(name) for name in names]
+    shown = [_name(name) for name in names]
     head = "label"
     while head in shown:  # a function's name: the file would have two columns of it
         head += "*"
@@ -232,7 +232,7 @@ def _table(report: EvaluationReport, found: Confusion, names: list[str]) -> tupl
         key="confusion matrix",
         label="the matrix",
     )
-    back = {_shown(name): name for name in names}
+    back = {_name(name): name for name in names}
     if not cells or cells[0][1] not in back or cells[0][0] >= len(names):
         return None
     return names[cells[0][0]], back[cells[0][1]]
@@ -246,11 +246,11 @@ def _behind(
     expected, predicted = cell
     rows = found.counts.get(cell, 0)
     if expected == predicted:
-        st.markdown(f"**{plain(_shown(expected))}, answered right: {quantity(rows, 'row')}**")
+        st.markdown(f"**{plain(_name(expected))}, answered right: {quantity(rows, 'row')}**")
         st.caption("The report lists those of them in which a value is wrong.")
     else:
         st.markdown(
-            f"**{plain(_shown(expected))}, taken for {plain(_shown(predicted))}: "
+            f"**{plain(_name(expected))}, taken for {plain(_name(predicted))}: "
             f"{quantity(rows, 'row')}**"
         )
     listed = find_errors_of(report, expected, predicted)

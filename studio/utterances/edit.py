@@ -43,7 +43,7 @@ def edit(here: Page, wanted: Listing, total: int, ticked: Sequence[str], choices
         elif isinstance(result, workflow.EditReport):
             _report(here, result)
         elif isinstance(result, workflow.Undone):
-            _undone(here, result)
+            _show_undone(here, result)
     if not total:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -173,7 +173,7 @@ def _plan(here: Page, plan: workflow.EditPlan) -> None:
                     type="primary",
                     key="edit do",
                     on_click=_start,
-                    args=(here, "Editing", partial(_applied, here, plan)),
+                    args=(here, "Editing", partial(_apply, here, plan)),
                 )
             st.button("Close", key="edit close", on_click=_close, args=(here,))
 
@@ -191,7 +191,7 @@ def _counts(plan: workflow.EditPlan) -> None:
         st.warning(f"{values} would be removed: {plain(slots)}.", icon=":material/warning:")
 
 
-def _applied(here: Page, plan: workflow.EditPlan, _: Progress) -> workflow.EditReport:
+def _apply(here: Page, plan: workflow.EditPlan, _: Progress) -> workflow.EditReport:
     return workflow.apply_edit(here.workspace, plan, who=here.who)
 
 
@@ -225,7 +225,7 @@ def _taken_back(here: Page, report: workflow.EditReport, _: Progress) -> workflo
     return workflow.undo_edit(here.workspace, report, who=here.who)
 
 
-def _undone(here: Page, undone: workflow.Undone) -> None:
+def _show_undone(here: Page, undone: workflow.Undone) -> None:
     with st.container(border=True):
         st.success(f"{quantity(undone.back, 'utterance')} as before.", icon=":material/undo:")
         for why, count in undone.left.items():

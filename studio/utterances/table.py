@@ -69,11 +69,11 @@ def choose_filter(here: Page, found: workflow.Choices) -> workflow.Listing:
         max_chars=_LONGEST,
     )
     with first[1]:
-        function = _choice("Function", "function", _counted(found.functions))
+        function = _choice("Function", "function", _with_counts(found.functions))
     with first[2]:
-        outcome = _choice("Outcome", "outcome", _counted(found.outcomes))
+        outcome = _choice("Outcome", "outcome", _with_counts(found.outcomes))
     with first[3]:
-        split = _choice("Split", "split", _counted(found.splits))
+        split = _choice("Split", "split", _with_counts(found.splits))
     with _more_filters():
         second = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
         with second[0]:
@@ -81,7 +81,7 @@ def choose_filter(here: Page, found: workflow.Choices) -> workflow.Listing:
         with second[1]:
             state = _choice("State", "state", _STATES)
         with second[2]:
-            tag = _choice("Tag", "tag", _counted(found.tags))
+            tag = _choice("Tag", "tag", _with_counts(found.tags))
         with second[3]:
             sort = _choice("Sort by", "sort", _SORTS, first="id")
         with second[4]:
@@ -106,7 +106,7 @@ def _more_filters() -> ExpanderContainer:
     return expander("More filters, order", key="utterances more filters", expanded=is_set)
 
 
-def _counted(numbers: Mapping[str, int]) -> dict[str, str]:
+def _with_counts(numbers: Mapping[str, int]) -> dict[str, str]:
     return {name: f"{_NAMES.get(name, name)} ({number:,})" for name, number in numbers.items()}
 
 
@@ -247,7 +247,7 @@ def export(here: Page, wanted: workflow.Listing, total: int) -> None:
             name = f"{here.module}-utterances.{format}"
             st.download_button(
                 f"Download {quantity(total, 'utterance')} as {format.upper()}",
-                partial(_exported, here, wanted, format, name),
+                partial(_export, here, wanted, format, name),
                 file_name=name,
                 icon=":material/download:",
                 key=f"export {format}",
@@ -255,7 +255,7 @@ def export(here: Page, wanted: workflow.Listing, total: int) -> None:
             )
 
 
-def _exported(here: Page, wanted: workflow.Listing, format: str, name: str) -> bytes:
+def _export(here: Page, wanted: workflow.Listing, format: str, name: str) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
         workflow.export_listing(here.workspace, here.module, wanted, format, path)

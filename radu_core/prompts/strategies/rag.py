@@ -115,11 +115,11 @@ def _rows(job: Job) -> Rows:
         return job.discard("the right function wasn't retrieved")
     rows = Rows([_row(job, "positive", hits, exemplar.function)])
     if hits.exemplars and job.draws("fewer", options.fewer_share):
-        fewer = _prompted(hits.functions, _fewer(job, hits.exemplars))
+        fewer = _retrieved_of(hits.functions, _fewer(job, hits.exemplars))
         rows.rows.append(_row(job, "fewer", fewer, exemplar.function))
     alone = exemplar.mode == "extended" and not exemplar.context  # it doesn't say its function
     if not alone and job.draws("zero", options.zero_share):
-        rows.rows.append(_row(job, "zero", _prompted(hits.functions, ()), exemplar.function))
+        rows.rows.append(_row(job, "zero", _retrieved_of(hits.functions, ()), exemplar.function))
     if not alone and job.draws("removed", options.removed_share):
         _add_none(job, rows, "removed", _without(job, exemplar.function))
     return rows
@@ -150,7 +150,7 @@ def _rows_of_negative(job: Job) -> Rows:
         discarded = job.discard("nearly the same as an exemplar of the function it isn't")
         return replace(discarded, suspects=suspects_in(job.exemplar, negatives))
     own = [hit for hit in job.retrieved.exemplars if hit.function == name]
-    only = _prompted([name], own[: job.options.k_exemplar])
+    only = _retrieved_of([name], own[: job.options.k_exemplar])
     return Rows([_row(job, "negative", only, None)])
 
 
@@ -186,10 +186,10 @@ def _shorten(job: Job, row: PromptRow, shown: Sequence[ExemplarHit]) -> PromptRo
         if len(names) < 2 or not spare:
             return None
         names.remove(spare[-1])
-    return _row(job, row.kind, _prompted(names, shown[:-1]), answer)
+    return _row(job, row.kind, _retrieved_of(names, shown[:-1]), answer)
 
 
-def _prompted(functions: Sequence[str], exemplars: Sequence[ExemplarHit]) -> Retrieved:
+def _retrieved_of(functions: Sequence[str], exemplars: Sequence[ExemplarHit]) -> Retrieved:
     """Exactly these functions and exemplars, most relevant first."""
     from radu_core.retrieval import DescriptionHit, Retrieved
 

@@ -190,11 +190,11 @@ def coverage_report(
     )
     if settings is None and split == "validation":  # others are looked at, but not aimed at
         with suppress(RaduError):  # Home shows the figures before; this report is worth more
-            keep_measured(workspace, module, _measured(report))
+            keep_measured(workspace, module, _to_keep(report))
     return report
 
 
-def _measured(report: CoverageReport) -> Measured:
+def _to_keep(report: CoverageReport) -> Measured:
     choice = report.choice
     return Measured(
         split=report.split,

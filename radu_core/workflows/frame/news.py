@@ -89,8 +89,8 @@ def take_news(
         if key in first or (ends[key].at > open_since and key not in told_here)
     ]
     return News(
-        tuple(_described(key, ends[key]) for key in new),
-        tuple(_described(key, ends[key]) for key in marked),
+        tuple(_describe(key, ends[key]) for key in new),
+        tuple(_describe(key, ends[key]) for key in marked),
     )
 
 
@@ -120,7 +120,7 @@ class _End:
     at: float
 
 
-def _described(key: str, end: _End) -> RunEnd:
+def _describe(key: str, end: _End) -> RunEnd:
     modules = (*run_modules(end.run), end.run.module)
     return RunEnd(key, end.run.id, run_name(end.run), modules[0], end.state)
 

@@ -78,7 +78,7 @@ def needs_attention(
     and reason of each run, newest first.
     """
     found = [
-        *_failed(module, states),
+        *_failures(module, states),
         *_queues(module, waiting),
         *_splits(module, counts),
         *(_index(workspace, module) if counts else []),
@@ -88,7 +88,7 @@ def needs_attention(
     return tuple(found)
 
 
-def _failed(module: str, states: Sequence[tuple[RunState, str, RunDirectory]]) -> list[Attention]:
+def _failures(module: str, states: Sequence[tuple[RunState, str, RunDirectory]]) -> list[Attention]:
     """Runs that failed since one finished: what came before is history."""
     found: list[Attention] = []
     for state, reason, run in states:

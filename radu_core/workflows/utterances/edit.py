@@ -214,7 +214,7 @@ class _Changing:
         if kind == "function":
             name = None if value == OUT_OF_SCOPE else value
             same = not e.unlabelled and e.function == name
-            return "discarded" if discarded else f"already {_shown(value)}" if same else ""
+            return "discarded" if discarded else f"already {_function_name(value)}" if same else ""
         if kind == "split":
             return f"already in {value}" if e.split == value else ""
         if kind == "add tag":
@@ -235,9 +235,9 @@ class _Changing:
             return [f"{e.label}.{slot}" for slot in e.arguments]
         if self._edit.kind != "function":
             return []
-        return [f"{e.label}.{slot}" for slot in e.arguments if slot not in self._kept(e)]
+        return [f"{e.label}.{slot}" for slot in e.arguments if slot not in self._fitting(e)]
 
-    def _kept(self, e: AnnotatedExemplar) -> dict[str, Any]:
+    def _fitting(self, e: AnnotatedExemplar) -> dict[str, Any]:
         """The arguments that fit the new function."""
         function = self._function
         if function is None:
@@ -246,14 +246,14 @@ class _Changing:
 
     def of(self, item: StoredExemplar) -> Change:
         """The exemplar as the edit would leave it."""
-        edited, columns = self._edited(item)
-        before, after = (_said(e, self._edit.kind) for e in (item.exemplar, edited))
+        edited, columns = self._edit_item(item)
+        before, after = (_describe(e, self._edit.kind) for e in (item.exemplar, edited))
         if self._edit.kind == "delete":
             after = "trash"
         e = item.exemplar
         return Change(e.id, item.revision, e.utterance, before, after, edited, columns)
 
-    def _edited(self, item: StoredExemplar) -> tuple[AnnotatedExemplar, dict[str, Any]]:
+    def _edit_item(self, item: StoredExemplar) -> tuple[AnnotatedExemplar, dict[str, Any]]:
         e, kind, value = item.exemplar, self._edit.kind, self._edit.value
         none: dict[str, Any] = {"spans": None, "template": None, "resolved_by": None}
         if kind == "split":
@@ -277,15 +277,15 @@ class _Changing:
             update = {**none, **gone, "outcome": "unlabelled", "reason": UNLABELLED}
             return e.model_copy(update=update), {"readings": "[]", "details": None}
         if kind == "function":
-            return self._align(item, self._relabelled(as_labelled(item)))
+            return self._align(item, self._relabel(as_labelled(item)))
         if kind == "keep":
             tags = tuple(t for t in e.tags if t != DISCARDED)
             return self._align(item, as_labelled(item).model_copy(update={"tags": tags, **none}))
         return e, {}
 
-    def _relabelled(self, e: AnnotatedExemplar) -> AnnotatedExemplar:
+    def _relabel(self, e: AnnotatedExemplar) -> AnnotatedExemplar:
         """With the other function, and what of its values and their places fits that."""
-        kept = self._kept(e)
+        kept = self._fitting(e)
         spans = tuple(s for s in e.spans if s.slot in kept) if e.spans and kept else None
         return e.model_copy(
             update={
@@ -321,11 +321,11 @@ class _Changing:
         return labelled.model_copy(update=update), columns
 
 
-def _shown(function: str) -> str:
+def _function_name(function: str) -> str:
     return "out of scope" if function == OUT_OF_SCOPE else function
 
 
-def _said(e: AnnotatedExemplar, kind: str) -> str:
+def _describe(e: AnnotatedExemplar, kind: str) -> str:
     """What of an exemplar an edit of that kind changes, in words."""
     if kind == "split":
         return e.split
