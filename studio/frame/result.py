@@ -11,7 +11,9 @@ from studio.frame.markdown import plain
 
 __all__ = ["show_result"]
 
-_SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+_SHARE = st.column_config.ProgressColumn(
+    format="%.1f %%", min_value=0.0, max_value=100.0, width="small"
+)
 
 
 def show_result(report: EvaluationReport | None) -> None:
@@ -23,12 +25,12 @@ def show_result(report: EvaluationReport | None) -> None:
     frame = pd.DataFrame(
         [
             {
-                "system": m.system,
-                "function accuracy": m.function.share,
-                "95 %": _interval(m.function),
-                "slot F1": m.slot_f1_measured,
-                "exact match": m.exact_match.share,
-                "95 % of it": _interval(m.exact_match),
+                "system": f"this model, {m.system}" if m == report.trained else m.system,
+                "function accuracy": _percent(m.function.share),
+                "accuracy, 95 %": _interval(m.function),
+                "slot F1": _percent(m.slot_f1_measured),
+                "exact match": _percent(m.exact_match.share),
+                "match, 95 %": _interval(m.exact_match),
                 "out of scope, P / R": f"{_of(m.out_of_scope_precision)} / "
                 f"{_of(m.out_of_scope_recall)}",
                 "ms, p50 / p95": f"{1000 * m.seconds_p50:.0f} / {1000 * m.seconds_p95:.0f}",
@@ -59,11 +61,11 @@ def show_result(report: EvaluationReport | None) -> None:
         {
             "function": f.function,
             "rows": f.rows,
-            "recall": f.recall.value_if_any,
-            "95 %": _interval(f.recall),
+            "recall": _percent(f.recall.value_if_any),
+            "recall, 95 %": _interval(f.recall),
             "said": f.precision.total,
-            "precision": f.precision.value_if_any,
-            "95 % of it": _interval(f.precision),
+            "precision": _percent(f.precision.value_if_any),
+            "precision, 95 %": _interval(f.precision),
         }
         for f in report.trained.per_function
     ]
@@ -74,8 +76,13 @@ def show_result(report: EvaluationReport | None) -> None:
     )
 
 
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
 def _interval(share: Share) -> str:
-    return f"{share.low:.1%} to {share.high:.1%}" if share.total else "–"
+    """The 95 % interval, in percent."""
+    return f"{100 * share.low:.1f} to {100 * share.high:.1f}" if share.total else "–"
 
 
 def _of(share: Share) -> str:
@@ -91,7 +98,7 @@ def _verdict(report: EvaluationReport) -> None:
     if verdict.worse:
         st.error(_points("Worse than a baseline", verdict.worse), icon=":material/close:")
     if verdict.unclear:
-        head = f"No clear difference to a baseline on {quantity(report.rows, 'row')}"
+        head = f"No clear difference from a baseline on {quantity(report.rows, 'row')}"
         st.info(_points(head, verdict.unclear), icon=":material/balance:")
 
 
