@@ -235,7 +235,7 @@ def test_what_was_cut_or_edited_is_not_loaded(made: Made, tmp_path: Path) -> Non
         (forget_format, ModelError, "bundle.json is damaged"),
         (age, InputError, "has format 99"),
         (garble, ModelError, "bundle.json is damaged"),
-        (empty, InputError, "is no bundle"),
+        (empty, InputError, "isn't a bundle"),
     ]
     for spoil, error, said in wrongs:
         place = tmp_path / spoil.__name__
