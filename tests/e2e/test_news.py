@@ -36,6 +36,7 @@ def test_a_finished_run_is_announced_wherever_one_is(browser: Browser, home: Pat
         desk.goto(f"{address}/annotate?module={TRAVEL}")
         utterance = desk.locator(".utterance")
         expect(utterance).to_be_visible(timeout=MINUTES)
+        expect(utterance).not_to_be_empty(timeout=MINUTES)
         before = utterance.inner_text()
         phone = browser.new_page(viewport={"width": 390, "height": 844})
         phone.goto(f"{address}/schema?module={TRAVEL}")
