@@ -45,7 +45,7 @@ class HashEmbedder:
 
 
 class WordTokenizer:
-    """Words and signs are tokens."""
+    """Words and punctuation are tokens."""
 
     def __init__(self, name: str = "SmolLM2-135M-Instruct") -> None:
         self.name = name
@@ -65,7 +65,7 @@ class WordTokenizer:
 
 
 def count_words(space: Workspace, name: str = DEFAULT_GENERATOR) -> None:
-    """Let the words and signs of a text be its tokens, where the model of that name is asked."""
+    """Count words and punctuation as tokens, where the model of that name is asked."""
     words, real = WordTokenizer(name), space.tokenizer
 
     def tokenizer(model: str, **options: Any) -> Tokenizer:
@@ -105,7 +105,7 @@ class ScriptedModel:
         batch_size: int = 16,
         progress: Progress = silent,
     ) -> list[Generated]:
-        """Words and signs are tokens here, too: a longer answer than its budget is cut."""
+        """Words and punctuation are tokens here, too: an answer over its budget is cut."""
         self.prompts += prompts
         self.budgets += budgets
         words = [m.end() for m in re.finditer(r"\w+|[^\w\s]", self.say)]

@@ -59,8 +59,8 @@ def _pairs(word: str) -> list[str]:
     for run in _RUN.finditer(word):
         if run.start() > position:
             pairs.append(word[position : run.start()])
-        signs = regex.findall(r"\X", run[0])
-        pairs += ["".join(signs[i : i + 2]) for i in range(max(1, len(signs) - 1))]
+        characters = regex.findall(r"\X", run[0])
+        pairs += ["".join(characters[i : i + 2]) for i in range(max(1, len(characters) - 1))]
         position = run.end()
     return pairs + ([word[position:]] if position < len(word) else [])
 
