@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import streamlit as st
 
 from studio.annotate.routes import routes
-from studio.train.bundle_routes import routes as bundle_routes
+from studio.train.bundle_routes import bundle_routes
 
 NEEDED = (
     "radu_core.workflows.home.funnels",

@@ -23,7 +23,7 @@ from starlette.routing import Route  # noqa: E402
 from radu_core.training import TrainConfig  # noqa: E402
 from radu_core.workflows.frame import run_list  # noqa: E402
 from radu_core.workflows.frame.workspace import Workspace  # noqa: E402
-from radu_core.workflows.runs import launch as train  # noqa: E402
+from radu_core.workflows.runs import launch  # noqa: E402
 
 
 def space() -> Workspace:
@@ -32,17 +32,17 @@ def space() -> Workspace:
     return made
 
 
-def launch(asked: dict[str, Any]) -> dict[str, Any]:
-    return {"run": train.start(space(), TrainConfig.validate_data(asked)).id}
+def launch_run(asked: dict[str, Any]) -> dict[str, Any]:
+    return {"run": launch.start(space(), TrainConfig.validate_data(asked)).id}
 
 
 def view(asked: dict[str, Any]) -> dict[str, Any]:
-    seen = train.run_view(run_list.open_run(space(), asked["run"]))
+    seen = launch.run_view(run_list.open_run(space(), asked["run"]))
     return {"state": seen.state, "reason": seen.reason}
 
 
 def resume(asked: dict[str, Any]) -> dict[str, Any]:
-    return {"run": train.resume(space(), asked["run"]).id}
+    return {"run": launch.resume(space(), asked["run"]).id}
 
 
 def route(work: Any) -> Route:

@@ -30,6 +30,7 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import conftest  # noqa: E402
 from annotation_driver import (  # noqa: E402
     EMPTY_PAGE,
     INVISIBLE,
@@ -50,7 +51,6 @@ from annotation_driver import (  # noqa: E402
 )
 from annotation_script import check  # noqa: E402
 from annotation_script.person import DOCCANO, LABEL_STUDIO, Person, elsewhere  # noqa: E402
-from conftest import SCHEMA as SMALL  # noqa: E402
 from databases import new_database, postgres_server  # noqa: E402
 from deciding import Clock, fill  # noqa: E402
 from interleaving import ROWS, play  # noqa: E402
@@ -357,7 +357,7 @@ def databases(name: str) -> Iterator[Callable[[], tuple[Workspace, Clock]]]:
 
         first = url()
         space, _ = at(first)
-        fill(space, parse_schema(SMALL), rows)
+        fill(space, parse_schema(conftest.SCHEMA), rows)
         space.store.close()
 
         def fresh() -> tuple[Workspace, Clock]:

@@ -205,15 +205,15 @@ class Trained:
 
 def train_joint(schema: Schema, labels: Labels, seed: int) -> Trained:
     """The joint encoder and its folds, as ``radu fit`` trains them."""
+    from radu_core.training.joint import rows
     from radu_core.training.joint.fast import joint_scores
     from radu_core.training.joint.files import epochs_for
     from radu_core.training.joint.fit import JointSettings, fit_joint
     from radu_core.training.joint.folds import ENOUGH, folds_of
-    from radu_core.training.joint.rows import Labels as Known
 
     base = model_directory(DEFAULT_EMBEDDER, Workspace.from_environment().models)
     settings = JointSettings(seed=seed, epochs=min(80.0, epochs_for(len(labels))))  # as `fit`
-    known = Known.of(schema, labels)
+    known = rows.Labels.of(schema, labels)
     held = np.full((len(labels), len(known.functions)), np.nan, dtype=np.float32)
     folds = np.array(folds_of(labels, _FOLDS, seed=seed))
     for fold in range(_FOLDS):

@@ -102,7 +102,7 @@ class Lane:
     def begin(self) -> None:
         """Start the studio, and make the weights of a run that nobody kills."""
         self.studio.start()
-        run = RunDirectory.open(self.space.runs, self.ask("launch", **self.config)["run"])
+        run = RunDirectory.open(self.space.runs, self.ask("launch_run", **self.config)["run"])
         self.until(lambda: run.state()[0] in FINAL)
         if run.state()[0] != "finished":
             raise SystemExit(f"the reference is {run.state()}\n{run.log_tail()}")
@@ -158,7 +158,7 @@ class Lane:
         return self.launch(), self.launch() if two else None
 
     def launch(self) -> RunDirectory:
-        return RunDirectory(self.space.runs / self.ask("launch", **self.config)["run"])
+        return RunDirectory(self.space.runs / self.ask("launch_run", **self.config)["run"])
 
     def being_launched(self) -> RunDirectory:
         """A run whose directory has just appeared, or is about to: its launch goes on."""
@@ -166,7 +166,7 @@ class Lane:
 
         def ask() -> None:
             with suppress(OSError):  # the studio is killed meanwhile
-                self.ask("launch", **self.config)
+                self.ask("launch_run", **self.config)
 
         threading.Thread(target=ask, daemon=True).start()
         new: list[str] = []

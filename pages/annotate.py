@@ -1,7 +1,7 @@
 """Annotate: one utterance at a time, decided from the keyboard."""
 
 from components.span_marker import span_marker
-from studio.annotate import page as parts
+from studio.annotate.page import filters, token, tools, version
 from studio.frame.page import page
 
 with page(
@@ -10,14 +10,14 @@ with page(
     needs_name=True,
     offline=True,
 ) as here:
-    chosen = parts.filters(here)
+    chosen = filters(here)
     span_marker(
         key="span marker",
         who=here.who,
         module=here.module,
         language=here.module.rsplit("_", 1)[-1],
-        token=parts.token(here),
+        token=token(here),
         filter=chosen,
-        version=parts.version(here),
+        version=version(here),
     )
-    parts.tools(here)
+    tools(here)

@@ -24,7 +24,7 @@ with page(
         "Surface": lambda: surface.surface(here, report, point),
         "Curves": lambda: curves.curves(here, report),
         "Misses": lambda: misses.misses(here, report, point),
-        "What if": lambda: what_if.what_if(here, report, point),
+        "What if": lambda: what_if.show_what_if(here, report, point),
         "Compare": lambda: compare.compare(here, report, point),
         "Index": lambda: index.index(here, report),
     }

@@ -6,7 +6,7 @@ from studio.frame import trash
 from studio.frame.navigation import asked_for
 from studio.frame.page import messages, page
 from studio.load import forms, split
-from studio.load.imports import imports
+from studio.load.imports import show_imports
 
 TABS = ("Utterances", "Outcome", "Splits", "Export", "Earlier imports", "Delete")
 
@@ -32,6 +32,6 @@ with page(
     with export, messages():
         forms.export(here)
     with past, messages():
-        imports(here)
+        show_imports(here)
     with remove, messages():
         trash.delete(here)

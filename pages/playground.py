@@ -7,8 +7,8 @@ from radu_core.workflows.playground.ask import models
 from studio.frame.layout import open_tab
 from studio.frame.navigation import link
 from studio.frame.page import messages, page
-from studio.playground import page as parts
 from studio.playground import snippets
+from studio.playground.page import choose, conversation
 
 with page(
     "Playground",
@@ -21,9 +21,9 @@ with page(
         st.info("No run of this module that answers utterances has finished yet.")
         link("train", "Launch one")
     tab = open_tab(["Ask", "Use it in an app"], key="playground tab")
-    chosen, context = parts.choose(here, found)
+    chosen, context = choose(here, found)
     with messages():
         if tab == "Ask":
-            parts.conversation(here, chosen, context)
+            conversation(here, chosen, context)
         else:
             snippets.snippets(here, chosen, found)

@@ -27,11 +27,11 @@ with page(
     tab = open_tab((BUILD, LAUNCH, runs_views.RUNS, fit_form.FIT), key=runs_views.TAB)
     with messages():
         if tab == BUILD:
-            dataset_forms.dataset(here, datasets(here.workspace, here.module))
+            dataset_forms.show_dataset(here, datasets(here.workspace, here.module))
         elif tab == LAUNCH:
-            launch_form.launch(here, datasets(here.workspace, here.module))
+            launch_form.show_launch_form(here, datasets(here.workspace, here.module))
         elif tab == fit_form.FIT:
-            fit_form.fit(here)
+            fit_form.show_fit_form(here)
         else:
             runs_views.watch(here, found)
     for other, name in ((BUILD, "dataset"), (LAUNCH, "launch"), (fit_form.FIT, "fit")):

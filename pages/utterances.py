@@ -2,7 +2,7 @@
 
 from studio.frame.page import messages, page
 from studio.utterances import table
-from studio.utterances.edit import edit
+from studio.utterances.edit import show_edit
 
 with page(
     "Utterances", "All utterances of the module: filter, sort, open one, edit many, export."
@@ -13,6 +13,6 @@ with page(
         listed, ticked, opened = table.page_of_rows(here, wanted, choices)
         if listed.total:
             table.one(here, opened)
-        edit(here, wanted, listed.total, [item.exemplar.id for item in ticked], choices)
+        show_edit(here, wanted, listed.total, [item.exemplar.id for item in ticked], choices)
         if listed.total:
             table.export(here, wanted, listed.total)

@@ -19,7 +19,7 @@ from radu_core.words import quantity
 from radu_core.workflows.annotate import bulk
 from radu_core.workflows.load import files, outcomes, traces
 from radu_core.workflows.load.schema_cost import SchemaCost, schema_cost
-from radu_core.workflows.schema import module as schema
+from radu_core.workflows.schema.module import create_module, view
 
 __all__ = ["KeepGood", "Module", "left_out_lines"]
 
@@ -55,9 +55,7 @@ def init(
                 "A module needs a schema",
                 remedy="Give --schema FILE, or --function NAME for a new one without a file.",
             )
-        module_schema = schema.create_module(
-            space, module, function, description=description, who=who()
-        )
+        module_schema = create_module(space, module, function, description=description, who=who())
         return _init_answer(files.SchemaFile(module_schema), None)
     if function is not None:
         raise InputError("--schema and --function contradict each other", remedy="Give one.")
@@ -82,7 +80,7 @@ def left_out_lines(found: files.SchemaFile) -> list[Any]:
 def _init_answer(found: files.SchemaFile, cost: SchemaCost | None) -> Output:
     made = found.schema
     module = made.module
-    findings = schema.view(workspace(), module).findings
+    findings = view(workspace(), module).findings
     slots = sum(len(f.slots) for f in made.functions)
     lines: list[Any] = [
         f"{module}: {quantity(len(made.functions), 'function')}, {quantity(slots, 'slot')}."

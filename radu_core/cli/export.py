@@ -22,7 +22,7 @@ __all__: list[str] = []
 
 
 @command("export-model")
-def export_model(
+def export_run(
     run: Run,
     directory: Annotated[Path | None, typer.Argument(help="A new or empty directory.")] = None,
     out: Annotated[Path | None, typer.Option(help="The same as DIRECTORY.")] = None,
@@ -103,10 +103,10 @@ def export_model(
                 progress=progress,
             )
         return Output(_bundle_data(bundle), _bundle_lines(bundle))
-    from radu_core.workflows.playground import export_model as workflow
+    from radu_core.workflows.playground.export_model import export_model
 
     with progress_bar() as progress:
-        model = workflow.export_model(
+        model = export_model(
             workspace(),
             run,
             target,
@@ -158,7 +158,7 @@ def _check_text(check: Mapping[str, Any]) -> str:
 
 def _bundle_lines(written: WrittenBundle) -> list[str]:
     manifest, test = written.manifest, written.manifest.self_test
-    same = f"{test.equal:,} of {test.compared}" if test else "no row"
+    same = f"{test.equal:,} of {test.rows_text}" if test else "no row"
     return [
         f"{written.directory}: a {manifest.kind} bundle of {manifest.module}, "
         f"{quantity(len(manifest.files), 'file')}, {written.size / 1e6:,.1f} MB.",

@@ -22,7 +22,7 @@ Minutes = Annotated[
 
 
 @command("fit")
-def fit(
+def fit_module(
     module: Annotated[str, typer.Argument(help="The module to fit.")],
     minutes: Minutes = None,
     generator_minutes: Annotated[
@@ -38,10 +38,10 @@ def fit(
     ] = None,
 ) -> Output:
     """Resolve, index, tune the retriever, fit the head, evaluate. Run it again to continue."""
-    from radu_core.workflows.train.fit import fit as work
+    from radu_core.workflows.train.fit import fit
 
     with progress_bar() as progress:
-        report = work(
+        report = fit(
             workspace(),
             module,
             who=who(),

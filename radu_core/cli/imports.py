@@ -9,7 +9,7 @@ import typer
 from radu_core.cli.data import Module
 from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.store import ImportRecord
-from radu_core.workflows.load import imports as workflow
+from radu_core.workflows.load import imports
 
 _imports = typer.Typer(help="List, undo and redo imports and splits.", no_args_is_help=True)
 app.add_typer(_imports, name="imports")
@@ -31,7 +31,7 @@ def imports_list(module: Module) -> Output:
 
     Example: radu imports list --module acme_travel_en
     """
-    imports = workflow.imports(workspace(), module)
+    records = imports.imports(workspace(), module)
     columns = [
         "number",
         "what",
@@ -46,10 +46,10 @@ def imports_list(module: Module) -> Output:
         "changed",
         "state",
     ]
-    rows = [_row(record) for record in imports]
-    data = {"module": module, "imports": [{**vars(r), "state": workflow.state(r)} for r in imports]}
+    rows = [_row(record) for record in records]
+    data = {"module": module, "imports": [{**vars(r), "state": imports.state(r)} for r in records]}
     shown = [table(f"Imports into {module}", columns, rows, whole=["when (UTC)"])]
-    return Output(data, shown if imports else ["Nothing has been imported yet."])
+    return Output(data, shown if records else ["Nothing has been imported yet."])
 
 
 def _row(record: ImportRecord) -> tuple[Any, ...]:
@@ -66,7 +66,7 @@ def _row(record: ImportRecord) -> tuple[Any, ...]:
         sum(details.get("skipped", {}).values()),
         details.get("added", ""),
         details.get("changed", ""),
-        workflow.state(record),
+        imports.state(record),
     )
 
 
@@ -79,7 +79,7 @@ def imports_undo(number: Number, module: OfModule = None, dry_run: DryRun = Fals
 
     Example: radu imports undo 7 --dry-run
     """
-    report = workflow.undo(workspace(), number, module=module, who=who(), dry_run=dry_run)
+    report = imports.undo(workspace(), number, module=module, who=who(), dry_run=dry_run)
     return Output(report, _text(report))
 
 
@@ -89,11 +89,11 @@ def imports_redo(number: Number, module: OfModule = None, dry_run: DryRun = Fals
 
     Example: radu imports redo 7
     """
-    report = workflow.redo(workspace(), number, module=module, who=who(), dry_run=dry_run)
+    report = imports.redo(workspace(), number, module=module, who=who(), dry_run=dry_run)
     return Output(report, _text(report))
 
 
-def _text(report: workflow.UndoReport) -> list[Any]:
+def _text(report: imports.UndoReport) -> list[Any]:
     lines: list[Any] = list(report.sentences)
     if report.kept:
         rows = [(k.id, k.why) for k in report.kept[:_LISTED]]

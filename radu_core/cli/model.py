@@ -64,7 +64,7 @@ def train(
 ) -> Output:
     """Launch a fine-tuning run as a separate process. Exit 1: the run or its check failed."""
     from radu_core.training.launcher import launcher as launcher_named
-    from radu_core.workflows.runs import launch as workflow
+    from radu_core.workflows.runs import launch
     from radu_core.workflows.train.following import follow
 
     if check:
@@ -72,11 +72,11 @@ def train(
     space = workspace()
     where = launcher_named(launcher, address=ray_address, model=ray_model)
     with progress_bar() as progress:
-        run = workflow.start(space, _config(config, space), launcher=where, progress=progress)
+        run = launch.start(space, _config(config, space), launcher=where, progress=progress)
         if wait:
             with suppress(RunError):  # its state and reason are shown below
                 follow(run, progress=progress)
-    view = workflow.run_view(run)
+    view = launch.run_view(run)
     state = view.state
     lines = [f"Run {run.id} is {state}. {view.reason}".rstrip()]
     if not wait:
@@ -140,11 +140,11 @@ def evaluate(
     scope: Scope = None,
 ) -> Output:
     """Measure a finished run beside the free baselines."""
-    from radu_core.workflows.evaluate import evaluation as workflow
+    from radu_core.workflows.evaluate import evaluation
 
     space = workspace()
     with progress_bar() as progress:
-        report = workflow.evaluate(
+        report = evaluation.evaluate(
             space,
             run,
             module=module,
@@ -159,7 +159,7 @@ def evaluate(
         )
     lines = evaluation_text(report)
     if send_errors:
-        sent = workflow.send_errors(space, report, who=who())
+        sent = evaluation.send_errors(space, report, who=who())
         lines.append(f"{quantity(sent, 'error')} sent to the annotation queue.")
     return Output(report, lines)
 
@@ -259,11 +259,11 @@ def parse(
     scope: Scope = None,
 ) -> Output:
     """Turn utterances into function calls. Exit 1: one of them is out of scope."""
-    from radu_core.workflows.evaluate import parse as workflow
+    from radu_core.workflows.evaluate.parse import parse_many
 
     utterances_given = utterances or _lines()
     with progress_bar() as progress:
-        calls = workflow.parse_many(
+        calls = parse_many(
             workspace(),
             run,
             utterances_given,

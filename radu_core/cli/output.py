@@ -17,11 +17,10 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
+from rich import progress
 from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
@@ -216,12 +215,12 @@ def progress_bar() -> Iterator[Progress]:
         yield _lines()
         return
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
     )
-    with Bar(*columns, console=_errors, transient=True) as bar:
+    with progress.Progress(*columns, console=_errors, transient=True) as bar:
         task = bar.add_task("", total=None)
         stage = ""
 

@@ -37,13 +37,13 @@ def overlap(
     Exit 1: there are findings other than gaps in the schema.
     """
     from radu_core.retrieval.findings import KINDS
-    from radu_core.workflows.overlap import report as workflow
+    from radu_core.workflows.overlap.report import overlap_report, pairs_confused
 
     with progress_bar() as progress:
-        report = workflow.overlap_report(
+        report = overlap_report(
             workspace(), module, enough=enough, near_duplicate=near_duplicate, progress=progress
         )
-    confused = workflow.pairs_confused(report)
+    confused = pairs_confused(report)
     counts = Counter(f.kind for f in report.findings)
     lines: list[Any] = [
         f"{module}: {quantity(report.distinct, 'distinct exemplar')} of {report.exemplars}, each "
@@ -107,14 +107,14 @@ def negatives(
     Exit 1: fewer can be used than asked for.
     """
     from radu_core.prompts import RowOptions
-    from radu_core.workflows.prompts import negatives as workflow
+    from radu_core.workflows.prompts.negatives import dial, mine_negatives, retrieve
 
     options = RowOptions(hardness=hardness, knn_negatives=number, near_duplicate=near_duplicate)
     space = workspace()
     with progress_bar() as progress:
         if not text:
-            return _dial(workflow.dial(space, module, options=options, progress=progress))
-        retrieval = workflow.retrieve(
+            return _dial(dial(space, module, options=options, progress=progress))
+        retrieval = retrieve(
             space,
             module,
             text="" if by_id else text,
@@ -122,7 +122,7 @@ def negatives(
             function=function,
             progress=progress,
         )
-    negatives_mined = workflow.mine_negatives(space, module, retrieval, options=options)
+    negatives_mined = mine_negatives(space, module, retrieval, options=options)
     rows = [
         (
             n.rank,
@@ -178,9 +178,9 @@ def _dial(found: Any) -> Output:
 @command("list", group=_pairs)
 def pairs_list(module: Module) -> Output:
     """All judged pairs, newest first, and what follows from each."""
-    from radu_core.workflows.coverage import judgements as workflow
+    from radu_core.workflows.coverage import judgements
 
-    pairs = workflow.judged_pairs(workspace(), module)
+    pairs = judgements.judged_pairs(workspace(), module)
     rows = [
         (
             p.verdict,
@@ -206,9 +206,9 @@ def pairs_judge(
     verdict: Annotated[str, typer.Argument(help="same or different.")],
 ) -> Output:
     """Judge that two exemplars really mean the same, or really differ."""
-    from radu_core.workflows.coverage import judgements as workflow
+    from radu_core.workflows.coverage import judgements
 
-    workflow.judge(workspace(), module, first, second, verdict, who=who())
+    judgements.judge(workspace(), module, first, second, verdict, who=who())
     data = {"module": module, "first": first, "second": second, "verdict": verdict}
     return Output(data, [f"{first} and {second} are really {verdict}."])
 
@@ -216,9 +216,9 @@ def pairs_judge(
 @command("withdraw", group=_pairs)
 def pairs_withdraw(module: Module, first: First, second: Second) -> Output:
     """Withdraw the judgement of a pair. The history keeps it."""
-    from radu_core.workflows.coverage import judgements as workflow
+    from radu_core.workflows.coverage import judgements
 
-    workflow.withdraw(workspace(), module, first, second, who=who())
+    judgements.withdraw(workspace(), module, first, second, who=who())
     data = {"module": module, "first": first, "second": second, "verdict": None}
     return Output(data, [f"Nobody has judged {first} and {second} any more."])
 
@@ -236,10 +236,10 @@ def merge(
 
     Exit 1: they can't be merged.
     """
-    from radu_core.workflows.schema import merge_functions as workflow
+    from radu_core.workflows.schema import merge_functions
 
     space = workspace()
-    plan = workflow.merge_plan(space, module, keep, away)
+    plan = merge_functions.merge_plan(space, module, keep, away)
     lines = [
         f"{away} into {keep}: {quantity(plan.total, 'exemplar moves', 'exemplars move')} "
         f"({', '.join(f'{n} {o}' for o, n in plan.moved.items()) or 'none'}); slots shared: "
@@ -249,7 +249,7 @@ def merge(
         *(f"forbids it: {why}" for why in plan.conflicts),
     ]
     if yes and not plan.conflicts:
-        workflow.merge_functions(space, module, keep, away, who=who())
+        merge_functions.merge_functions(space, module, keep, away, who=who())
         lines.append("Done. The previous schema is among the module's versions.")
     elif not plan.conflicts:
         lines.append("Nothing was changed. Say --yes to do it.")

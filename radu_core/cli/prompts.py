@@ -70,12 +70,12 @@ def prompts(
     with them. Exit 1: something is wrong."""
     from radu_core.workflows.coverage.indexing import chosen_point
     from radu_core.workflows.coverage.prompt_tokens import BASE
-    from radu_core.workflows.prompts import preview as workflow
+    from radu_core.workflows.prompts import preview
 
     space = workspace()
     first_desc, first_exemplar = chosen_point(space, module)
     with progress_bar() as progress:
-        preview = workflow.preview(
+        prompt_preview = preview.preview(
             space,
             module,
             strategy=strategy,
@@ -87,22 +87,22 @@ def prompts(
             k_exemplar=first_exemplar if k_exemplar is None else k_exemplar,
             model=model or BASE,
             chat_template=chat_template,
-            limit=limit or workflow.LIMIT,
+            limit=limit or preview.LIMIT,
             progress=progress,
         )
     lines: list[Any] = []
-    for row in preview.rows:
+    for row in prompt_preview.rows:
         lines += _row_lines(row, tokens=tokens)
-    if preview.answer_retrieved is not None:
+    if prompt_preview.answer_retrieved is not None:
         what = _FOUND[strategy]
-        lines.append(f"{what}: {'yes' if preview.answer_retrieved else 'NO'}")
-    lines += [f"{w.severity}: {w.kind}. {w.text} {w.remedy}" for w in preview.warnings]
-    lines += [f"note: {note}" for note in preview.notes]
-    if preview.rows and preview.rows[0].tokens is None:
-        lines.append(f"note: {_not_installed(preview.model)}")
-    wrong = [w for w in _all_warnings(preview) if w.severity == "error"]
-    ok = preview.answer_retrieved is not False and not wrong
-    return Output(workflow.as_json(preview), lines, ok=ok)
+        lines.append(f"{what}: {'yes' if prompt_preview.answer_retrieved else 'NO'}")
+    lines += [f"{w.severity}: {w.kind}. {w.text} {w.remedy}" for w in prompt_preview.warnings]
+    lines += [f"note: {note}" for note in prompt_preview.notes]
+    if prompt_preview.rows and prompt_preview.rows[0].tokens is None:
+        lines.append(f"note: {_not_installed(prompt_preview.model)}")
+    wrong = [w for w in _all_warnings(prompt_preview) if w.severity == "error"]
+    ok = prompt_preview.answer_retrieved is not False and not wrong
+    return Output(preview.as_json(prompt_preview), lines, ok=ok)
 
 
 def _all_warnings(shown: Any) -> list[Any]:
@@ -151,11 +151,12 @@ def _token_text(view: TokenView) -> str:
 @command("list", group=_templates)
 def templates_list(module: Module) -> Output:
     """List the templates, and which of them the module has changed."""
-    from radu_core.workflows.prompts import templates as workflow
+    from radu_core.workflows.prompts import templates
 
     space = workspace()
     views = [
-        workflow.template(space, module, name) for name in workflow.template_sources(space, module)
+        templates.template(space, module, name)
+        for name in templates.template_sources(space, module)
     ]
     rows = [(v.name, v.number, "yes" if v.is_changed else "", v.versions[0].who) for v in views]
     data = [{"name": v.name, "version": v.number, "changed": v.is_changed} for v in views]
@@ -177,9 +178,9 @@ def templates_show(
 
 
 def _version(name: str, module: str, version: int | None) -> tuple[str, int]:
-    from radu_core.workflows.prompts import templates as workflow
+    from radu_core.workflows.prompts import templates
 
-    view = workflow.template(workspace(), module, name)
+    view = templates.template(workspace(), module, name)
     number = view.number if version is None else version
     for found in view.versions:
         if found.number == number:
@@ -197,11 +198,11 @@ def templates_diff(
     ] = 0,
 ) -> Output:
     """What the version in use changes. Exit 1: they differ."""
-    from radu_core.workflows.prompts import templates as workflow
+    from radu_core.workflows.prompts import templates
 
     old, _ = _version(name, module, version)
     new, number = _version(name, module, None)
-    lines = workflow.diff(old, new, names=(f"{name} {version}", f"{name} {number}"))
+    lines = templates.diff(old, new, names=(f"{name} {version}", f"{name} {number}"))
     data = {"name": name, "from": version, "to": number, "diff": lines}
     return Output(data, lines or ["They are the same."], ok=not lines)
 
@@ -218,7 +219,7 @@ def templates_set(
 ) -> Output:
     """Check a template on the pinned examples and save it as a new version; old ones
     stay. Refused if one of them can't be rendered, or if it makes one wrong that isn't now."""
-    from radu_core.workflows.prompts import templates as workflow
+    from radu_core.workflows.prompts import templates
 
     try:
         text = path.read_text(encoding="utf-8")
@@ -227,16 +228,16 @@ def templates_set(
             "Can't read the template", value=str(path), remedy="Name a text file in UTF-8."
         ) from error
     space = workspace()
-    verdict, notes = workflow.Verdict(), []
+    verdict, notes = templates.Verdict(), []
     try:
         with progress_bar() as progress:
-            verdict = workflow.verdict(
-                workflow.compare(space, module, name, text, progress=progress)
+            verdict = templates.verdict(
+                templates.compare(space, module, name, text, progress=progress)
             )
     except ModelError as error:  # a template can be written where no model is installed
         notes = [f"not tried on the pinned examples: {error}"]
     _refuse(name, verdict, force=force)
-    number = workflow.save_template(space, module, name, text, who=who())
+    number = templates.save_template(space, module, name, text, who=who())
     return _version_output(name, module, number, notes=[*notes, *_reasons(verdict.errors)])
 
 
@@ -265,16 +266,16 @@ def templates_restore(
     version: Annotated[int, typer.Argument(min=0, help="The version; 0 is the shipped one.")],
 ) -> Output:
     """Use an old version again, as a new version."""
-    from radu_core.workflows.prompts import templates as workflow
+    from radu_core.workflows.prompts import templates
 
-    number = workflow.restore_template(workspace(), module, name, version, who=who())
+    number = templates.restore_template(workspace(), module, name, version, who=who())
     return _version_output(name, module, number)
 
 
 def _version_output(name: str, module: str, number: int, *, notes: Sequence[str] = ()) -> Output:
-    from radu_core.workflows.prompts import templates as workflow
+    from radu_core.workflows.prompts import templates
 
-    old = workflow.old_datasets(workspace(), module)
+    old = templates.old_datasets(workspace(), module)
     lines = [f"Version {number} of {name} is saved for the module."]
     lines += [f"note: {note}" for note in notes]
     if old:

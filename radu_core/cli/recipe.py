@@ -30,7 +30,7 @@ def _group() -> None:
 
 
 @command("ra-dit", group=_recipe)
-def ra_dit(
+def run_ra_dit(
     module: Annotated[str, typer.Argument(help="The module.")],
     minutes: Minutes = None,
     limit: Annotated[
@@ -45,10 +45,10 @@ def ra_dit(
     ] = DEFAULT_GENERATOR,
 ) -> Output:
     """Tune the language model, the retriever taught by it, and both: the 2 × 2 of RA-DIT."""
-    from radu_core.workflows.train.recipe import ra_dit as work
+    from radu_core.workflows.train.recipe import ra_dit
 
     with progress_bar() as progress:
-        report = work(
+        report = ra_dit(
             workspace(),
             module,
             minutes=minutes,

@@ -96,7 +96,7 @@ def index(
 ) -> Output:
     """Build a module's retrieval index; the options given are saved for the module."""
     from radu_core.eligibility import Purpose
-    from radu_core.workflows.coverage import report as coverage
+    from radu_core.workflows.coverage import report
     from radu_core.workflows.load import eligible
 
     if tune and dense_weight is not None:
@@ -104,17 +104,17 @@ def index(
             "--tune and --dense-weight contradict each other", remedy="Give one of them."
         )
     space = workspace()
-    before = coverage.retrieval_settings(space, module)
+    before = report.retrieval_settings(space, module)
     settings = _settings(space, module, embedder, dense_weight, graph_from)
     tuning = None
     with progress_bar() as progress:
-        built = coverage.build_index(space, module, settings=settings, progress=progress)
+        built = report.build_index(space, module, settings=settings, progress=progress)
         if tune:
-            tuning = coverage.tune(space, module, settings=settings, progress=progress)
+            tuning = report.tune(space, module, settings=settings, progress=progress)
             settings = settings.model_copy(update={"dense_weight": tuning.weight})
         if settings != before:
-            coverage.set_retrieval(space, module, settings, who=who())
-            built = coverage.build_index(space, module, progress=progress)
+            report.set_retrieval(space, module, settings, who=who())
+            built = report.build_index(space, module, progress=progress)
     counts = {"functions": len(built.functions), "exemplars": len(built.exemplars)}
     unused = eligible.left_out(space, module)[Purpose.INDEX]
     data = {
@@ -194,13 +194,13 @@ def find_k(
     ] = False,
 ) -> Output:
     """Recommend how many descriptions and exemplars to retrieve. Exit 1: target not reached."""
-    from radu_core.workflows.coverage import report as coverage
+    from radu_core.workflows.coverage import report
     from radu_core.workflows.coverage.indexing import choose_point
 
     space, part = workspace(), split_of(split)
     settings = _settings(space, module, embedder, dense_weight)
     with progress_bar() as progress:
-        report = coverage.coverage_report(
+        coverage = report.coverage_report(
             space,
             module,
             split=part,
@@ -210,14 +210,14 @@ def find_k(
             settings=settings,
             progress=progress,
         )
-    choice = report.choice
-    explained = coverage.explained_misses(report, choice.k_desc, choice.k_exemplar)
-    rows = coverage.miss_rows(explained)
-    lines = _report_lines(report, coverage.percentile_rows(report), rows)
+    choice = coverage.choice
+    explained = report.explained_misses(coverage, choice.k_desc, choice.k_exemplar)
+    rows = report.miss_rows(explained)
+    lines = _report_lines(coverage, report.percentile_rows(coverage), rows)
     files: list[tuple[Path | None, Sequence[str], Callable[[], Sequence[Mapping[str, Any]]]]] = [
-        (surface, (), lambda: coverage.surface_rows(report)),  # never without rows
-        (misses, coverage.MISS_COLUMNS, lambda: rows),
-        (left_out, coverage.LEFT_OUT_COLUMNS, lambda: coverage.left_out_rows(space, module, part)),
+        (surface, (), lambda: report.surface_rows(coverage)),  # never without rows
+        (misses, report.MISS_COLUMNS, lambda: rows),
+        (left_out, report.LEFT_OUT_COLUMNS, lambda: report.left_out_rows(space, module, part)),
     ]
     for path, columns, made in files:
         if path is not None:
@@ -228,18 +228,18 @@ def find_k(
     data = {
         "module": module,
         "split": split,
-        "total": report.grid.total,
+        "total": coverage.grid.total,
         "choice": choice,
-        "hits": report.grid.hits,
-        "mean_functions": report.grid.mean_functions,
-        "accuracy": report.accuracy,
-        "per_function": report.grid.per_function(choice.k_desc, choice.k_exemplar),
-        "misses": report.misses,
-        "curves": {name: report.grid.curve(name) for name in _CURVES},
-        "percentiles": coverage.percentile_rows(report),
+        "hits": coverage.grid.hits,
+        "mean_functions": coverage.grid.mean_functions,
+        "accuracy": coverage.accuracy,
+        "per_function": coverage.grid.per_function(choice.k_desc, choice.k_exemplar),
+        "misses": coverage.misses,
+        "curves": {name: coverage.grid.curve(name) for name in _CURVES},
+        "percentiles": report.percentile_rows(coverage),
         "causes": {one.miss.id: one.causes for one in explained},
-        "left_out": report.left_out,
-        "source": report.grid.index.source,
+        "left_out": coverage.left_out,
+        "source": coverage.grid.index.source,
     }
     return Output(data, lines, ok=choice.reached)
 
@@ -317,11 +317,10 @@ def compare_retrieval(
     that has no exemplars and only they can differ, at k_desc 0 and k_exemplar 4.
     Exit 1: the other settings aren't significantly better (McNemar's exact test, p < 0.05).
     """
-    from radu_core.workflows.coverage import report as coverage
-    from radu_core.workflows.coverage import what_if
+    from radu_core.workflows.coverage import report, what_if
 
     space = workspace()
-    own = coverage.retrieval_settings(space, module)
+    own = report.retrieval_settings(space, module)
     other = _settings(space, module, embedder, dense_weight, graph_from)
     if other == own:
         raise InputError(
@@ -344,7 +343,7 @@ def compare_retrieval(
     better = difference.after > difference.before and difference.p < _SIGNIFICANT
     is_kept = keep and better
     if is_kept:
-        coverage.set_retrieval(space, module, other, who=who())
+        report.set_retrieval(space, module, other, who=who())
     lines = [
         f"With {describe_point(*found.points[0])}, on "
         f"{quantity(difference.total, 'utterance')} of {split}:",
@@ -400,7 +399,7 @@ def _moved_lines(queries: Sequence[Any], moved: Difference) -> list[Any]:
 
 
 @command("what-if")
-def what_if(
+def try_what_if(
     module: Module,
     function: Annotated[str, typer.Option(help="The function that is changed.")],
     description: Annotated[str | None, typer.Option(help="The description to try.")] = None,
@@ -428,8 +427,7 @@ def what_if(
     At --k-desc and --k-exemplar, or at the recommended point.
     Exit 1: coverage isn't higher than now.
     """
-    from radu_core.workflows.coverage import report as coverage
-    from radu_core.workflows.coverage import what_if as workflow
+    from radu_core.workflows.coverage import report, what_if
 
     if description is None and not exemplar:
         raise InputError("Nothing would change", remedy="Give --description or --exemplar.")
@@ -445,23 +443,23 @@ def what_if(
         )
     space = workspace()
     with progress_bar() as progress:
-        report = coverage.coverage_report(
+        coverage = report.coverage_report(
             space, module, split=split_of(split), target=target, progress=progress
         )
-    point = workflow.point_of(report, k_desc, k_exemplar)
-    found = workflow.what_if(
-        report,
+    point = what_if.point_of(coverage, k_desc, k_exemplar)
+    found = what_if.what_if(
+        coverage,
         point,
         descriptions={} if description is None else {function: description},
         added=[(function, text) for text in exemplar or ()],
     )
     difference, is_kept, lines_kept = found.difference, False, []
     if keep and description is not None:
-        alone = workflow.what_if(report, point, descriptions={function: description})
+        alone = what_if.what_if(coverage, point, descriptions={function: description})
         is_kept = force or alone.difference.after >= alone.difference.before
         lines_kept = [_keep_lines(alone.difference, kept=is_kept)]
         if is_kept:
-            workflow.keep_description(space, module, function, description, who=who())
+            what_if.keep_description(space, module, function, description, who=who())
     lines: list[Any] = [
         f"With {describe_point(*point)}, on {quantity(found.measured, 'utterance')} of {split}:",
         *_difference_lines(difference, ("now", "then")),
@@ -477,8 +475,8 @@ def what_if(
         "covered": [difference.before, difference.after],
         "p": difference.p,
         "repeated": found.repeated,
-        "gained": workflow.query_texts(found.before.queries, difference.gained),
-        "lost": workflow.query_texts(found.before.queries, difference.lost),
+        "gained": what_if.query_texts(found.before.queries, difference.gained),
+        "lost": what_if.query_texts(found.before.queries, difference.lost),
         "kept": is_kept,
     }
     return Output(data, lines, ok=difference.after > difference.before)

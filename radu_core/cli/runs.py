@@ -116,13 +116,13 @@ def runs_show(run: Run) -> Output:
     """One run: state, newest figures, settings, the end of its log."""
     from radu_core.workflows.frame.run_list import open_run
     from radu_core.workflows.load.deletion_notes import note_of
-    from radu_core.workflows.runs import launch as workflow
+    from radu_core.workflows.runs import launch
     from radu_core.workflows.runs.figures import last_figures
     from radu_core.workflows.train import manage_runs
     from radu_core.workflows.train.retriever import kept_guard
 
     opened = open_run(workspace(), run)
-    view, told, ahead = workflow.run_view(opened), _about_run(opened), manage_runs.waits_for(opened)
+    view, told, ahead = launch.run_view(opened), _about_run(opened), manage_runs.waits_for(opened)
     measured = last_figures(view.validations, view.asked)
     deleted, guard = note_of(opened.path), kept_guard(opened)
     data = {
@@ -152,9 +152,9 @@ def _run_lines(
     view: RunView, told: About, ahead: Sequence[str], measured: Sequence[Figure]
 ) -> list[str]:
     """A run in lines; what there is nothing to say of is left out."""
-    from radu_core.workflows.frame.run_names import labelled
+    from radu_core.workflows.frame.run_names import label_with
 
-    lines = [f"{labelled(view.id, told.name)}: {view.state}. {view.reason}".rstrip()]
+    lines = [f"{label_with(view.id, told.name)}: {view.state}. {view.reason}".rstrip()]
     if view.where:
         lines.append(f"On {view.where}")
     if ahead:
@@ -195,10 +195,10 @@ def _progress(view: RunView) -> str:
 def runs_stop(run: Run) -> Output:
     """Stop a run: it keeps what it has learnt and ends within 10 s."""
     from radu_core.workflows.frame.run_list import open_run
-    from radu_core.workflows.runs import launch as workflow
+    from radu_core.workflows.runs import launch
 
     space = workspace()
-    state = workflow.stop_run(space, run)
+    state = launch.stop_run(space, run)
     _, reason = open_run(space, run).state()
     data = {"run": run, "state": state, "reason": reason}
     return Output(data, [f"{run} is {state}. {reason}".rstrip()])
@@ -207,9 +207,9 @@ def runs_stop(run: Run) -> Output:
 @command("resume", group=_runs)
 def runs_resume(run: Run) -> Output:
     """Resume a stopped, failed or lost run from its last checkpoint."""
-    from radu_core.workflows.runs import launch as workflow
+    from radu_core.workflows.runs import launch
 
-    resumed = workflow.resume(workspace(), run)
+    resumed = launch.resume(workspace(), run)
     return Output({"run": resumed.id}, [f"{resumed.id} continues."])
 
 
@@ -221,12 +221,12 @@ def runs_fork(
     ] = None,
 ) -> Output:
     """Launch a new run with another run's settings and your changes."""
-    from radu_core.workflows.train import manage_runs as workflow
+    from radu_core.workflows.train import manage_runs
 
     given = dict(_setting(text) for text in changes or [])
     with progress_bar() as progress:
-        forked = workflow.fork(workspace(), run, given, progress=progress)
-    data = {"run": forked.id, "forked_from": workflow.about(forked).forked_from}
+        forked = manage_runs.fork(workspace(), run, given, progress=progress)
+    data = {"run": forked.id, "forked_from": manage_runs.about(forked).forked_from}
     return Output(data, [f"Run {forked.id} is launched.", f"Watch it: radu runs show {forked.id}"])
 
 
@@ -247,11 +247,11 @@ def _setting(text: str) -> tuple[str, object]:
 def runs_delete(run: Run) -> Output:
     """Move a run that isn't running to the trash."""
     from radu_core.workflows.frame.run_list import open_run
-    from radu_core.workflows.train import manage_runs as workflow
+    from radu_core.workflows.train import manage_runs
 
     space = workspace()
     name = open_run(space, run).id
-    there = workflow.trash(space, name)
+    there = manage_runs.trash(space, name)
     lines = [f"{name} lies in {there}.", f"Bring it back: radu runs restore {name}"]
     return Output({"run": name, "directory": there}, lines)
 
@@ -261,9 +261,9 @@ def runs_restore(
     run: Annotated[str, typer.Argument(help="The id of a run in the trash.")],
 ) -> Output:
     """Bring a run back from the trash."""
-    from radu_core.workflows.train import manage_runs as workflow
+    from radu_core.workflows.train import manage_runs
 
-    back = workflow.restore_run(workspace(), run)
+    back = manage_runs.restore_run(workspace(), run)
     return Output({"run": back.id, "directory": back.path}, [f"{back.id} is back."])
 
 
@@ -273,12 +273,12 @@ def runs_trash(
 ) -> Output:
     """The runs in the trash, newest first."""
     from radu_core.workflows.frame.run_list import list_trash
-    from radu_core.workflows.train import manage_runs as workflow
+    from radu_core.workflows.train import manage_runs
 
     space = workspace()
     found = [run.id for run in list_trash(space)]
     if empty:
-        count = workflow.empty_trash(space)
+        count = manage_runs.empty_trash(space)
         return Output({"deleted": found}, [f"{count} deleted for good."])
     return Output({"runs": found}, found or ["The trash is empty."])
 
@@ -292,9 +292,9 @@ def runs_note(
     ] = None,
 ) -> Output:
     """Change a run's note or tags. What isn't given stays."""
-    from radu_core.workflows.train import manage_runs as workflow
+    from radu_core.workflows.train import manage_runs
 
-    told = workflow.describe(workspace(), run, notes=text, tags=tag or None)
+    told = manage_runs.describe(workspace(), run, notes=text, tags=tag or None)
     return Output(told, [told.notes or "(no note)", *(f"tag: {t}" for t in told.tags)])
 
 
@@ -305,11 +305,11 @@ def runs_rename(
 ) -> Output:
     """Give a run a name, shown wherever the run is. Its id and its directory stay."""
     from radu_core.workflows.frame.run_list import open_run
-    from radu_core.workflows.train import manage_runs as workflow
+    from radu_core.workflows.train import manage_runs
 
     space = workspace()
     opened = open_run(space, run)
-    named = workflow.rename(space, opened.id, name).name
+    named = manage_runs.rename(space, opened.id, name).name
     said = f"{opened.id} is now called {named}." if named else f"{opened.id} has no name."
     return Output({"run": opened.id, "name": named}, [said])
 
@@ -325,15 +325,15 @@ def runs_scope(
     """Show, or with SHARE set, how much of what is in scope a fast model keeps. Nothing is trained
     again."""
     from radu_core.workflows.frame.run_list import open_run
-    from radu_core.workflows.runs import scope as workflow
+    from radu_core.workflows.runs import scope
 
     space = workspace()
     name = open_run(space, run).id
     if share is not None:
-        workflow.set_kept(space, name, share)
-    kept = workflow.kept_by(space, name)
+        scope.set_kept(space, name, share)
+    kept = scope.kept_by(space, name)
     said = "refuses nothing by its score" if kept == 1 else f"keeps {kept:.1%} of what is in scope"
-    data = {"run": name, "kept": kept, "curve": workflow.curve_of_run(space, name)}
+    data = {"run": name, "kept": kept, "curve": scope.curve_of_run(space, name)}
     return Output(data, [f"{name} {said}."])
 
 
@@ -346,9 +346,9 @@ def runs_compare(
     ] = None,
 ) -> Output:
     """Settings that differ, and measurements side by side with a paired test of every two."""
-    from radu_core.workflows.train import manage_runs as workflow
+    from radu_core.workflows.train import manage_runs
 
-    found = workflow.compare_runs(workspace(), runs, split=split, module=module)
+    found = manage_runs.compare_runs(workspace(), runs, split=split, module=module)
     data = {
         "runs": found.runs,
         "split": found.split,

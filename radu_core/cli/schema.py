@@ -16,9 +16,8 @@ from radu_core.files import readable
 from radu_core.words import quantity
 from radu_core.workflows.load import files
 from radu_core.workflows.load.schema_cost import schema_cost, what_is_built
-from radu_core.workflows.schema import module as schema
-from radu_core.workflows.schema import remove as schema_remove
-from radu_core.workflows.schema import rename as schema_rename
+from radu_core.workflows.schema import remove, rename
+from radu_core.workflows.schema.module import save_schema, view
 from radu_core.workflows.schema.restore import restorable
 from radu_core.workflows.schema.text import as_text, diff
 
@@ -51,20 +50,20 @@ def show(
     shown = space.store.schema(module)
     if version is not None:
         shown = restorable(space, module, version).version.schema
-    view = schema.view(space, module, schema=shown)
+    module_view = view(space, module, schema=shown)
     data = {
         "module": module,
         "hash": shown.hash,
         "schema": shown.model_dump(mode="json"),
-        "findings": view.findings,
-        "exemplars": view.labelled,
-        "strays": view.strays,
+        "findings": module_view.findings,
+        "exemplars": module_view.labelled,
+        "strays": module_view.strays,
     }
     lines: list[Any] = [as_text(shown)]
-    lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in view.findings]
+    lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in module_view.findings]
     lines += [
         f"{quantity(n, 'exemplar is', 'exemplars are')} labelled {name}: no such function"
-        for name, n in view.strays.items()
+        for name, n in module_view.strays.items()
     ]
     return Output(data, lines)
 
@@ -144,7 +143,7 @@ def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool)
     lines: list[Any] = [*data["diff"], str(cost), *_broken_table(cost.broken), str(dependents)]
     if dry_run:
         return Output({**data, "saved": False, "hash": now.hash}, lines)
-    saved = schema.save_schema(
+    saved = save_schema(
         space, module, wanted, who=who(), expected=now.hash if expect is None else expect, note=note
     )
     text = f"Saved. {quantity(saved.funnel.changed, 'utterance')} changed outcome."
@@ -165,7 +164,7 @@ def _broken_table(
 
 
 @command("rename", group=_schema)
-def rename(
+def rename_part(
     name: Name,
     new: Annotated[str, typer.Argument(help="The new name.")],
     module: Module,
@@ -185,8 +184,8 @@ def rename(
     listed. Renaming it back undoes it.
     """
     space = workspace()
-    what = schema_rename.target(space.store.schema(module), name, of=of, recognizer=recognizer)
-    plan = schema_rename.plan_rename(space, module, what, new, follow_texts=not keep_texts)
+    what = rename.target(space.store.schema(module), name, of=of, recognizer=recognizer)
+    plan = rename.plan_rename(space, module, what, new, follow_texts=not keep_texts)
     lines: list[Any] = [str(plan)]
     lines += [f"{part}: {n}" for part, n in plan.parts.items()]
     lines += [f"follows: {m.where}" for m in plan.texts]
@@ -195,14 +194,14 @@ def rename(
     if dry_run:
         lines += [f"forbidden: {why}" for why in plan.conflicts]
         return Output({"plan": plan, "renamed": False}, lines, ok=not plan.conflicts)
-    done = schema_rename.rename(
+    done = rename.rename(
         space, module, what, new, who=who(), follow_texts=not keep_texts, expected=plan.expected
     )
     return Output({"plan": done.plan, "renamed": True, "funnel": done.funnel}, [*lines, "Renamed."])
 
 
 @command("remove", group=_schema)
-def remove(
+def remove_part(
     name: Name,
     module: Module,
     of: Of = None,
@@ -227,14 +226,12 @@ def remove(
         )
     fate: Any = fates[0] if fates else "keep"
     space = workspace()
-    what = schema_rename.target(space.store.schema(module), name, of=of, recognizer=recognizer)
-    plan = schema_remove.plan_remove(space, module, what, fate=fate, to=to)
+    what = rename.target(space.store.schema(module), name, of=of, recognizer=recognizer)
+    plan = remove.plan_remove(space, module, what, fate=fate, to=to)
     lines: list[Any] = [str(plan), *_broken_table(plan.exemplars, "Exemplars that name it")]
     lines += [f"names it, and stays as it is: {where}" for where in plan.mentions]
     lines += [str(plan.built)] if str(plan.built) else []
     if dry_run:
         return Output({"plan": plan, "removed": False}, lines)
-    done = schema_remove.remove(
-        space, module, what, who=who(), fate=fate, to=to, expected=plan.expected
-    )
+    done = remove.remove(space, module, what, who=who(), fate=fate, to=to, expected=plan.expected)
     return Output({"plan": plan, "removed": True, "funnel": done.funnel}, [*lines, "Removed."])

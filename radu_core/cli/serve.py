@@ -22,7 +22,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @command("serve")
-def serve(
+def serve_bundles(
     directories: Annotated[list[Path], typer.Argument(metavar="DIR", help="Bundles.")],
     host: Annotated[str, typer.Option(help="0.0.0.0: all networks.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8000,
@@ -71,8 +71,7 @@ def serve(
     from radu_core.inference.bundle import load_bundle
     from radu_core.serving import Metrics, Registry, Settings, create_app, read_keys
     from radu_core.serving.logs import configure_logs
-    from radu_core.serving.server import Server, address_of, bind
-    from radu_core.serving.server import serve as answer_until_stopped
+    from radu_core.serving.server import Server, address_of, bind, serve
 
     settings = Settings(
         keys=read_keys(key_file, os.environ.get("RADU_SERVE_KEYS", "")),
@@ -102,7 +101,7 @@ def serve(
         configure_logs()
         app = create_app(registry, settings, metrics)
         server = Server(app, settings, ready=tell, working=registry.working)
-        answer_until_stopped(server, bound)
+        serve(server, bound)
     requests = server.server_state.total_requests
     return Output(
         {"url": address, "models": registry.names, "requests": requests},

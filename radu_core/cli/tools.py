@@ -77,17 +77,17 @@ def sample() -> Output:
 
 
 @command("demo")
-def demo(
+def train_demo(
     module: Annotated[
         str, typer.Option("--module", "-m", help="One of the sample's modules.")
     ] = "aurora_travel_en",
     minutes: Minutes = None,
 ) -> Output:
     """`radu fit` on the sample project: import, resolve, coverage, training, evaluation."""
-    from radu_core.workflows.train.demo import demo as run_demo
+    from radu_core.workflows.train.demo import demo
 
     with progress_bar() as progress:
-        result = run_demo(workspace(), module=module, minutes=minutes, progress=progress)
+        result = demo(workspace(), module=module, minutes=minutes, progress=progress)
     gold, choice = result.gold, result.coverage.choice
     lines: list[Any] = [
         f"Of {quantity(gold.total, 'labelled utterance')}: places found {gold.right}, asked of a "
@@ -101,26 +101,26 @@ def demo(
 
 
 @command("backup")
-def backup(
+def write_backup(
     path: Annotated[Path, typer.Argument(help="The ZIP to write.")],
 ) -> Output:
     """Write database, datasets and runs to one ZIP."""
-    from radu_core.workflows.home.backup import backup as work
+    from radu_core.workflows.home.backup import backup
 
     with progress_bar() as progress:
-        done = work(workspace(), path, now=datetime.now(UTC), progress=progress)
+        done = backup(workspace(), path, now=datetime.now(UTC), progress=progress)
     lines = [f"{quantity(done.files, 'file')}, {done.size / 1e6:.1f} MB written to {done.path}."]
     return Output(done, [*lines, *(f"left out: {what}" for what in done.left_out)])
 
 
 @command("restore")
-def restore(
+def restore_backup(
     path: Annotated[Path, typer.Argument(help="A ZIP that `radu backup` wrote.")],
 ) -> Output:
     """Unpack a backup into an empty RADU_HOME, and into RADU_DATABASE_URL where that is set."""
-    from radu_core.workflows.home.backup import restore as work
+    from radu_core.workflows.home.backup import restore
 
     space = workspace()
     with progress_bar() as progress:
-        done = work(path, space.home, database_url=space.database_url, progress=progress)
+        done = restore(path, space.home, database_url=space.database_url, progress=progress)
     return Output(done, [f"{quantity(done.files, 'file')} restored from {done.path}."])

@@ -11,7 +11,7 @@ from radu_core.cli.data import Module
 from radu_core.cli.output import Output, app, command, table, who, workspace
 from radu_core.errors import shorten
 from radu_core.words import quantity
-from radu_core.workflows.load import trash as workflow
+from radu_core.workflows.load import trash
 
 _exemplars = typer.Typer(help="Delete exemplars and bring them back.", no_args_is_help=True)
 _modules = typer.Typer(help="List, delete and bring back modules.", no_args_is_help=True)
@@ -48,7 +48,7 @@ def exemplars_delete(
     Example: radu exemplars delete f01 f02 --module acme_travel_en
     """
     space = workspace()
-    ids_found = workflow.choose(space, module, ids=ids or (), tag=tag, search=search)
+    ids_found = trash.choose(space, module, ids=ids or (), tag=tag, search=search)
     data: dict[str, Any] = {"module": module, "ids": ids_found, "dry_run": dry_run}
     if not ids_found:
         return Output(data, ["No exemplar was found, so none is deleted."])
@@ -57,9 +57,9 @@ def exemplars_delete(
         return Output(data, [f"{quantity(len(ids_found), 'exemplar')} would be deleted.", *shown])
     if for_good:
         now = datetime.now(UTC)
-        erased = workflow.delete_for_good(space, module, ids_found, who=who(), now=now)
+        erased = trash.delete_for_good(space, module, ids_found, who=who(), now=now)
         return Output(erased, erased.sentences)
-    done = workflow.delete(space, module, ids_found, who=who())
+    done = trash.delete(space, module, ids_found, who=who())
     lines = [f"{quantity(len(done.ids), 'exemplar')} of {module} moved to the trash."]
     back = done.ids[0] if len(done.ids) == 1 else "ID…"
     return Output(
@@ -77,7 +77,7 @@ def exemplars_restore(
 
     Example: radu exemplars restore f01 --module acme_travel_en
     """
-    back = workflow.restore(workspace(), module, ids, who=who())
+    back = trash.restore(workspace(), module, ids, who=who())
     return Output(
         {"module": module, "ids": back}, [f"{quantity(len(back), 'exemplar')} brought back."]
     )
@@ -97,16 +97,16 @@ def exemplars_trash(
     """
     space = workspace()
     if empty:
-        erased = workflow.empty(space, module, ids or None, who=who(), now=datetime.now(UTC))
+        erased = trash.empty(space, module, ids or None, who=who(), now=datetime.now(UTC))
         return Output(erased, erased.sentences)
-    trash = workflow.trash(space, module, ids=ids or None)
+    contents = trash.list_trash(space, module, ids=ids or None)
     rows = [
         (t.exemplar.id, shorten(t.exemplar.utterance), f"{t.at:%Y-%m-%d %H:%M}", t.who, t.note)
-        for t in trash.items
+        for t in contents.items
     ]
     columns = ["id", "utterance", "when (UTC)", "who", "why"]
-    title = f"{quantity(trash.total, 'exemplar')} of {module} in the trash"
-    return Output(trash, [table(title, columns, rows)] if rows else ["The trash is empty."])
+    title = f"{quantity(contents.total, 'exemplar')} of {module} in the trash"
+    return Output(contents, [table(title, columns, rows)] if rows else ["The trash is empty."])
 
 
 @command("list", group=_modules)
@@ -130,7 +130,7 @@ def modules_delete(module: ModuleId) -> Output:
 
     Example: radu modules delete acme_travel_en
     """
-    workflow.delete_module(workspace(), module, who=who())
+    trash.delete_module(workspace(), module, who=who())
     lines = [f"{module} is in the trash.", f"Bring it back: radu modules restore {module}"]
     return Output({"module": module}, lines)
 
@@ -141,7 +141,7 @@ def modules_restore(module: ModuleId) -> Output:
 
     Example: radu modules restore acme_travel_en
     """
-    workflow.restore_module(workspace(), module, who=who())
+    trash.restore_module(workspace(), module, who=who())
     return Output({"module": module}, [f"{module} is back."])
 
 
@@ -155,10 +155,10 @@ def modules_trash(
     Example: radu modules trash acme_travel_en --empty
     """
     space = workspace()
-    modules = workflow.modules_in_trash(space, module)
+    modules = trash.modules_in_trash(space, module)
     if empty:
         now = datetime.now(UTC)
-        erased = [workflow.erase_module(space, name, who=who(), now=now) for name in modules]
+        erased = [trash.erase_module(space, name, who=who(), now=now) for name in modules]
         lines = [line for one in erased for line in one.sentences]
         return Output({"deleted": erased}, lines or ["The trash is empty."])
     rows = [(name, f"{at:%Y-%m-%d %H:%M}", by) for name, (at, by) in modules.items()]

@@ -89,7 +89,7 @@ class _Tally:
 
     def row(self, split: str, row: PromptRow, made: Fitted) -> None:
         self.counts[split][f"{row.strategy}/{row.kind}"] += 1
-        self.shortened[f"{row.strategy}/{row.kind}"] += made.shortened
+        self.shortened[f"{row.strategy}/{row.kind}"] += made.is_shorter
         if made.tokens is not None:
             self.tokens.setdefault(f"{split}/{row.strategy}", Counter())[made.tokens] += 1
 
@@ -128,7 +128,7 @@ def _write(files: Mapping[str, IO[str]], module: str, made: Made, tally: _Tally)
         )
         files[split].write(written.line())
         tally.row(split, row, fitted)
-        if fitted.shortened:
+        if fitted.is_shorter:
             files["shortened"].write(_line(shortened_line(fitted, id, split)))
     tally.exemplars[split] += used
     if used and split == "train":

@@ -26,12 +26,12 @@ class Fitted:
     before: int | None = None
 
     @property
-    def shortened(self) -> bool:
+    def is_shorter(self) -> bool:
         """Whether something was left out."""
         return self.row is not self.original
 
     @property
-    def dropped(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def omissions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Exemplars and functions that were left out, in the order in which they were."""
         if self.row is None:
             return (), ()
@@ -75,7 +75,7 @@ def _sizes(rows: Sequence[PromptRow], tokenizer: Tokenizer) -> list[int]:
 
 def shortened_line(made: Fitted, id: str, split: str) -> dict[str, Any]:
     """The line of ``shortened.jsonl`` for a row that lost something."""
-    exemplars, functions = made.dropped
+    exemplars, functions = made.omissions
     return {
         "id": id,
         "split": split,

@@ -65,9 +65,9 @@ class Maker:
     def batches(self, exemplars: Sequence[AnnotatedExemplar]) -> Iterator[list[Made]]:
         """What the exemplars gave, in order, ``BATCH`` of them at a time."""
         for start in range(0, len(exemplars), BATCH):
-            yield self.made(exemplars[start : start + BATCH])
+            yield self.make(exemplars[start : start + BATCH])
 
-    def made(self, exemplars: Sequence[AnnotatedExemplar]) -> list[Made]:
+    def make(self, exemplars: Sequence[AnnotatedExemplar]) -> list[Made]:
         """What each exemplar gave. Everything is tokenized in one go."""
         found = self._retrieve(exemplars)
         made: list[Made] = []

@@ -137,7 +137,7 @@ class _Found:
             kind = self.kinds.setdefault(key, _Kind())
             rows[key] += 1
             kind.negatives += row.negative
-            kind.shortened += fitted.shortened
+            kind.shortened += fitted.is_shorter
             if fitted.tokens is not None:
                 kind.tokens[fitted.tokens] += 1
                 self.lengths.setdefault(row.strategy, Counter())[fitted.tokens] += 1

@@ -62,7 +62,7 @@ class SelfTest(BaseModel):
     split: Split = "validation"
 
     @property
-    def compared(self) -> str:
+    def rows_text(self) -> str:
         """How many rows, and of what."""
         return quantity(self.rows, "training row" if self.split == "train" else "validation row")
 

@@ -104,7 +104,7 @@ class FullParser:
         answer = answer.meaning(fast.decide(answer, question, scope))
         call = fast.call(query.utterance, answer)
         if call.function is not None and answer.tags[1] < deferral.values_below:
-            call = filled(self.generator, [query], [call], [context])[0]
+            call = fill(self.generator, [query], [call], [context])[0]
         return call
 
 
@@ -125,7 +125,7 @@ def combine(deferral: Deferral, answer: FastAnswer, said: dict[str, float]) -> d
     return dict(zip(names, np.exp(logs[0]).tolist(), strict=True))
 
 
-def filled(
+def fill(
     generator: Parser,
     queries: Sequence[Query],
     calls: Sequence[FunctionCall],
@@ -237,9 +237,7 @@ def _values_below(
     unsure = [n for n in with_slots if answers[n].tags[1] < below]
     calls = [fast.call(rows[n].utterance, answers[n]) for n in unsure]
     progress("Choosing values", 0, len(unsure))
-    theirs = filled(
-        generator, [queries[n] for n in unsure], calls, [rows[n].context for n in unsure]
-    )
+    theirs = fill(generator, [queries[n] for n in unsure], calls, [rows[n].context for n in unsure])
     wanted = [rows[n].arguments for n in unsure]
     right = [
         sum(c.arguments == w for c, w in zip(some, wanted, strict=True)) for some in (calls, theirs)

@@ -71,7 +71,7 @@ class Agreement:
     log_difference: float
 
     @property
-    def passed(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether the file can be used in the model's place: tokens and loss as is asked of a saved
         model, and choices as tokens are."""
         saved = {

@@ -186,13 +186,13 @@ class Parser:
         k = max(self.settings.k_exemplar, SLOT_POOL)
         return self.index.search(queries, k_desc=self.settings.k_desc, k_exemplar=k)
 
-    def _shown(self, hits: Retrieved) -> Retrieved:
+    def _limit_exemplars(self, hits: Retrieved) -> Retrieved:
         return replace(hits, exemplars=hits.exemplars[: self.settings.k_exemplar])
 
     def _function_scores(
         self, utterance: str, hits: Retrieved, context: str | None
     ) -> dict[str, float]:
-        shown = self._shown(hits)
+        shown = self._limit_exemplars(hits)
         if self.settings.function_strategy == "knn":
             return self._knn_scores(utterance, shown)
         asking, choices = self._asking(utterance, context), rag.choices(shown.functions)

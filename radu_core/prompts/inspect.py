@@ -91,7 +91,7 @@ class Subject:
     known: bool = True
     options: RowOptions = field(default_factory=RowOptions)
 
-    def shown(self, row: PromptRow) -> list[ExemplarHit]:
+    def exemplars_in(self, row: PromptRow) -> list[ExemplarHit]:
         """The exemplars in a row's prompt, most relevant first."""
         return [self.hits[i] for i in row.exemplar_ids if i in self.hits]
 
@@ -137,7 +137,7 @@ def _description_place(row: PromptRow, subject: Subject) -> Iterator[Place]:
 
 
 def _exemplar_places(row: PromptRow, subject: Subject) -> Iterator[Place]:
-    ids = [hit.id for hit in subject.shown(row)]
+    ids = [hit.id for hit in subject.exemplars_in(row)]
     shown = [subject.hits[i] for i in subject.backwards(row, ids)]
     ends = _exemplar_spans(row, shown)
     for number, hit in enumerate(shown, start=1):
@@ -368,7 +368,7 @@ def _value_absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
 def _find_leaks(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
     own = subject.exemplar
     if row.kind != "zero":
-        for hit in subject.shown(row):
+        for hit in subject.exemplars_in(row):
             why = _same(own, hit)
             if why and (hit.function == own.function or not subject.known):
                 yield PromptWarning(
@@ -411,7 +411,7 @@ def _after_utterance(row: PromptRow, utterance: str) -> str:
 
 
 def _duplicates(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
-    for one, other in combinations(subject.shown(row), 2):
+    for one, other in combinations(subject.exemplars_in(row), 2):
         if one.template != other.template:
             continue
         if one.function == other.function:

@@ -52,7 +52,7 @@ class Job:
     judgements: Judgements = field(default_factory=dict)
 
     @property
-    def shown(self) -> Retrieved:
+    def prompt_hits(self) -> Retrieved:
         """What was retrieved, with the exemplars that a prompt shows and no more."""
         return replace(
             self.retrieved, exemplars=self.retrieved.exemplars[: self.options.k_exemplar]

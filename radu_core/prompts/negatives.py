@@ -83,7 +83,7 @@ class Negative:
     why: str
 
     @property
-    def suspected(self) -> bool:
+    def is_suspect(self) -> bool:
         """Whether it seems to mean the same and nobody has said otherwise."""
         return bool(self.signs) and self.verdict is None
 
@@ -228,7 +228,7 @@ def suspects_in(exemplar: AnnotatedExemplar, mined: Sequence[Negative]) -> list[
             n.signs,
         )
         for n in mined
-        if n.suspected
+        if n.is_suspect
     ]
 
 
@@ -238,6 +238,6 @@ def same_meaning(mined: Sequence[Negative]) -> dict[str | None, Negative]:
     """
     found: dict[str | None, Negative] = {}
     for negative in mined:
-        if negative.suspected or negative.verdict == "same":
+        if negative.is_suspect or negative.verdict == "same":
             found.setdefault(negative.hit.function, negative)
     return found

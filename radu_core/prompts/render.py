@@ -14,7 +14,7 @@ from jinja2.exceptions import SecurityError
 
 from radu_core.errors import TemplateError
 from radu_core.files import content_hash
-from radu_core.prompts.sandbox import LONGEST, BudgetError, Render, compiled, names_read
+from radu_core.prompts.sandbox import LONGEST, BudgetError, Render, compile_template, names_read
 
 __all__ = ["Part", "TemplateSet", "shipped_templates"]
 
@@ -84,7 +84,7 @@ class TemplateSet:
         if name not in self._compiled:
             source = self.source(name)
             with _template_errors(name, None):
-                self._compiled[name] = compiled(source)
+                self._compiled[name] = compile_template(source)
         return self._compiled[name]
 
 

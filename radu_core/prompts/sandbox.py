@@ -32,7 +32,7 @@ __all__ = [
     "PARTS",
     "BudgetError",
     "Render",
-    "compiled",
+    "compile_template",
     "names_read",
     "short",
 ]
@@ -321,7 +321,7 @@ def _measure(context: Context, value: Any) -> Any:
 
 
 @pass_context
-def _shown(context: Context, value: Any) -> Any:
+def _finalize(context: Context, value: Any) -> Any:
     """What ``{{ … }}`` shows: texts, numbers, and None."""
     text = value if type(value) is str else _text(value)
     render: Render = context.parent[_RENDER]  # looked up here: this runs for every piece
@@ -379,7 +379,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 _TESTS = ("defined", "undefined", "none", "string", "number", "boolean", "mapping", "odd", "even")
 
 
-def _measured(function: Callable[..., Any]) -> Callable[..., Any]:
+def _count_cost(function: Callable[..., Any]) -> Callable[..., Any]:
     @pass_context
     def run(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
         render = _render(context)
@@ -394,9 +394,9 @@ def _measured(function: Callable[..., Any]) -> Callable[..., Any]:
 @lru_cache(maxsize=1)
 def _environment() -> _Environment:
     made = _Environment(
-        undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=False, finalize=_shown
+        undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=False, finalize=_finalize
     )
-    made.filters = {name: _measured(work) for name, work in _FILTERS.items()}
+    made.filters = {name: _count_cost(work) for name, work in _FILTERS.items()}
     made.filters |= {"radu loop": _loop, "radu concat": _concat, "radu measure": _measure}
     made.tests = {name: made.tests[name] for name in _TESTS}
     made.globals = {"part": None}
@@ -404,7 +404,7 @@ def _environment() -> _Environment:
 
 
 @lru_cache(maxsize=128)
-def compiled(source: str) -> Template:
+def compile_template(source: str) -> Template:
     """A template, guarded; raises what jinja and Python's compiler do."""
     return _environment().from_string(source)
 

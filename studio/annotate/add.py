@@ -9,21 +9,21 @@ import streamlit as st
 from radu_core.exemplars import Split
 from radu_core.schema import Function
 from radu_core.store import StoredExemplar
-from radu_core.workflows.load.add import add as work
+from radu_core.workflows.load.add import add
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page, messages
 from studio.frame.value_input import value_input
 
-__all__ = ["add"]
+__all__ = ["show_add_form"]
 
 _NONE = "out of scope"
 _SPLITS = ("train", "validation", "test")
 
 
 @st.fragment
-def add(here: Page) -> None:
+def show_add_form(here: Page) -> None:
     """Write an utterance, choose its function, fill its slots; says what became of it."""
     last = st.session_state.get(f"added {here.module}")
     if last is not None:
@@ -60,7 +60,7 @@ def _form(here: Page, function: Function | None) -> None:
         )
         pressed = st.form_submit_button("Add", type="primary", icon=":material/add:")
     if pressed:
-        st.session_state[f"added {here.module}"] = work(
+        st.session_state[f"added {here.module}"] = add(
             here.workspace,
             here.module,
             utterance or "",

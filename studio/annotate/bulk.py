@@ -9,20 +9,20 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.words import quantity
-from radu_core.workflows.annotate import bulk as workflow
+from radu_core.workflows.annotate import bulk
 from studio.frame import show
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
 
-__all__ = ["bulk"]
+__all__ = ["show_bulk"]
 
 _LISTED = 20
 _NAMES = {"ambiguous": "Ambiguous", "unlocated": "Not in the text"}
 
 
 @st.fragment
-def bulk(here: Page) -> None:
+def show_bulk(here: Page) -> None:
     """Choose how likely a reading must be, look at what that accepts, accept it, take it back."""
     _result(here)
     with messages():
@@ -42,15 +42,15 @@ def _choice_form(here: Page) -> None:
         args=(here,),
     )
     previews = {
-        queue: workflow.preview(here.workspace, here.module, from_=percent / 100, queue=queue)
-        for queue in workflow.QUEUES
+        queue: bulk.preview(here.workspace, here.module, from_=percent / 100, queue=queue)
+        for queue in bulk.QUEUES
     }
     # one that holds something, and then the one that was chosen; as a default it would be lost when
     # the numbers in the labels change
     st.session_state["bulk queue"] = st.session_state.get("bulk queue") or _first(previews)
     queue = right.segmented_control(
         "Queue",
-        workflow.QUEUES,
+        bulk.QUEUES,
         required=True,
         key="bulk queue",
         format_func=lambda q: f"{_NAMES[q]} ({len(previews[q].items):,})",
@@ -68,12 +68,12 @@ def _choice_form(here: Page) -> None:
         st.info("No reading has this confidence. Lower the threshold, or decide one by one.")
 
 
-def _first(found: Mapping[str, workflow.Preview], otherwise: str = workflow.QUEUES[0]) -> str:
+def _first(found: Mapping[str, bulk.Preview], otherwise: str = bulk.QUEUES[0]) -> str:
     """The first queue with a reading to accept."""
     return next((queue for queue, preview in found.items() if preview.items), otherwise)
 
 
-def _preview(here: Page, found: workflow.Preview) -> None:
+def _preview(here: Page, found: bulk.Preview) -> None:
     number = len(found.items)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(  # the arguments are those of the table below, not of one made after the press
@@ -107,12 +107,12 @@ def _preview(here: Page, found: workflow.Preview) -> None:
 
 def _accept(here: Page, revisions: dict[str, int]) -> None:
     with _keeping_errors(here):
-        _state(here)["done"] = workflow.accept(here.workspace, here.module, revisions, who=here.who)
+        _state(here)["done"] = bulk.accept(here.workspace, here.module, revisions, who=here.who)
 
 
 def _undo(here: Page, batch: str) -> None:
     with _keeping_errors(here):
-        _state(here)["done"] = workflow.undo_bulk(here.workspace, here.module, batch, who=here.who)
+        _state(here)["done"] = bulk.undo_bulk(here.workspace, here.module, batch, who=here.who)
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def _result(here: Page) -> None:
     if error := state.get("error"):
         st.error(plain(error), icon=":material/error:")
     done = state.get("done")
-    if isinstance(done, workflow.BulkReport):
+    if isinstance(done, bulk.BulkReport):
         st.success(f"{len(done.accepted):,} accepted.", icon=":material/done_all:")
         _show_left("unchanged", {plain(i): plain(why) for i, why in done.skipped.items()})
         if done.accepted:
@@ -153,7 +153,7 @@ def _result(here: Page) -> None:
                 on_click=_undo,
                 args=(here, done.batch),
             )
-    elif isinstance(done, workflow.UndoReport):
+    elif isinstance(done, bulk.UndoReport):
         st.success(_as_before(len(done.undone)), icon=":material/undo:")
         why = "decided again since"
         _show_left("kept", dict.fromkeys(map(plain, done.decided_since), why))

@@ -12,9 +12,9 @@ from radu_core.files import content_hash
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.workflows.annotate.token import make_token
 from radu_core.workflows.schema.guidelines import guidelines
-from studio.annotate.add import add
+from studio.annotate.add import show_add_form
 from studio.annotate.agreement import agreement
-from studio.annotate.bulk import bulk
+from studio.annotate.bulk import show_bulk
 from studio.annotate.guidelines import edit_guidelines
 from studio.frame.markdown import plain
 from studio.frame.navigation import link_back
@@ -146,8 +146,8 @@ def tools(here: Page) -> None:
         key="annotate tool",
     )
     shown = {
-        "bulk": bulk,
-        "add": add,
+        "bulk": show_bulk,
+        "add": show_add_form,
         "guidelines": edit_guidelines,
         "agreement": agreement,
     }

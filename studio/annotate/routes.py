@@ -198,17 +198,17 @@ def _refuse(constant: str) -> None:
 
 def _annotate(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
     from radu_core.workflows.annotate import annotation
-    from radu_core.workflows.annotate import request as annotation_request
+    from radu_core.workflows.annotate.request import Request, parse_request
 
-    request = annotation_request.parse_request(annotation_request.Request, data)
+    request = parse_request(Request, data)
     return annotation.serve(space, who=bearer.who, module=bearer.module, request=request)
 
 
 def _align(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows.annotate import request as annotation_request
     from radu_core.workflows.annotate import views
+    from radu_core.workflows.annotate.request import Preview, parse_request
 
-    request = annotation_request.parse_request(annotation_request.Preview, data)
+    request = parse_request(Preview, data)
     item = views.preview(
         space,
         who=bearer.who,
@@ -221,17 +221,17 @@ def _align(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
 
 
 def _history(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows.annotate import request as annotation_request
     from radu_core.workflows.annotate import views
+    from radu_core.workflows.annotate.request import History, parse_request
 
-    request = annotation_request.parse_request(annotation_request.History, data)
+    request = parse_request(History, data)
     events = views.history(space, who=bearer.who, module=bearer.module, id=request.id)
     return {"events": events}
 
 
 def _about(space: Workspace, bearer: Bearer, data: Any) -> dict[str, Any]:
-    from radu_core.workflows.annotate import request as annotation_request
     from radu_core.workflows.annotate import views
+    from radu_core.workflows.annotate.request import About, parse_request
 
-    annotation_request.parse_request(annotation_request.About, data)
+    parse_request(About, data)
     return views.about(space, module=bearer.module)

@@ -22,14 +22,14 @@ from radu_core.workflows.coverage.what_if import (
     keep_exemplars,
     query_texts,
     slots_to_fill,
+    what_if,
 )
-from radu_core.workflows.coverage.what_if import what_if as work
 from radu_core.workflows.train.dataset import depending_datasets
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
 
-__all__ = ["ask_about", "moved_figures", "moved_table", "what_if"]
+__all__ = ["ask_about", "moved_figures", "moved_table", "show_what_if"]
 
 _FUNCTION = "coverage what function"
 _EXEMPLARS = "coverage what exemplars"
@@ -52,7 +52,7 @@ def ask_about(function: str, template: str | None = None) -> None:
 
 
 @st.fragment
-def what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
+def show_what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
     """A function's description and more exemplars of it, and what they would change."""
     names = [f.name for f in report.grid.index.schema.functions]
     if st.session_state.get(_FUNCTION) not in names:
@@ -136,7 +136,7 @@ def _answer(
     answer_kept = st.session_state.get("coverage do answer")
     if answer_kept is None or answer_kept[0] is not report or answer_kept[1] != question:
         start = time.perf_counter()
-        answer = work(
+        answer = what_if(
             report, point, descriptions=descriptions, added=[(function, text) for text in lines]
         )
         answer_kept = (report, question, answer, time.perf_counter() - start)
@@ -149,7 +149,7 @@ def _alone(report: CoverageReport, point: tuple[int, int], descriptions: dict[st
     question = (point, descriptions)
     answer_kept = st.session_state.get("coverage do alone")
     if answer_kept is None or answer_kept[0] is not report or answer_kept[1] != question:
-        answer_kept = (report, question, work(report, point, descriptions=descriptions))
+        answer_kept = (report, question, what_if(report, point, descriptions=descriptions))
         st.session_state["coverage do alone"] = answer_kept
     answer_alone: WhatIf = answer_kept[2]
     return answer_alone

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from radu_core.words import quantity
-from radu_core.workflows.load import trash as workflow
+from radu_core.workflows.load import trash
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
@@ -51,11 +51,11 @@ def _exemplars(here: Page) -> None:
     if not words.strip() and not tag.strip():
         st.caption("Search for exemplars, or name a tag, then choose those to delete.")
         return
-    ids = workflow.choose(here.workspace, here.module, tag=tag.strip(), search=words)
+    ids = trash.choose(here.workspace, here.module, tag=tag.strip(), search=words)
     if not ids:
         st.info("Nothing was found.")
         return
-    items = workflow.read(here.workspace, here.module, ids[:_SHOWN])
+    items = trash.read(here.workspace, here.module, ids[:_SHOWN])
     rows = [
         {
             "id": i.id,
@@ -107,15 +107,15 @@ def _take_rows(ids: list[str], key: str) -> None:
 
 
 def _delete(here: Page, ids: list[str]) -> None:
-    done = workflow.delete(here.workspace, here.module, ids, who=here.who)
+    done = trash.delete(here.workspace, here.module, ids, who=here.who)
     _tell(f"{quantity(len(done.ids), 'exemplar')} moved to the trash below.")
 
 
 def _trash(here: Page) -> None:
-    trash = workflow.trash(here.workspace, here.module, limit=_SHOWN)
-    if not trash.total:
+    contents = trash.list_trash(here.workspace, here.module, limit=_SHOWN)
+    if not contents.total:
         return
-    with st.expander(f"Trash ({trash.total:,})", expanded=True):
+    with st.expander(f"Trash ({contents.total:,})", expanded=True):
         rows = [
             {
                 "id": t.exemplar.id,
@@ -124,10 +124,10 @@ def _trash(here: Page) -> None:
                 "who": t.who,
                 "why": t.note,
             }
-            for t in trash.items
+            for t in contents.items
         ]
         ids_chosen = _choose(rows, key="trash")
-        if trash.total > _SHOWN:
+        if contents.total > _SHOWN:
             st.caption(f"The newest {_SHOWN} are shown.")
         with st.container(horizontal=True):
             if st.button(
@@ -136,12 +136,12 @@ def _trash(here: Page) -> None:
                 disabled=not ids_chosen,
                 key="restore exemplars",
             ):
-                back = workflow.restore(here.workspace, here.module, ids_chosen, who=here.who)
+                back = trash.restore(here.workspace, here.module, ids_chosen, who=here.who)
                 _tell(f"{quantity(len(back), 'exemplar')} restored.")
-            _for_good(here, ids_chosen, trash)
+            _for_good(here, ids_chosen, contents)
 
 
-def _for_good(here: Page, chosen: list[str], found: workflow.Trash) -> None:
+def _for_good(here: Page, chosen: list[str], found: trash.Trash) -> None:
     what = f"{len(chosen):,} chosen" if chosen else f"all {found.total:,}"
     key = f"{_OFFERED} of {here.module}"
     shown = st.session_state.get(key, found.ids)  # what there was when the button was pressed
@@ -153,7 +153,7 @@ def _for_good(here: Page, chosen: list[str], found: workflow.Trash) -> None:
             "This can't be undone."
         )
         if st.button(f"Delete {what} for good", type="primary", key="erase exemplars"):
-            erased = workflow.empty(
+            erased = trash.empty(
                 here.workspace, here.module, chosen or shown, who=here.who, now=datetime.now(UTC)
             )
             _tell(*erased.sentences)
@@ -171,7 +171,7 @@ def _module(here: Page) -> None:
             if typed.strip() != here.module:
                 st.error(plain(f"That isn't {here.module}. Nothing was deleted."))
                 return
-            workflow.delete_module(here.workspace, here.module, who=here.who)
+            trash.delete_module(here.workspace, here.module, who=here.who)
             st.session_state.pop("module", None)
             st.query_params.pop("module", None)
             _tell(f"{here.module} is in the trash. Restore it on the Home page.")
@@ -179,7 +179,7 @@ def _module(here: Page) -> None:
 
 def trashed_modules(here: Page) -> None:
     """The modules in the trash, on Home: restore one, or delete it for good."""
-    modules = workflow.modules_in_trash(here.workspace)
+    modules = trash.modules_in_trash(here.workspace)
     for line in st.session_state.pop(_DONE, ()):
         st.success(plain(line))
     if not modules:
@@ -192,7 +192,7 @@ def trashed_modules(here: Page) -> None:
         show.rows(rows, name="trash.csv", key="trashed modules", label="modules")
         name = st.selectbox("Module in the trash", list(modules), key="trashed module")
         if st.button("Restore", icon=":material/restore_from_trash:", key="restore module"):
-            workflow.restore_module(here.workspace, name, who=here.who)
+            trash.restore_module(here.workspace, name, who=here.who)
             _tell(f"{name} is restored.")
         with st.popover("Delete for good", icon=":material/delete_forever:"):
             st.markdown(f"Deletes {plain(name)} with all that is in it. This can't be undone.")
@@ -201,7 +201,7 @@ def trashed_modules(here: Page) -> None:
                 if typed.strip() != name:
                     st.error(plain(f"That isn't {name}. Nothing was deleted."))
                     return
-                erased = workflow.erase_module(
+                erased = trash.erase_module(
                     here.workspace, name, who=here.who, now=datetime.now(UTC)
                 )
                 _tell(*erased.sentences)

@@ -18,8 +18,7 @@ from radu_core.files import open_atomic
 from radu_core.formats import FORMATS
 from radu_core.progress import Progress
 from radu_core.words import quantity
-from radu_core.workflows.load import file_view, outcomes, traces
-from radu_core.workflows.load import files as load
+from radu_core.workflows.load import file_view, files, outcomes, traces
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
@@ -46,7 +45,7 @@ def new_module(here: Page) -> None:
                 if file is None:
                     raise InputError("No schema was chosen", remedy="Choose a JSON file.")
                 path = _keep_upload(file)
-                schema_file = load.init_module(
+                schema_file = files.init_module(
                     here.workspace, name, path, who=here.who, keep_good=keep_good
                 )
                 st.session_state["module"] = name
@@ -57,7 +56,7 @@ def new_module(here: Page) -> None:
         _show_created(st.session_state.pop("created"))
 
 
-def _show_created(found: load.SchemaFile) -> None:
+def _show_created(found: files.SchemaFile) -> None:
     """What the new module has, and what of its file it hasn't."""
     count = len(found.schema.functions)
     st.success(
@@ -95,8 +94,8 @@ def utterances(here: Page) -> None:
     path = _keep_upload(file) if file else _place(typed.strip()) if typed.strip() else None
     if path is None:
         return _report(here)
-    files = [path] if file else traces.files_of([path])
-    found = file_view.format_of(files)
+    paths = [path] if file else traces.files_of([path])
+    found = file_view.format_of(paths)
     format = found.name
     st.caption(plain(found.help))
     options = choose_options(here, path, format)
@@ -105,7 +104,7 @@ def utterances(here: Page) -> None:
 
         def work(
             progress: Progress, fix_spans: bool = False
-        ) -> tuple[load.ImportReport, outcomes.ResolveReport | None]:
+        ) -> tuple[files.ImportReport, outcomes.ResolveReport | None]:
             options_given: dict[str, Any] = {
                 "module": here.module,
                 "who": here.who,
@@ -114,10 +113,10 @@ def utterances(here: Page) -> None:
                 "progress": progress,
             }
             if format == "traces":
-                report = traces.import_traces(here.workspace, files, **options_given)
+                report = traces.import_traces(here.workspace, paths, **options_given)
             else:
-                file = load.only_file(format, files)
-                report = load.import_file(
+                file = files.only_file(format, paths)
+                report = files.import_file(
                     here.workspace, format, file, fix_spans=fix_spans, **options_given
                 )
             if not report.stored:
@@ -170,7 +169,7 @@ def _report(here: Page) -> None:
             f"{text} Nothing was stored. Correct the rows, or tick “Keep the good rows if others "
             "are rejected”."
         )
-    for line in load.remarks(report):
+    for line in files.remarks(report):
         st.caption(plain(line))
     spans(report.spans, _key(here))
     if report.schema_ignored:
@@ -311,7 +310,7 @@ def export(here: Page) -> None:
         format_func=lambda f: plain(f"{f}: {FORMATS[f].help}"),
         key="export as",
     )
-    view = load.view_export(here.workspace, format, module=here.module)
+    view = files.view_export(here.workspace, format, module=here.module)
     for own_name, other in view.renamed.items():
         st.caption(f"{plain(own_name)} is written as {plain(other)}.")
     if view.left_out:
@@ -331,5 +330,5 @@ def export(here: Page) -> None:
 def _export(here: Page, format: str, name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
-        load.export(here.workspace, format, path, module=here.module)
+        files.export(here.workspace, format, path, module=here.module)
         return path.read_bytes()

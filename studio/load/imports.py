@@ -10,17 +10,17 @@ import streamlit as st
 from radu_core.progress import Progress
 from radu_core.store import ImportRecord
 from radu_core.words import quantity
-from radu_core.workflows.load import imports as workflow
+from radu_core.workflows.load import imports
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
 
-__all__ = ["imports"]
+__all__ = ["show_imports"]
 
 
-def imports(here: Page) -> None:
+def show_imports(here: Page) -> None:
     """Every import into the module and split of it, with a preview of taking one back."""
-    imports_known = workflow.imports(here.workspace, here.module) if here.module else []
+    imports_known = imports.imports(here.workspace, here.module) if here.module else []
     if not imports_known:
         st.info("Nothing has been imported yet.")
         return
@@ -35,7 +35,7 @@ def _row(record: ImportRecord) -> dict[str, Any]:
     return {
         "number": record.id,
         "what": record.kind,
-        "state": workflow.state(record),
+        "state": imports.state(record),
         "when (UTC)": f"{record.at:%Y-%m-%d %H:%M}",
         "who": record.who,
         "source": record.source,
@@ -59,7 +59,7 @@ def _choose(here: Page, found: list[ImportRecord]) -> ImportRecord:
 
     def title(number: int) -> str:
         record = by_number[number]
-        text = "" if (state := workflow.state(record)) == "stands" else f" ({state})"
+        text = "" if (state := imports.state(record)) == "stands" else f" ({state})"
         return f"{number}: {record.kind} {record.source}, {record.at:%Y-%m-%d %H:%M} UTC{text}"
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -80,24 +80,24 @@ def _choose(here: Page, found: list[ImportRecord]) -> ImportRecord:
             on_click=_start,
             args=(here, number),
             kwargs={"redo": undone, "dry_run": True},
-            disabled=not workflow.is_stored(by_number[number]),
+            disabled=not imports.is_stored(by_number[number]),
         )
-    if not workflow.is_stored(by_number[number]):
+    if not imports.is_stored(by_number[number]):
         st.caption("It stored nothing, so there is nothing to undo.")
     return by_number[number]
 
 
 def _first(found: list[ImportRecord]) -> int:
     """The newest import that can be taken back, else the newest."""
-    numbers = (n for n, r in enumerate(found) if workflow.is_stored(r) and not r.undone)
+    numbers = (n for n, r in enumerate(found) if imports.is_stored(r) and not r.undone)
     return next(numbers, 0)
 
 
 def _start(here: Page, number: int, *, redo: bool, dry_run: bool) -> None:
-    move = workflow.redo if redo else workflow.undo
+    move = imports.redo if redo else imports.undo
     work = partial(move, here.workspace, number, module=here.module, who=here.who, dry_run=dry_run)
 
-    def run(_: Progress) -> workflow.UndoReport:
+    def run(_: Progress) -> imports.UndoReport:
         return work()
 
     jobs.start(_key(here), f"Import {number}", run, restart=True)
@@ -106,7 +106,7 @@ def _start(here: Page, number: int, *, redo: bool, dry_run: bool) -> None:
 def _undo_panel(here: Page) -> None:
     """What taking an import back would do or did, and the button that does it."""
     report = jobs.show(_key(here), passing=True)
-    if not isinstance(report, workflow.UndoReport):
+    if not isinstance(report, imports.UndoReport):
         return
     with st.container(border=True):
         for line in report.sentences:

@@ -211,7 +211,7 @@ def _badge(negative: Negative) -> str:
     if negative.verdict is not None:
         colour = "red" if negative.verdict == "same" else "blue"
         return f":{colour}-badge[judged {negative.verdict}]"
-    if negative.suspected:
+    if negative.is_suspect:
         return ":orange-badge[suspected]"
     return ":green-badge[used]" if negative.use else ":gray-badge[not used]"
 

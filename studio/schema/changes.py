@@ -58,9 +58,9 @@ def pending(shown: Shown) -> None:
     if waiting is None:
         return
     show: dict[str, Callable[[Shown, Pending], None]] = {
-        "save": dialogs.save,
-        "rename": dialogs.rename,
-        "remove": dialogs.remove,
+        "save": dialogs.confirm_save,
+        "rename": dialogs.confirm_rename,
+        "remove": dialogs.confirm_remove,
         "conflict": merge_dialog.conflict,
     }
     show[waiting.kind](shown, waiting)

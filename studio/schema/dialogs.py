@@ -11,19 +11,16 @@ from radu_core.errors import ConflictError
 from radu_core.schema import Schema
 from radu_core.words import quantity
 from radu_core.workflows.load.schema_cost import Broken, schema_cost, what_is_built
-from radu_core.workflows.prompts.templates import diff as text_diff
-from radu_core.workflows.schema.remove import FATES, Fate, fates, plan_remove
-from radu_core.workflows.schema.remove import remove as do_remove
-from radu_core.workflows.schema.rename import RenamePlan, plan_rename
-from radu_core.workflows.schema.rename import rename as do_rename
+from radu_core.workflows.prompts import templates
+from radu_core.workflows.schema.remove import FATES, Fate, fates, plan_remove, remove
+from radu_core.workflows.schema.rename import RenamePlan, plan_rename, rename
 from radu_core.workflows.schema.text import diff
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.page import messages
-from studio.schema.state import Pending, Shown, close, finish, widget_key
-from studio.schema.state import save as do_save
+from studio.schema.state import Pending, Shown, close, finish, save, widget_key
 
-__all__ = ["effect", "remove", "rename", "save", "show_diff"]
+__all__ = ["confirm_remove", "confirm_rename", "confirm_save", "effect", "show_diff"]
 
 
 def effect(shown: Shown, schema: Schema, *, key: str) -> None:
@@ -71,7 +68,7 @@ def _buttons(label: str, pending: Pending, *, seen: str = "", disabled: bool = F
 
 
 @st.dialog("Save this change?", width="large", on_dismiss=close)
-def save(shown: Shown, pending: Pending) -> None:
+def confirm_save(shown: Shown, pending: Pending) -> None:
     """The effect of another schema, and its diff."""
     with messages():
         base, mine = pending.base, pending.mine
@@ -80,11 +77,11 @@ def save(shown: Shown, pending: Pending) -> None:
         effect(shown, mine, key=pending.number)
         show_diff(base, mine)
         if _buttons("Save", pending):
-            do_save(shown.here, pending, mine, base.hash)
+            save(shown.here, pending, mine, base.hash)
 
 
 @st.dialog("Rename", width="large", on_dismiss=close)
-def rename(shown: Shown, pending: Pending) -> None:
+def confirm_rename(shown: Shown, pending: Pending) -> None:
     """What follows a new name, then the renaming."""
     here, what = shown.here, pending.target
     assert what is not None
@@ -112,7 +109,7 @@ def rename(shown: Shown, pending: Pending) -> None:
             "Rename", pending, seen=f"{plan.expected} {plan}", disabled=bool(plan.conflicts)
         ):
             try:
-                do_rename(
+                rename(
                     here.workspace,
                     here.module,
                     what,
@@ -137,7 +134,7 @@ def _follows(plan: RenamePlan) -> None:
         st.caption(plain(f"Exemplars by what follows in them: {text}."))
     for mention in plan.texts:
         names = (f"{mention.where}, now", f"{mention.where}, renamed")
-        lines = text_diff(mention.before, mention.after, names=names)
+        lines = templates.diff(mention.before, mention.after, names=names)
         st.code("\n".join(lines), language="diff", height=min(240, 24 * len(lines) + 20))
     for reason in plan.unchanged:
         st.warning(plain(f"Can't be renamed: {reason}"), icon=":material/warning:")
@@ -150,7 +147,7 @@ def _follows(plan: RenamePlan) -> None:
 
 
 @st.dialog("Remove", width="large", on_dismiss=close)
-def remove(shown: Shown, pending: Pending) -> None:
+def confirm_remove(shown: Shown, pending: Pending) -> None:
     """Who names it and what becomes of them, then the removal."""
     here, what = shown.here, pending.target
     assert what is not None
@@ -179,7 +176,7 @@ def remove(shown: Shown, pending: Pending) -> None:
         st.caption(plain(f"{plan.built} The schema in use can be restored under “Earlier”."))
         if _buttons("Remove", pending, seen=f"{plan.expected} {fate} {to} {plan}"):
             try:
-                do_remove(
+                remove(
                     here.workspace,
                     here.module,
                     what,

@@ -130,7 +130,7 @@ def _show_prepared(here: Page, run: RunDirectory, found: PreparedBundle) -> None
     test = found.manifest.self_test
     if test is not None and test.rows:
         st.success(
-            plain(f"{test.equal:,} of {test.compared} calls are equal to the run's."),
+            plain(f"{test.equal:,} of {test.rows_text} calls are equal to the run's."),
             icon=":material/check_circle:",
         )
     for note in found.notes:

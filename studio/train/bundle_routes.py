@@ -19,14 +19,14 @@ from starlette.routing import BaseRoute, Route
 if TYPE_CHECKING:
     from radu_core.errors import RaduError
 
-__all__ = ["address", "routes"]
+__all__ = ["address", "bundle_routes"]
 
 _PATH = "radu/bundle"
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _log = logging.getLogger(__name__)
 
 
-def routes() -> list[BaseRoute]:
+def bundle_routes() -> list[BaseRoute]:
     """The route, for ``st.App``."""
     return [Route(f"/{_PATH}", _download, methods=["GET"])]
 

@@ -15,7 +15,7 @@ from radu_core.terms import label, label_of_rows
 from radu_core.words import quantity
 from radu_core.workflows.coverage.indexing import chosen_point
 from radu_core.workflows.coverage.prompt_tokens import generators
-from radu_core.workflows.train import dataset as workflow
+from radu_core.workflows.train import dataset
 from radu_core.workflows.train.dataset import DatasetView
 from studio.frame import jobs
 from studio.frame.layout import expander
@@ -24,7 +24,7 @@ from studio.frame.page import Page
 from studio.train.dataset_diff import compare
 from studio.train.dataset_preview import preview
 
-__all__ = ["dataset"]
+__all__ = ["show_dataset"]
 
 _LISTS = (
     ("shortened.jsonl", "shortened rows"),
@@ -40,7 +40,7 @@ _ORDERS = {
 _SHARES = ("fewer_share", "zero_share", "dropout", "removed_share")
 
 
-def dataset(here: Page, built: Sequence[DatasetView]) -> None:
+def show_dataset(here: Page, built: Sequence[DatasetView]) -> None:
     """Choose, look at what it would give, build; then what there is, and how two differ."""
     name, modules, config, weights = _choices(here)
     with st.container(horizontal=True):
@@ -53,7 +53,7 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
             preview_key,
             "Looking at a sample",
             lambda progress: (
-                workflow.preview(here.workspace, modules, config=config, progress=progress),
+                dataset.preview(here.workspace, modules, config=config, progress=progress),
                 (tuple(modules), config),
             ),
         )
@@ -62,7 +62,7 @@ def dataset(here: Page, built: Sequence[DatasetView]) -> None:
         jobs.start(
             build_key,
             "Building the dataset",
-            lambda progress: workflow.build_many(
+            lambda progress: dataset.build_many(
                 here.workspace,
                 modules,
                 name=name,

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from radu_core.workflows.train import fit as workflow
+from radu_core.workflows.train import fit
 from radu_core.workflows.train.fit import FitReport
 from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.page import Page
 from studio.frame.result import show_result
 
-__all__ = ["FIT", "fit"]
+__all__ = ["FIT", "show_fit_form"]
 
 FIT = "Fit"
 
 
-def fit(here: Page) -> None:
+def show_fit_form(here: Page) -> None:
     """What it does, the button, and what came out."""
     st.markdown(
         "Places values, builds the index and the dataset, tunes the embedding model with a head "
@@ -59,7 +59,7 @@ def fit(here: Page) -> None:
         jobs.start(
             key,
             "Fitting the module",
-            lambda progress: workflow.fit(
+            lambda progress: fit.fit(
                 here.workspace,
                 here.module,
                 who=here.who,

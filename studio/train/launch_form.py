@@ -19,7 +19,7 @@ from radu_core.training import TrainConfig
 from radu_core.training.launcher import Launcher
 from radu_core.workflows.coverage.prompt_tokens import generators
 from radu_core.workflows.coverage.report import base_embedders
-from radu_core.workflows.runs import launch as train
+from radu_core.workflows.runs import launch
 from radu_core.workflows.train.dataset import DatasetView
 from radu_core.workflows.train.fit import plan_of
 from radu_core.workflows.train.preflight import preflight_report
@@ -39,7 +39,7 @@ from studio.train.launch_settings import (
     Setting,
 )
 
-__all__ = ["launch"]
+__all__ = ["show_launch_form"]
 
 ALL_LINEAR = "all-linear"
 _METHODS = {
@@ -55,7 +55,7 @@ _NAME = re.compile(r"[\w.-]+")
 _NARROWEST = 230  # pixels of a field
 
 
-def launch(here: Page, built: Sequence[DatasetView]) -> None:
+def show_launch_form(here: Page, built: Sequence[DatasetView]) -> None:
     """Ask, say at each field what is wrong with it, check, launch."""
     if not built:
         st.info("Build a dataset first, in “1 Dataset”.")
@@ -65,8 +65,8 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
     data = _data(here, form)
     reachable = _reachable()
     launcher_chosen = st.session_state.get(_key("launcher"))
-    where = train.launcher(launcher_chosen if launcher_chosen in reachable else "local")
-    wrong = train.wrong_settings(here.workspace, data, here=where.name == "local")
+    where = launch.launcher(launcher_chosen if launcher_chosen in reachable else "local")
+    wrong = launch.wrong_settings(here.workspace, data, here=where.name == "local")
     _settings(here, form, data, wrong)
     if not built:
         return
@@ -94,7 +94,7 @@ def launch(here: Page, built: Sequence[DatasetView]) -> None:
 @st.cache_data(ttl=15, show_spinner=False)  # a cluster that doesn't answer takes 2 s to say so
 def _reachable() -> list[str]:
     """The launchers that can be used now."""
-    return train.reachable_launchers()
+    return launch.reachable_launchers()
 
 
 _LABELS = {"dataset": "Dataset", "base_model": "Base model", "method": "Method"}
@@ -143,7 +143,7 @@ def _plan_lines(field: str, planned: Mapping[str, Any]) -> list[str]:
 
 def _form(here: Page, built: Sequence[DatasetView]) -> _Form:
     if st.session_state.get(_key("target")) != "retriever":
-        methods = train.generator_methods()
+        methods = launch.generator_methods()
         models = generators(here.workspace) or [DEFAULT_GENERATOR]
         return _Form("generator", built, models, methods, SIMPLE, EXPERT, {})
     own = [view for view in built if not view.is_mixed]
@@ -342,7 +342,7 @@ def _offers(here: Page, data: dict[str, Any]) -> _Offers:
         target=target, objective=objective, method=method, learning_rate=None
     ).rate
     return _Offers(
-        train.layers(here.workspace, str(data["base_model"])) if target == "generator" else (),
+        launch.layers(here.workspace, str(data["base_model"])) if target == "generator" else (),
         method == "full",
         f"{rate:.0e}".replace("e-0", "e-"),
         tuple(teachers(here)) if objective == "lsr" else (),
@@ -440,7 +440,9 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
         jobs.start(
             begun,
             "Launching",
-            lambda progress: train.start(here.workspace, config, launcher=where, progress=progress),
+            lambda progress: launch.start(
+                here.workspace, config, launcher=where, progress=progress
+            ),
             about=config.with_absolute_paths(),
         )
 

@@ -9,24 +9,24 @@ from radu_core.terms import TERMS, describe_point, label
 from radu_core.training import RunDirectory
 from radu_core.training.joint.guard import Guard
 from radu_core.workflows.coverage.indexing import retrieval_before
-from radu_core.workflows.train import retriever as workflow
+from radu_core.workflows.train import retriever
 from radu_core.workflows.train.retriever import Standing, Switch
 from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
 
-__all__ = ["guard_table", "retriever"]
+__all__ = ["guard_table", "show_retriever"]
 
 
-def retriever(here: Page, run: RunDirectory) -> None:
+def show_retriever(here: Page, run: RunDirectory) -> None:
     """What the module retrieves with; for a run that has tuned an encoder, how good that is."""
     if not here.module:
         return
     with messages():
-        tuned = workflow.has_encoder(run) and run.state()[0] == "finished"
+        tuned = retriever.has_encoder(run) and run.state()[0] == "finished"
         if not (tuned or retrieval_before(here.workspace, here.module)):
             return
-        found = workflow.standing(here.workspace, here.module)
+        found = retriever.standing(here.workspace, here.module)
         with st.container(border=True, key="retriever"):
             st.markdown(f"**Retriever of {plain(here.module)}**")
             st.caption(plain(_now(found, run, tuned=tuned)))
@@ -57,20 +57,22 @@ def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> 
         jobs.start(
             key,
             "Changing the retriever",
-            lambda p: workflow.use(here.workspace, run.id, who=here.who, anyway=anyway, progress=p),
+            lambda p: retriever.use(
+                here.workspace, run.id, who=here.who, anyway=anyway, progress=p
+            ),
         )
     if back or pressed == "back":
         jobs.start(
             key,
             "Bringing the retriever back",
-            lambda p: workflow.restore(here.workspace, here.module, who=here.who, progress=p),
+            lambda p: retriever.restore(here.workspace, here.module, who=here.who, progress=p),
         )
     _show_switch(jobs.show(key, passing=True))
 
 
 def _permission(run: RunDirectory, refused: Guard | None) -> tuple[bool, bool]:
     """Whether the run's encoder can be used, and whether that is against the guard."""
-    guard = refused or workflow.kept_guard(run)
+    guard = refused or retriever.kept_guard(run)
     if guard is None:
         st.caption("This run didn't measure its encoder on held-out rows.")
     else:

@@ -15,7 +15,7 @@ from radu_core.training import RunDirectory
 from radu_core.training.runs import FINAL
 from radu_core.workflows.frame import run_list
 from radu_core.workflows.runs import launch
-from radu_core.workflows.train import manage_runs as workflow
+from radu_core.workflows.train import manage_runs
 from radu_core.workflows.train.manage_runs import About
 from studio.frame.layout import expander
 from studio.frame.markdown import plain
@@ -193,6 +193,6 @@ def _start_time(run: RunDirectory) -> datetime | None:
 def about_of(run: RunDirectory) -> About:
     """What people say of it; in its notes why that can't be read."""
     try:
-        return workflow.about(run)
+        return manage_runs.about(run)
     except RaduError as error:
         return About(notes=str(error))

@@ -16,12 +16,12 @@ from radu_core.training.runs import FINAL
 from radu_core.words import quantity
 from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.news import mark_seen
-from radu_core.workflows.frame.run_names import labelled, run_label, run_name
+from radu_core.workflows.frame.run_names import label_with, run_label, run_name
 from radu_core.workflows.playground.export_needs import needs_outside
-from radu_core.workflows.runs import launch as train
+from radu_core.workflows.runs import launch
 from radu_core.workflows.runs.figures import card, last_figures
 from radu_core.workflows.runs.launch import RunView
-from radu_core.workflows.train import manage_runs as workflow
+from radu_core.workflows.train import manage_runs
 from studio.frame import jobs
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
@@ -76,7 +76,7 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
         _live(here, chosen)
         bundle.bundle(here, chosen)
         _manage(here, chosen)
-        retriever_views.retriever(here, chosen)
+        retriever_views.show_retriever(here, chosen)
         if len(found) > 1:
             compare(here, found)
     _trash(here)
@@ -88,7 +88,7 @@ def _live(here: Page, run: RunDirectory) -> None:
         if not run.exists:
             st.error("This run's directory was deleted, so nothing can be shown.")
             return
-        view = train.run_view(run)
+        view = launch.run_view(run)
         runs_list.same_state(run.id, view.state)
         # each in a place of its own: what comes and goes in one doesn't move the next
         with st.container():
@@ -161,9 +161,9 @@ def _stop_or_resume(here: Page, run: RunDirectory, view: RunView) -> None:
         return
     if can == "stop":
         with st.spinner("It saves what it has learnt …"):
-            train.stop_run(here.workspace, run.id)
+            launch.stop_run(here.workspace, run.id)
     else:
-        train.resume(here.workspace, run.id)
+        launch.resume(here.workspace, run.id)
     st.rerun(scope="app")
 
 
@@ -206,11 +206,13 @@ def _fork(here: Page, run: RunDirectory) -> None:
             disabled=job is not None and job.state == "running",
         ):
             changes = _changes(text)
-            workflow.changed_config(run, changes)  # says what is wrong before anything starts
+            manage_runs.changed_config(run, changes)  # says what is wrong before anything starts
             jobs.start(
                 key,
                 "Launching",
-                lambda progress: workflow.fork(here.workspace, run.id, changes, progress=progress),
+                lambda progress: manage_runs.fork(
+                    here.workspace, run.id, changes, progress=progress
+                ),
             )
         forked = jobs.show(key, passing=True)
         if forked is not None:
@@ -244,7 +246,7 @@ def _changes(text: str) -> dict[str, object]:
 
 def _describe(here: Page, run: RunDirectory) -> None:
     with messages():
-        about = workflow.about(run)
+        about = manage_runs.about(run)
         # what somebody else has written since isn't overwritten by what was shown before
         version = f"{run.id} {content_hash(about.model_dump_json())[:8]}"
         name = st.text_input(
@@ -252,7 +254,7 @@ def _describe(here: Page, run: RunDirectory) -> None:
             about.name,
             key=f"name {version}",
             persist_state="page",
-            max_chars=workflow.LONGEST_NAME,
+            max_chars=manage_runs.LONGEST_NAME,
             help="Shown wherever the run is. Its id and its directory stay.",
         )
         notes = st.text_area("Notes", about.notes, key=f"notes {version}", persist_state="page")
@@ -267,8 +269,8 @@ def _describe(here: Page, run: RunDirectory) -> None:
         )
         if st.button("Save", type="primary", key="describe save"):
             if name != about.name:
-                workflow.rename(here.workspace, run.id, name)
-            workflow.describe(here.workspace, run.id, notes=notes, tags=tags)
+                manage_runs.rename(here.workspace, run.id, name)
+            manage_runs.describe(here.workspace, run.id, notes=notes, tags=tags)
             st.rerun()
 
 
@@ -279,7 +281,7 @@ def _delete(here: Page, run: RunDirectory) -> None:
             return
         st.markdown(f"{plain(run.id)} goes to the trash, from where it can be restored below.")
         if st.button("Move to the trash", type="primary", key="delete confirmed"):
-            workflow.trash(here.workspace, run.id)
+            manage_runs.trash(here.workspace, run.id)
             st.rerun()
 
 
@@ -292,18 +294,18 @@ def _trash(here: Page) -> None:
         name = st.selectbox(
             "Deleted run",
             thrown,
-            format_func=lambda id_: labelled(id_, names[id_]),
+            format_func=lambda id_: label_with(id_, names[id_]),
             key="trash chosen",
             persist_state="page",
         )
         with st.container(horizontal=True):
             if st.button("Restore", icon=":material/restore_from_trash:", key="trash restore"):
-                workflow.restore_run(here.workspace, name)
+                manage_runs.restore_run(here.workspace, name)
                 st.rerun()
             with st.popover("Empty the trash", icon=":material/delete_forever:"):
                 st.markdown(f"{len(thrown)} of all modules are deleted for good, models and all.")
                 if st.button("Delete for good", key="trash empty"):
-                    workflow.empty_trash(here.workspace)
+                    manage_runs.empty_trash(here.workspace)
                     st.rerun()
 
 
@@ -312,7 +314,7 @@ def _state(here: Page, run: RunDirectory, view: RunView) -> None:
         bad = view.state in ("failed", "lost", "damaged")
         (st.error if bad else st.info)(plain(view.reason))
     if view.state == "queued":
-        ahead = workflow.waits_for(run)
+        ahead = manage_runs.waits_for(run)
         names = ", ".join(run_label(here.workspace, one) for one in ahead)
         said = f"It waits for {plain(names)}." if ahead else "It starts next."
         st.info(f"{said} One run at a time uses the machine.", icon=":material/hourglass:")

@@ -10,15 +10,15 @@ import streamlit as st
 
 from radu_core.progress import Progress
 from radu_core.words import quantity
-from radu_core.workflows.utterances import edit as workflow
+from radu_core.workflows.utterances import edit
 from radu_core.workflows.utterances.table import Choices, Listing
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
 
-__all__ = ["edit"]
+__all__ = ["show_edit"]
 
-_ACTIONS: dict[workflow.Kind, str] = {
+_ACTIONS: dict[edit.Kind, str] = {
     "function": "Set function",
     "split": "Set split",
     "add tag": "Add tag",
@@ -34,15 +34,17 @@ _LOOKING = "Looking at the edit"
 _LISTED = 200
 
 
-def edit(here: Page, wanted: Listing, total: int, ticked: Sequence[str], choices: Choices) -> None:
+def show_edit(
+    here: Page, wanted: Listing, total: int, ticked: Sequence[str], choices: Choices
+) -> None:
     """Choose an edit of the ticked rows, or of all that the filters find; a preview comes first."""
     result = jobs.show(_key(here), passing=True)
     with messages():
-        if isinstance(result, workflow.EditPlan):
+        if isinstance(result, edit.EditPlan):
             _plan(here, result)
-        elif isinstance(result, workflow.EditReport):
+        elif isinstance(result, edit.EditReport):
             _report(here, result)
-        elif isinstance(result, workflow.Undone):
+        elif isinstance(result, edit.Undone):
             _show_undone(here, result)
     if not total:
         return
@@ -60,7 +62,7 @@ def edit(here: Page, wanted: Listing, total: int, ticked: Sequence[str], choices
             return
         value = _value(here, kind, choices)
         which = _which(total, ticked)
-        asked = workflow.Edit(kind, value)
+        asked = edit.Edit(kind, value)
         chosen = {"ids": list(ticked)} if which == "ticked" else {"wanted": wanted}
         st.button(
             "Preview",
@@ -69,14 +71,14 @@ def edit(here: Page, wanted: Listing, total: int, ticked: Sequence[str], choices
             help="Shows what would change. Nothing is changed yet.",
             disabled=_is_changing(here),
             on_click=_preview,
-            args=(here, partial(_planned, here, asked, chosen)),
+            args=(here, partial(_make_plan, here, asked, chosen)),
         )
 
 
-def _planned(
-    here: Page, asked: workflow.Edit, chosen: dict[str, Any], progress: Progress
-) -> workflow.EditPlan:
-    return workflow.plan_edit(here.workspace, here.module, asked, progress=progress, **chosen)
+def _make_plan(
+    here: Page, asked: edit.Edit, chosen: dict[str, Any], progress: Progress
+) -> edit.EditPlan:
+    return edit.plan_edit(here.workspace, here.module, asked, progress=progress, **chosen)
 
 
 def _key(here: Page) -> tuple[str, str, str]:
@@ -108,7 +110,7 @@ def _close(here: Page) -> None:
 def _value(here: Page, kind: str, choices: Choices) -> str:
     """What an edit of that kind needs to know."""
     if kind == "function":
-        names = workflow.function_names(here.workspace, here.module)
+        names = edit.function_names(here.workspace, here.module)
         return str(
             st.selectbox(
                 "New function",
@@ -147,7 +149,7 @@ def _which(total: int, ticked: Sequence[str]) -> str:
     )
 
 
-def _plan(here: Page, plan: workflow.EditPlan) -> None:
+def _plan(here: Page, plan: edit.EditPlan) -> None:
     """What would change, and the button that does it."""
     number = len(plan.changes)
     with st.container(border=True):
@@ -178,7 +180,7 @@ def _plan(here: Page, plan: workflow.EditPlan) -> None:
             st.button("Close", key="edit close", on_click=_close, args=(here,))
 
 
-def _counts(plan: workflow.EditPlan) -> None:
+def _counts(plan: edit.EditPlan) -> None:
     for move, count in list(plan.moves.items())[:8]:
         st.markdown(f"- {count:,}: {plain(move)}")
     if len(plan.moves) > 8:
@@ -191,11 +193,11 @@ def _counts(plan: workflow.EditPlan) -> None:
         st.warning(f"{values} would be removed: {plain(slots)}.", icon=":material/warning:")
 
 
-def _apply(here: Page, plan: workflow.EditPlan, _: Progress) -> workflow.EditReport:
-    return workflow.apply_edit(here.workspace, plan, who=here.who)
+def _apply(here: Page, plan: edit.EditPlan, _: Progress) -> edit.EditReport:
+    return edit.apply_edit(here.workspace, plan, who=here.who)
 
 
-def _report(here: Page, report: workflow.EditReport) -> None:
+def _report(here: Page, report: edit.EditReport) -> None:
     """What was done, and the button that takes it back."""
     rows = quantity(len(report.ids), "utterance")
     with st.container(border=True):
@@ -221,11 +223,11 @@ def _report(here: Page, report: workflow.EditReport) -> None:
             st.button("Close", key="edit close", on_click=_close, args=(here,))
 
 
-def _taken_back(here: Page, report: workflow.EditReport, _: Progress) -> workflow.Undone:
-    return workflow.undo_edit(here.workspace, report, who=here.who)
+def _taken_back(here: Page, report: edit.EditReport, _: Progress) -> edit.Undone:
+    return edit.undo_edit(here.workspace, report, who=here.who)
 
 
-def _show_undone(here: Page, undone: workflow.Undone) -> None:
+def _show_undone(here: Page, undone: edit.Undone) -> None:
     with st.container(border=True):
         st.success(f"{quantity(undone.back, 'utterance')} as before.", icon=":material/undo:")
         for why, count in undone.left.items():

@@ -13,7 +13,7 @@ import streamlit as st
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.store import StoredExemplar
 from radu_core.words import quantity
-from radu_core.workflows.utterances import table as workflow
+from radu_core.workflows.utterances import table
 from studio.frame import show
 from studio.frame.layout import expander
 from studio.frame.markdown import plain
@@ -32,7 +32,7 @@ _LISTED = "utterances listed"  # in the session: the list whose page the address
 _HEIGHT = 400  # pixels of the table, so that what is chosen is seen below it
 _NAMES = {
     OUT_OF_SCOPE: "out of scope",
-    workflow.UNALIGNED: "not aligned yet",
+    table.UNALIGNED: "not aligned yet",
     "unlocated": "not in the text",
 }
 _STATES = {
@@ -52,12 +52,12 @@ _SORTS = {
 }
 
 
-def find_choices(here: Page) -> workflow.Choices:
+def find_choices(here: Page) -> table.Choices:
     """What the module can be filtered by."""
-    return workflow.find_choices(here.workspace, here.module)
+    return table.find_choices(here.workspace, here.module)
 
 
-def choose_filter(here: Page, found: workflow.Choices) -> workflow.Listing:
+def choose_filter(here: Page, found: table.Choices) -> table.Listing:
     """What to list, from the address or the widgets; each is part of the address."""
     first = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
     search = first[0].text_input(
@@ -86,7 +86,7 @@ def choose_filter(here: Page, found: workflow.Choices) -> workflow.Listing:
             sort = _choice("Sort by", "sort", _SORTS, first="id")
         with second[4]:
             descending = st.toggle("Descending", key="descending", bind="query-params")
-    return workflow.Listing(
+    return table.Listing(
         outcome=outcome,
         function=function,
         split=split,
@@ -110,7 +110,7 @@ def _with_counts(numbers: Mapping[str, int]) -> dict[str, str]:
     return {name: f"{_NAMES.get(name, name)} ({number:,})" for name, number in numbers.items()}
 
 
-def _sources(found: workflow.Choices) -> dict[str, str]:
+def _sources(found: table.Choices) -> dict[str, str]:
     return {
         str(number): f"{_source(number, name)} ({rows:,})"
         for number, (name, rows) in found.sources.items()
@@ -119,9 +119,7 @@ def _sources(found: workflow.Choices) -> dict[str, str]:
 
 def _source(number: int, name: str) -> str:
     return (
-        "Written in the studio"
-        if number == workflow.NOT_IMPORTED
-        else f"{number}: {Path(name).name}"
+        "Written in the studio" if number == table.NOT_IMPORTED else f"{number}: {Path(name).name}"
     )
 
 
@@ -142,15 +140,15 @@ def _choice(label: str, name: str, options: Mapping[str, str], *, first: str = "
 
 
 def page_of_rows(
-    here: Page, wanted: workflow.Listing, found: workflow.Choices
-) -> tuple[workflow.TablePage, list[StoredExemplar], StoredExemplar | None]:
+    here: Page, wanted: table.Listing, found: table.Choices
+) -> tuple[table.TablePage, list[StoredExemplar], StoredExemplar | None]:
     """A page of what the filter finds, the rows that are ticked, and the one that is opened."""
     key = f"utterances page {here.module} {wanted}"  # another list begins with its first page
     if key not in st.session_state:
         is_same = st.session_state.get(_LISTED, key) == key
         st.session_state[key] = _page_asked_for() if is_same else 1
     st.session_state[_LISTED] = key
-    page = workflow.find_page(
+    page = table.find_page(
         here.workspace, here.module, wanted, page=st.session_state[key], size=_SIZE
     )
     pages = max(1, -(-page.total // _SIZE))
@@ -189,7 +187,7 @@ def _put_in_address(number: int) -> None:
 
 
 def _rows(
-    here: Page, page: workflow.TablePage, found: workflow.Choices
+    here: Page, page: table.TablePage, found: table.Choices
 ) -> tuple[list[StoredExemplar], StoredExemplar | None]:
     rows = [_row(item, page, found) for item in page.items]
     asked = st.query_params.get("row")
@@ -205,7 +203,7 @@ def _rows(
     return [page.items[n] for n in ticked], None if opened is None else page.items[opened]
 
 
-def _row(item: StoredExemplar, page: workflow.TablePage, found: workflow.Choices) -> dict[str, Any]:
+def _row(item: StoredExemplar, page: table.TablePage, found: table.Choices) -> dict[str, Any]:
     e = item.exemplar
     number = page.sources.get(e.id)
     name = found.sources.get(number, ("", 0))[0] if number is not None else ""
@@ -213,11 +211,11 @@ def _row(item: StoredExemplar, page: workflow.TablePage, found: workflow.Choices
         "utterance": e.utterance,
         "function": e.label,
         "split": e.split,
-        "outcome": _NAMES.get(e.outcome or workflow.UNALIGNED, e.outcome),
+        "outcome": _NAMES.get(e.outcome or table.UNALIGNED, e.outcome),
         "waits in": item.queue or "",
         "tags": ", ".join(e.tags),
         "values": show.as_json(e.arguments) if e.arguments else "",
-        "source": _source(number or workflow.NOT_IMPORTED, name),
+        "source": _source(number or table.NOT_IMPORTED, name),
         "changed (UTC)": f"{item.updated:%Y-%m-%d %H:%M}",
         "id": e.id,
     }
@@ -240,7 +238,7 @@ def one(here: Page, item: StoredExemplar | None) -> None:
         )
 
 
-def export(here: Page, wanted: workflow.Listing, total: int) -> None:
+def export(here: Page, wanted: table.Listing, total: int) -> None:
     """All that the filter finds, as a file that Load reads again."""
     with st.container(horizontal=True):
         for format in ("csv", "jsonl"):
@@ -255,8 +253,8 @@ def export(here: Page, wanted: workflow.Listing, total: int) -> None:
             )
 
 
-def _export(here: Page, wanted: workflow.Listing, format: str, name: str) -> bytes:
+def _export(here: Page, wanted: table.Listing, format: str, name: str) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
-        workflow.export_listing(here.workspace, here.module, wanted, format, path)
+        table.export_listing(here.workspace, here.module, wanted, format, path)
         return path.read_bytes()

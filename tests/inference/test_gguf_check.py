@@ -83,7 +83,7 @@ def test_read_back_it_says_what_the_model_says(model: Path) -> None:
     assert (found.rows, found.choices, found.equal_choices) == (3, 2, 2)
     assert (found.runtime, found.equal_texts) == ("transformers", None)
     assert found.log_difference < 1e-4
-    assert found.passed
+    assert found.is_usable
     assert sorted(p.name for p in model.glob(".read-*")) == []
 
 
@@ -94,7 +94,7 @@ def test_other_weights_are_found_out(model: Path) -> None:
     other.save_pretrained(model)
     found = compare(model)
     assert found.loss_gguf < 6 < 10 < found.loss_model  # both say the prompt's last token again
-    assert not found.passed
+    assert not found.is_usable
 
 
 def test_where_llama_cpp_is_installed_it_is_asked(
@@ -103,7 +103,7 @@ def test_where_llama_cpp_is_installed_it_is_asked(
     runtime = SimpleNamespace(Llama=Llama, __version__="9.9")
     monkeypatch.setattr(gguf_check, "find_runtime", lambda: runtime)
     found = compare(model)
-    assert found.passed
+    assert found.is_usable
     assert found.runtime == "llama.cpp (llama-cpp-python 9.9)"
     assert found.equal_texts == found.rows == 3
     assert found.equal_tokens == found.tokens
@@ -121,7 +121,7 @@ def test_a_text_that_llama_cpp_cuts_otherwise_fails(
     monkeypatch.setattr(gguf_check, "find_runtime", lambda: runtime)
     found = compare(model)
     assert (found.equal_tokens, found.equal_texts) == (found.tokens, 0)
-    assert not found.passed
+    assert not found.is_usable
 
 
 def test_a_file_that_cant_be_loaded_is_said(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,4 +166,4 @@ def test_what_is_good_enough(changed: dict[str, Any], passed: bool) -> None:
         "equal_texts": 32,
         "log_difference": 0.0,
     }
-    assert Agreement(**{**figures, **changed}).passed is passed
+    assert Agreement(**{**figures, **changed}).is_usable is passed

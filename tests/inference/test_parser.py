@@ -160,7 +160,7 @@ def test_the_probabilities_of_an_ensemble_are_the_retrievers_mean(
     [hits] = asked._retrieve([Query("fly home to Oslo please")])
     [scores] = asked.choose_functions([Query("fly home to Oslo please")])
     assert sum(scores.values()) == pytest.approx(1.0)
-    shown = asked._shown(hits)
+    shown = asked._limit_exemplars(hits)
     assert len(shown.exemplars) == k
     if not k:
         return

@@ -99,7 +99,7 @@ def test_signs_that_a_pair_means_the_same(suspect: ExemplarHit, sign: str) -> No
     mined = mine(ME, [suspect, *others], count=2)
     found = next(n for n in mined if n.hit.id == "x")
     assert found.signs == (sign,)
-    assert (found.use, found.eligible, found.suspected) == (False, False, True)
+    assert (found.use, found.eligible, found.is_suspect) == (False, False, True)
     assert found.why.startswith("not used: suspected to mean the same")
     assert len(used(mined)) == 2
     [listed] = suspects_in(ME, mined)
@@ -128,7 +128,7 @@ def test_two_words_and_slots_are_no_frame() -> None:
 def test_judged_different_is_used_like_any_other() -> None:
     hits = [hit("x", 0.99), *FAR]
     [first, *_] = mine(ME, hits, count=1, judgements={("me", "x"): "different"})
-    assert (first.use, first.verdict, first.suspected) == (True, "different", False)
+    assert (first.use, first.verdict, first.is_suspect) == (True, "different", False)
     assert first.why.endswith("judged really different")
 
 

@@ -9,7 +9,7 @@ from radu_core.errors import TemplateError
 from radu_core.prompts import TemplateSet
 from radu_core.prompts import sandbox as walls
 from radu_core.prompts.render import Part
-from radu_core.prompts.sandbox import LONGEST, compiled
+from radu_core.prompts.sandbox import LONGEST, compile_template
 
 VARIABLES = {
     "utterance": "fly me to Oslo",
@@ -215,7 +215,7 @@ def test_the_budget_is_counted_and_so_the_same_every_time() -> None:
     assert rendered("{% for i in many %}{% endfor %}", many=[0] * steps) == ""
     spent = walls.Render()
     source = "{% for i in many %}{% endfor %}"
-    template = compiled(source)
+    template = compile_template(source)
     for _ in range(2):
         spent = walls.Render()
         list(template.root_render_func(template.new_context(spent.variables({"many": [0] * 9}))))
@@ -340,7 +340,7 @@ def test_the_longest_prompt_and_the_longest_utterance_fit() -> None:
 
 def test_an_error_within_the_parser_has_a_line_too() -> None:
     with pytest.raises(TemplateSyntaxError):
-        compiled("{{")
+        compile_template("{{")
 
 
 def test_a_set_block_is_what_it_says_and_its_filter_is_used() -> None:

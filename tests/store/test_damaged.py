@@ -107,13 +107,13 @@ def test_an_exemplar_that_cant_be_read_is_named_and_can_be_deleted(
         loaded.store.exemplar(MODULE, "h00")
     ids = trash.choose(loaded, MODULE, ids=["h00"])
     assert trash.delete(loaded, MODULE, ids, who="t").ids == ("h00",)
-    [thrown] = trash.trash(loaded, MODULE).items
+    [thrown] = trash.list_trash(loaded, MODULE).items
     assert (thrown.exemplar.id, thrown.exemplar.utterance) == ("h00", UNREADABLE)
     with pytest.raises(DamagedError, match="Exemplar h00"):
         trash.restore(loaded, MODULE, ["h00"], who="t")
     now = datetime(2026, 3, 2, tzinfo=UTC)
     assert trash.empty(loaded, MODULE, ["h00"], who="t", now=now).exemplars == 1
-    assert trash.trash(loaded, MODULE).total == 0
+    assert trash.list_trash(loaded, MODULE).total == 0
 
 
 def test_a_rename_or_undo_that_cant_read_an_exemplar_names_it(

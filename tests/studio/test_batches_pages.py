@@ -94,7 +94,7 @@ def test_only_what_was_offered_is_deleted_for_good(space: Workspace) -> None:
     trash.delete(space, MODULE, ["f00"], who="bob")  # as many as before, but others
     press(at, "Delete all 2 for good")
     assert "No exemplar of acme_travel_en in the trash has that id" in words(at)
-    assert trash.trash(space, MODULE).ids == ("f00", "h00")
+    assert trash.list_trash(space, MODULE).ids == ("f00", "h00")
 
 
 def test_exemplars_are_found_deleted_and_deleted_for_good(space: Workspace) -> None:
@@ -105,10 +105,10 @@ def test_exemplars_are_found_deleted_and_deleted_for_good(space: Workspace) -> N
     search.input("hotel").run()
     press(at, "Delete all 5 found")
     assert "5 exemplars moved to the trash" in words(at)
-    assert trash.trash(space, MODULE).total == 5
+    assert trash.list_trash(space, MODULE).total == 5
     press(at, "Delete all 5 for good")
     assert "5 exemplars of acme_travel_en deleted for good" in words(at)
-    assert trash.trash(space, MODULE).total == 0
+    assert trash.list_trash(space, MODULE).total == 0
 
 
 def test_a_module_is_deleted_by_its_name_and_restored_on_home(space: Workspace) -> None:
@@ -177,8 +177,8 @@ def test_exemplars_are_chosen_by_their_ids(space: Workspace) -> None:
     assert choice.options[1] == "h01: a hotel bed in New York"
     choice.set_value(["h01", "h03"]).run()
     press(at, "Delete 2 chosen")
-    assert trash.trash(space, MODULE).ids == ("h01", "h03")
+    assert trash.list_trash(space, MODULE).ids == ("h01", "h03")
     at.multiselect(key="trash ids").set_value(["h03"]).run()
     press(at, "Restore 1 chosen")
-    assert trash.trash(space, MODULE).ids == ("h01",)
+    assert trash.list_trash(space, MODULE).ids == ("h01",)
     assert at.multiselect(key="trash ids").value == []

@@ -75,7 +75,9 @@ def prepare(at: AppTest, run: RunDirectory) -> None:
 
 
 def browser() -> TestClient:
-    return TestClient(Starlette(routes=bundle_routes.routes()), raise_server_exceptions=False)
+    return TestClient(
+        Starlette(routes=bundle_routes.bundle_routes()), raise_server_exceptions=False
+    )
 
 
 def test_one_click_to_a_download(space: Workspace, run: RunDirectory) -> None:

@@ -109,7 +109,7 @@ def test_coverage_under_its_target_is_remembered(loaded: Workspace) -> None:
     kept = last_measured(loaded, MODULE)
     assert kept is not None
     assert (kept.utterances, kept.target, kept.low) == (2, 0.99, report.choice.low)
-    assert not kept.reached  # two utterances can't show 99 %
+    assert not kept.reaches_target  # two utterances can't show 99 %
     assert "of 2 utterances of validation" in needs(loaded)["See the misses"].text
     coverage_report(loaded, MODULE, split="train", target=0.1)
     assert last_measured(loaded, MODULE) == kept  # another split doesn't take its place

@@ -160,7 +160,7 @@ def test_what_was_changed_since_the_plan_stays(space: Workspace) -> None:
     for kind in ("split", "add tag", "delete"):
         report = done(space, plans[kind])
         assert (report.ids, report.changed_since) == ((), ("h00", "h01"))
-    assert trash.trash(space, MODULE).total == 0
+    assert trash.list_trash(space, MODULE).total == 0
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_a_gguf_lies_beside_the_model(
     assert {"model.gguf", "Modelfile"} <= set(made.files)
     found = made.agreement
     assert found is not None
-    assert found.passed
+    assert found.is_usable
     assert (found.rows, found.equal_tokens) == (4, found.tokens)
     assert 0 < found.choices == found.equal_choices
     kind = {"bfloat16": "bf16", "float32": "f32"}[made.dtype]
@@ -159,7 +159,7 @@ def test_what_the_converter_writes_is_compared_as_well(
     assert field is not None
     assert field.contents() == {"bfloat16": "bf16", "float32": "f32"}[made.dtype]
     assert made.agreement is not None
-    assert made.agreement.passed
+    assert made.agreement.is_usable
 
 
 @pytest.mark.parametrize(

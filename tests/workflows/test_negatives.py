@@ -44,7 +44,7 @@ def of(space: Workspace, id_: str, **options: Any) -> dict[str, Any]:
 
 
 def test_a_judgement_counts_for_repetitions_too(space: Workspace) -> None:
-    assert of(space, "t1")["t2"].suspected
+    assert of(space, "t1")["t2"].is_suspect
     judge(space, MODULE, "t2", "t1", "different", who="ann")
     found = of(space, "t1")["t2"]
     assert (found.verdict, found.use) == ("different", True)
@@ -54,7 +54,7 @@ def test_a_judgement_counts_for_repetitions_too(space: Workspace) -> None:
     withdraw(space, MODULE, "t1", "t3", who="bob")
     withdraw(space, MODULE, "t1", "t2", who="bob")
     assert judgements.judgements(space, MODULE) == {}
-    assert of(space, "t1")["t2"].suspected
+    assert of(space, "t1")["t2"].is_suspect
     assert [j.verdict for j in judgements.history(space, MODULE, "t1", "t2")] == [
         "different",
         "withdrawn",

@@ -347,8 +347,8 @@ def test_what_becomes_of_a_long_row_is_what_the_dataset_makes_of_it(
         config = DatasetConfig(strategies=(strategy,), rows=shares, max_length=limit)
         maker = Maker(schema, index, TemplateSet(), config, tokenizer)
         fates = {}
-        for _, fitted in maker.made([exemplar])[0].rows:
-            exemplars, functions = fitted.dropped
+        for _, fitted in maker.make([exemplar])[0].rows:
+            exemplars, functions = fitted.omissions
             left_out = (len(exemplars), len(functions)) if fitted.row else None
             warning = too_long(fitted.before or 0, limit, left_out)
             long = (fitted.before or 0) > limit

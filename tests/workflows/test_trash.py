@@ -89,7 +89,7 @@ def test_what_is_deleted_is_found_nowhere_and_comes_back_whole(space: Workspace)
     assert rows_with(space, "lovely oslo") == {"trash", "event"}
     ack = tab.do("discard", "a00", before.revision, reason="x")
     assert (ack["status"], "no exemplar of that id" in ack["message"]) == ("refused", True)
-    [thrown] = trash.trash(space, MODULE).items
+    [thrown] = trash.list_trash(space, MODULE).items
     assert (thrown.exemplar, thrown.who, thrown.note) == (before.exemplar, "eve", "deleted")
     assert trash.restore(space, MODULE, ["a00"], who="eve") == ["a00"]
     after = space.store.exemplar(MODULE, "a00")
@@ -105,7 +105,7 @@ def test_what_is_deleted_is_found_nowhere_and_comes_back_whole(space: Workspace)
     assert kinds == [("ann", "opinion"), ("eve", "trashed"), ("eve", "brought back")]
     decide(space, "decide", "a00", who="joe", **reading(space, "a00"))  # the first opinion counts
     assert space.store.exemplar(MODULE, "a00").exemplar.outcome == "resolved"
-    assert trash.trash(space, MODULE).total == 0
+    assert trash.list_trash(space, MODULE).total == 0
 
 
 def test_what_is_deleted_for_good_leaves_nothing(
@@ -144,9 +144,9 @@ def test_deleting_nothing_for_good_leaves_the_trash_alone(space: Workspace) -> N
         0,
         f"There was no exemplar of {MODULE} to delete.",
     )
-    assert trash.trash(space, MODULE).ids == ("h00", "h01")
+    assert trash.list_trash(space, MODULE).ids == ("h00", "h01")
     done = trash.delete_for_good(space, MODULE, ["h02"], who="bob", now=NOW)
-    assert (done.exemplars, trash.trash(space, MODULE).ids) == (1, ("h00", "h01"))
+    assert (done.exemplars, trash.list_trash(space, MODULE).ids) == (1, ("h00", "h01"))
     assert rows_with(space, "suite in Paris") == set()
     assert sum(space.store.counts(MODULE).values()) == sum(counts.values()) - 1
     assert trash.empty(space, MODULE, who="bob", now=NOW).exemplars == 2
@@ -186,7 +186,7 @@ def test_an_id_in_use_again_loses_only_what_lies_in_the_trash(
     trash.empty(space, MODULE, who="eve", now=NOW)
     assert space.store.exemplar(MODULE, "f00").exemplar.utterance == "fly to Oslo again"
     assert rows_with(space, "fly me to Oslo") == set()
-    assert trash.trash(space, MODULE).total == 0
+    assert trash.list_trash(space, MODULE).total == 0
 
 
 def test_the_trash_of_an_undone_import_can_be_emptied(space: Workspace) -> None:

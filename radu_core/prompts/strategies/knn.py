@@ -75,7 +75,7 @@ def _row(job: Job, hit: ExemplarHit, *, same: bool) -> PromptRow:
 
 
 def _questions(job: Job) -> Rows:
-    hits = [hit for hit in job.shown.exemplars if hit.function is not None]
+    hits = [hit for hit in job.prompt_hits.exemplars if hit.function is not None]
     return Rows([_row(job, hit, same=True) for hit in hits])
 
 

@@ -100,11 +100,11 @@ def _row(job: Job, kind: str, hits: Retrieved, answer: str | None) -> PromptRow:
 
 
 def _questions(job: Job) -> Rows:
-    return Rows([_row(job, "asked", job.shown, None)])
+    return Rows([_row(job, "asked", job.prompt_hits, None)])
 
 
 def _rows(job: Job) -> Rows:
-    exemplar, options, hits = job.exemplar, job.options, job.shown
+    exemplar, options, hits = job.exemplar, job.options, job.prompt_hits
     if exemplar.mode == "negative":
         return _rows_of_negative(job)
     if exemplar.function is None:

@@ -22,9 +22,18 @@ from radu_core.store.opinions import with_opinions
 from radu_core.store.progress import progress
 from radu_core.store.rows import aware
 from radu_core.store.stored_json import read_schema
-from radu_core.workflows.annotate import request as asked
 from radu_core.workflows.annotate.items import around, item_json
 from radu_core.workflows.annotate.operations import Case, apply, needs_revision, reconsider
+from radu_core.workflows.annotate.request import (
+    Filter,
+    Operation,
+    Request,
+    Undo,
+    filter_of,
+    is_id,
+    is_number,
+    parse_operation,
+)
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["Reconsidered", "serve", "set_annotators"]
@@ -106,7 +115,7 @@ def set_annotators(workspace: Workspace, module: str, number: int, *, who: str) 
     return Reconsidered(effects.count("decided"), effects.count("disputed"))
 
 
-def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request) -> dict[str, Any]:
+def serve(workspace: Workspace, *, who: str, module: str, request: Request) -> dict[str, Any]:
     """Answer one request: what became of its operations, further items, and how far it all is.
 
     Each operation is one transaction, done once however often it is sent. Raises ``StoreError``
@@ -124,7 +133,7 @@ def serve(workspace: Workspace, *, who: str, module: str, request: asked.Request
         )
         others = leases.held_by_others(w.connection, module, request.client, w.now)
         counts = queues.waiting(w.connection, module) if request.want else None
-        filter_wanted = asked.filter_of(request)
+        filter_wanted = filter_of(request)
         items = []
         if counts and filter_wanted and current:
             items = _hand_out(w, module_known, request, filter_wanted, others, counts)
@@ -146,9 +155,9 @@ def _acknowledge(
 ) -> dict[str, Any]:
     """Do one operation, unless it has been done, and say what became of it."""
     seq = raw.get("seq")
-    if not asked.is_number(seq):
+    if not is_number(seq):
         raise InputError("An operation without a number", value=raw, remedy="Reload the page.")
-    given_id = raw["id"] if asked.is_id(raw.get("id")) else None
+    given_id = raw["id"] if is_id(raw.get("id")) else None
     with workspace.store.writing(module, who=who) as w:
         module_known = _module(w)
         done = operations.answer(w, client, seq)
@@ -178,7 +187,7 @@ def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict
     """Do an operation, all of it or nothing; ``{status, revision, message}``."""
     expected, is_taken = _expected_revision(w, client, raw.get("revision"), raw.get("after"))
     try:
-        operation = asked.parse_operation(dict(raw))
+        operation = parse_operation(dict(raw))
     except InputError as error:
         return _answer("refused", expected, str(error))
     part = w.connection.begin_nested()
@@ -222,8 +231,8 @@ def _expected_revision(w: Writing, client: str, revision: Any, after: Any) -> tu
     Where that one met with a newer version, what was shown counts: else this one would overwrite
     what nobody has looked at.
     """
-    shown = revision if asked.is_number(revision) else 0
-    before = operations.answer(w, client, after) if asked.is_number(after) else None
+    shown = revision if is_number(revision) else 0
+    before = operations.answer(w, client, after) if is_number(after) else None
     if before is None:
         return shown, True
     if before["status"] == "conflict":
@@ -231,9 +240,9 @@ def _expected_revision(w: Writing, client: str, revision: Any, after: Any) -> tu
     return int(before["revision"]), bool(before["taken"])
 
 
-def _takes_a_skip_back(w: Writing, client: str, operation: asked.Operation) -> bool:
+def _takes_a_skip_back(w: Writing, client: str, operation: Operation) -> bool:
     """Whether what came before on this exemplar, which this takes back, was a skip."""
-    if not isinstance(operation, asked.Undo) or not asked.is_number(operation.after):
+    if not isinstance(operation, Undo) or not is_number(operation.after):
         return False
     before = operations.answer(w, client, operation.after)
     return (
@@ -266,8 +275,8 @@ def _time_text(at: Any) -> str:
 def _hand_out(
     w: Writing,
     known: _Module,
-    request: asked.Request,
-    wanted: asked.Filter,
+    request: Request,
+    wanted: Filter,
     others: Sequence[leases.Lease],
     counts: Mapping[str, int],
 ) -> list[dict[str, Any]]:
@@ -294,7 +303,7 @@ def _hand_out(
     return items
 
 
-def _item_by_id(w: Writing, request: asked.Request, wanted: asked.Filter) -> list[str]:
+def _item_by_id(w: Writing, request: Request, wanted: Filter) -> list[str]:
     """The item asked for by its id, unless the tab has been given it or is done with it."""
     id_, since = wanted.item, wanted.since
     if not id_ or id_ in request.hold:
@@ -304,7 +313,7 @@ def _item_by_id(w: Writing, request: asked.Request, wanted: asked.Filter) -> lis
     return [item.exemplar.id for item in changes.items_of(w.connection, w.module, [id_])]
 
 
-def _filter(wanted: asked.Filter) -> queues.Filter:
+def _filter(wanted: Filter) -> queues.Filter:
     return queues.Filter(**wanted.model_dump(exclude={"item"}))
 
 
@@ -332,9 +341,7 @@ def _progress(w: Writing) -> dict[str, int]:
     return asdict(progress(w.connection, w.module, who=w.who, since=midnight))
 
 
-def _others(
-    w: Writing, wanted: asked.Filter | None, others: Sequence[leases.Lease]
-) -> dict[str, Any]:
+def _others(w: Writing, wanted: Filter | None, others: Sequence[leases.Lease]) -> dict[str, Any]:
     matches = queues.matches(w, _filter(wanted), others) if wanted else []
     seconds = round((matches[0].until - w.now).total_seconds()) if matches else None
     return {"items": len({lease.exemplar for lease in matches}), "seconds": seconds}

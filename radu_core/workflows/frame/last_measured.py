@@ -27,7 +27,7 @@ class Measured(BaseModel):
     low: float
 
     @property
-    def reached(self) -> bool:
+    def reaches_target(self) -> bool:
         """Whether the lower bound reaches the target."""
         return self.low >= self.target
 

@@ -9,7 +9,7 @@ from radu_core.files import read_json
 from radu_core.training import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 
-__all__ = ["BESIDE", "labelled", "run_label", "run_name"]
+__all__ = ["BESIDE", "label_with", "run_label", "run_name"]
 
 BESIDE = " + "  # between a fast model's run and the run of the language model beside it
 
@@ -29,15 +29,15 @@ def run_label(workspace: Workspace, run: str) -> str:
 
     Of two runs together, both; what isn't a run's id is shown as it is.
     """
-    return BESIDE.join(_labelled(workspace, one) for one in run.split(BESIDE))
+    return BESIDE.join(_label_one(workspace, one) for one in run.split(BESIDE))
 
 
-def labelled(run: str, name: str) -> str:
+def label_with(run: str, name: str) -> str:
     """A run's id after the name that somebody gave it, if anybody did."""
     return f"{name} · {run}" if name else run
 
 
-def _labelled(workspace: Workspace, run: str) -> str:
+def _label_one(workspace: Workspace, run: str) -> str:
     if not run or Path(run).name != run:  # the path of a bundle
         return run
-    return labelled(run, run_name(RunDirectory(workspace.runs / run)))
+    return label_with(run, run_name(RunDirectory(workspace.runs / run)))

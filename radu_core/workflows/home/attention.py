@@ -10,7 +10,7 @@ from typing import Literal
 from radu_core.training import RunDirectory, RunState
 from radu_core.words import quantity
 from radu_core.workflows.frame.last_measured import last_measured
-from radu_core.workflows.frame.run_names import labelled, run_name
+from radu_core.workflows.frame.run_names import label_with, run_name
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.train.dataset import DatasetView
 
@@ -96,7 +96,7 @@ def _failures(module: str, states: Sequence[tuple[RunState, str, RunDirectory]])
             break
         if state in ("failed", "lost"):  # a damaged one is among the funnel's notes
             ended = "failed" if state == "failed" else f"is {state}"
-            text = f"Run {labelled(run.id, run_name(run))} {ended}: {reason}"
+            text = f"Run {label_with(run.id, run_name(run))} {ended}: {reason}"
             query = {"module": module, "run": run.id}
             found.append(Attention("error", text, "train", "Open the run", query))
     return found
@@ -159,7 +159,7 @@ def _after(at: object, written: datetime) -> bool:
 
 def _coverage(workspace: Workspace, module: str) -> list[Attention]:
     measured = last_measured(workspace, module)
-    if measured is None or measured.reached:
+    if measured is None or measured.reaches_target:
         return []
     text = (
         f"Coverage is under its target of {measured.target:.1%}: {measured.share:.1%} of "

@@ -10,7 +10,7 @@ from radu_core.errors import RaduError
 from radu_core.evaluation import EvaluationReport, Metrics
 from radu_core.training import RunDirectory
 from radu_core.workflows.evaluate.evaluation import SPLITS, report_path
-from radu_core.workflows.frame.run_names import labelled, run_name
+from radu_core.workflows.frame.run_names import label_with, run_name
 
 __all__ = ["Figure", "Result", "newest_result"]
 
@@ -47,7 +47,7 @@ class Result:
     @property
     def label(self) -> str:
         """The run as it is shown."""
-        return labelled(self.run, self.name)
+        return label_with(self.run, self.name)
 
 
 def newest_result(runs: Sequence[RunDirectory], module: str) -> Result | None:

@@ -13,8 +13,7 @@ from radu_core.errors import ConflictError, InputError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import disk_errors
 from radu_core.instructions import instruct
-from radu_core.store import Trashed, bulk, erasing, queues
-from radu_core.store import trash as stored
+from radu_core.store import Trashed, bulk, erasing, queues, trash
 from radu_core.store.changes import Writing
 from radu_core.words import quantity
 from radu_core.workflows.frame.last_measured import forget_measured
@@ -33,11 +32,11 @@ __all__ = [
     "delete_module",
     "empty",
     "erase_module",
+    "list_trash",
     "modules_in_trash",
     "read",
     "restore",
     "restore_module",
-    "trash",
 ]
 
 _MOST_NAMED = 20
@@ -148,10 +147,10 @@ def delete(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) -
     """Move exemplars to the trash; those that aren't there any more are left out."""
     workspace.store.schema(module)
     with workspace.store.writing(module, who=who) as w:
-        return Deleted(module, tuple(stored.put(w, ids, note="deleted")))
+        return Deleted(module, tuple(trash.put(w, ids, note="deleted")))
 
 
-def trash(
+def list_trash(
     workspace: Workspace, module: str, *, ids: Sequence[str] | None = None, limit: int = 1_000
 ) -> Trash:
     """What of ``module`` lies in the trash, newest first; ``items`` only those of these ids.
@@ -162,9 +161,9 @@ def trash(
     with workspace.store.reading() as connection:
         if ids is not None:
             _in_trash(connection, module, ids)
-        items = stored.list_trash(connection, module, limit=limit, ids=ids)
-        everything = tuple(stored.ids(connection, module))
-        return Trash(module, stored.count(connection, module), tuple(items), everything)
+        items = trash.list_trash(connection, module, limit=limit, ids=ids)
+        everything = tuple(trash.ids(connection, module))
+        return Trash(module, trash.count(connection, module), tuple(items), everything)
 
 
 def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) -> list[str]:
@@ -177,8 +176,8 @@ def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) 
     ids_wanted = list(dict.fromkeys(ids))
     with workspace.store.writing(module, who=who) as w:
         numbers = _in_trash(w.connection, module, ids_wanted)
-        since = stored.oldest(w.connection, numbers.values())
-        blocked = stored.bring_back(w, [numbers[id_] for id_ in ids_wanted])
+        since = trash.oldest(w.connection, numbers.values())
+        blocked = trash.bring_back(w, [numbers[id_] for id_ in ids_wanted])
         if blocked:
             raise ConflictError(
                 f"{module} has an exemplar of that id again",
@@ -191,7 +190,7 @@ def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) 
 
 
 def _in_trash(connection: Connection, module: str, wanted: Sequence[str]) -> dict[str, int]:
-    numbers = stored.newest_numbers(connection, module, wanted)
+    numbers = trash.newest_numbers(connection, module, wanted)
     missing = [id_ for id_ in wanted if id_ not in numbers]
     if missing:
         raise NotFoundError(
@@ -212,7 +211,7 @@ def delete_for_good(
     workspace.store.schema(module)
 
     def work(w: Writing) -> tuple[list[str], set[str]]:
-        gone = stored.put(w, ids, note="deleted")
+        gone = trash.put(w, ids, note="deleted")
         return gone, erasing.empty(w, gone) if gone else set()
 
     return _erase(workspace, module, work, who=who, now=now)
@@ -229,7 +228,7 @@ def empty(
 
     def work(w: Writing) -> tuple[list[str], set[str]]:
         if ids is None:
-            gone = stored.ids(w.connection, module)
+            gone = trash.ids(w.connection, module)
         else:
             gone = list(dict.fromkeys(ids))
             _in_trash(w.connection, module, gone)
@@ -248,7 +247,7 @@ def _erase(
 ) -> Erased:
     """Delete rows, then what was made of them; datasets and runs that hold them get a note."""
     with workspace.store.writing(module, who=who) as w:
-        total = stored.count(w.connection, module) + sum(workspace.store.counts(module).values())
+        total = trash.count(w.connection, module) + sum(workspace.store.counts(module).values())
         ids, words_erased = work(w)
         same = erasing.others_saying(w, words_erased, limit=100) if words_erased else []
     if ids is None or ids:
@@ -282,14 +281,14 @@ def delete_module(workspace: Workspace, module: str, *, who: str) -> None:
     """Move a module to the trash, with everything in it: no page or command shows it any more."""
     workspace.store.schema(module)
     with workspace.store.writing(module, who=who) as w:
-        stored.put_module(w)
+        trash.put_module(w)
 
 
 def restore_module(workspace: Workspace, module: str, *, who: str) -> None:
     """Bring a module back from the trash; ``NotFoundError`` if it isn't there."""
     _require_trashed(workspace, module)
     with workspace.store.writing(module, who=who) as w:
-        stored.bring_module_back(w)
+        trash.bring_module_back(w)
 
 
 def modules_in_trash(

@@ -264,7 +264,7 @@ class _Writing:
         if apart:
             right, wrong = apart[0]
             raise RunError(
-                f"The bundle answers {len(apart):,} of {test.compared} unlike the "
+                f"The bundle answers {len(apart):,} of {test.rows_text} unlike the "
                 f"run; the first: {right.utterance[:80]!r} is {_call(right)}, not {_call(wrong)}",
                 remedy="Write it for the runtime torch, and report this.",
             )

@@ -98,9 +98,9 @@ def export_gguf(
         tried.append(
             compare_gguf(new / GGUF, new, rows, template=template, weights=kind, progress=progress)
         )
-        if tried[-1].passed:
+        if tried[-1].is_usable:
             break
-    if tried and not tried[-1].passed:
+    if tried and not tried[-1].is_usable:
         raise ModelError(
             f"The GGUF's answers differ from the model's ({'; '.join(map(str, tried))})",
             remedy="Nothing was exported. Export the model without a GGUF."

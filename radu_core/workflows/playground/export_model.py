@@ -32,7 +32,7 @@ from radu_core.workflows.playground.export_gguf import (
     find_converter,
 )
 from radu_core.workflows.playground.export_needs import needs_outside
-from radu_core.workflows.runs.trained_labels import FILE as LABELS
+from radu_core.workflows.runs import trained_labels
 
 __all__ = ["Export", "export_model"]
 
@@ -96,7 +96,7 @@ def export_model(
         if adapter_only:
             _name_base(new, _hub_id(config, base))
         # a fast model's values are learnt from its labels when it is loaded
-        left_out = (VALIDATION_FILE,) if fast else (LABELS, VALIDATION_FILE)
+        left_out = (VALIDATION_FILE,) if fast else (trained_labels.FILE, VALIDATION_FILE)
         copy_files(opened.path / "serving", new / EXPORTED, without=left_out)
         dtype = _dtype(new)
         needed = needs_outside(workspace, opened, adapter_only=adapter_only)

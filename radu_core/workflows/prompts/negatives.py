@@ -65,7 +65,7 @@ class Mined:
     @property
     def suspected_count(self) -> int:
         """How many are suspected to mean the same."""
-        return sum(n.suspected for n in self.negatives)
+        return sum(n.is_suspect for n in self.negatives)
 
 
 @dataclass(frozen=True)
@@ -242,8 +242,8 @@ def _dial(found: Sequence[Sequence[Negative]], count: int) -> Dial:
         full=sum(len(e) >= count for e in eligible),
         short=sum(0 < len(e) < count for e in eligible),
         none=sum(not e for e in eligible) if count else 0,
-        suspected=sum(n.suspected for n in every),
-        suspected_exemplars=sum(any(n.suspected for n in mined) for mined in found),
+        suspected=sum(n.is_suspect for n in every),
+        suspected_exemplars=sum(any(n.is_suspect for n in mined) for mined in found),
         same=sum(n.verdict == "same" for n in every),
         different=sum(n.verdict == "different" for n in every),
         out_of_scope=sum(n.hit.function is None for n in every),

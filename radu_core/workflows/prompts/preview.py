@@ -395,7 +395,7 @@ def _left_out(prepared: Prepared, row: PromptRow, templates: TemplateSet) -> tup
     if tokenizer is None:
         return None
     fitted = fit([(row, shorter)], tokenizer, max_length=limit)[0]
-    exemplars, functions = fitted.dropped
+    exemplars, functions = fitted.omissions
     return None if fitted.row is None else (len(exemplars), len(functions))
 
 

@@ -14,22 +14,21 @@ from radu_core.exemplars import DISCARDED, UNLABELLED, AnnotatedExemplar, Split,
 from radu_core.files import canonical_json
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE, Function, Schema, argument_problems
-from radu_core.store import StoredExemplar, bulk, changes, listing, splits
-from radu_core.store import imports as batches
-from radu_core.store import trash as stored_trash
+from radu_core.store import StoredExemplar, bulk, changes, imports, listing, splits, trash
 from radu_core.store.listing import Listing
 from radu_core.store.modules import schema_and_settings
 from radu_core.store.records import NewBatch
 from radu_core.words import quantity
 from radu_core.workflows.frame.annotators import annotators
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.load import imports, trash
+from radu_core.workflows.load.imports import undo
 from radu_core.workflows.load.outcomes import (
     RANKED_BY,
     alignment_record,
     as_labelled,
     module_knowledge,
 )
+from radu_core.workflows.load.trash import restore
 
 __all__ = [
     "Change",
@@ -137,7 +136,7 @@ def plan_edit(
             left[why] += 1
         else:
             found.append(change.of(item))
-            lost.update(change.lost(item.exemplar))
+            lost.update(change.find_lost_slots(item.exemplar))
         if number % 100 == 0:
             progress("Looking at the edit", number, len(ids))
     gone = len(ids) - len(found) - left.total()
@@ -229,7 +228,7 @@ class _Changing:
             return "discarded" if discarded else "already unlabelled" if e.unlabelled else ""
         return ""
 
-    def lost(self, e: AnnotatedExemplar) -> list[str]:
+    def find_lost_slots(self, e: AnnotatedExemplar) -> list[str]:
         """The slots whose values the edit takes away."""
         if self._edit.kind == "unlabel":
             return [f"{e.label}.{slot}" for slot in e.arguments]
@@ -353,7 +352,7 @@ def apply_edit(workspace: Workspace, plan: EditPlan, *, who: str) -> EditReport:
             details = {"moved": dict(plan.moves), "stored": True, "changed": len(found)}
             source = f"{quantity(len(found), 'utterance')} to {edit.value}"
             new = NewBatch(source, "", len(found), len(found), details=details, kind="split")
-            number = batches.begin(w, new)
+            number = imports.begin(w, new)
             batch, changed = str(number), splits.assign(w, number, seen)
         elif edit.kind.endswith("tag"):
             changed = bulk.tag(w, [(c.id, c.revision, c.exemplar.tags) for c in found], batch=batch)
@@ -361,7 +360,7 @@ def apply_edit(workspace: Workspace, plan: EditPlan, *, who: str) -> EditReport:
             now = bulk.revisions(w, list(seen))
             changed = [c.id for c in found if now.get(c.id) != c.revision]
             fit = [c.id for c in found if now.get(c.id) == c.revision]
-            stored_trash.put(w, fit, note="deleted")
+            trash.put(w, fit, note="deleted")
         else:
             done = [(c.exemplar, c.revision, c.columns) for c in found]
             changed = bulk.edit(w, done, batch=batch)
@@ -375,7 +374,7 @@ def undo_edit(workspace: Workspace, report: EditReport, *, who: str) -> Undone:
     if report.edit.kind == "delete":
         return _undelete(workspace, report, who=who)
     if report.edit.kind == "split":
-        done = imports.undo(workspace, int(report.batch), module=report.module, who=who)
+        done = undo(workspace, int(report.batch), module=report.module, who=who)
         gone = {"deleted since": done.gone} if done.gone else {}
         return Undone(done.returned, {**done.reasons, **gone})
     back, since, gone_ids = workspace.store.undo_bulk(report.module, report.batch, who=who)
@@ -387,10 +386,10 @@ def _undelete(workspace: Workspace, report: EditReport, *, who: str) -> Undone:
     """Bring back what is still in the trash, unless its id is in use again."""
     with workspace.store.reading() as connection:
         there = bulk.revisions_of(connection, report.module, report.ids)
-        in_trash = stored_trash.newest_numbers(connection, report.module, report.ids)
+        in_trash = trash.newest_numbers(connection, report.module, report.ids)
     back = [id_ for id_ in report.ids if id_ in in_trash and id_ not in there]
     if back:
-        trash.restore(workspace, report.module, back, who=who)
+        restore(workspace, report.module, back, who=who)
     used = len(there)
     gone = len(report.ids) - len(back) - used
     left = {"there again already": used, "not in the trash any more": gone}

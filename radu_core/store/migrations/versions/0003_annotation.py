@@ -91,10 +91,8 @@ def _fill() -> None:
     names = ("flag_kind", "queue", "slots")
     change = sa.update(_exemplar).where(key).values({n: sa.bindparam(f"new_{n}") for n in names})
     for rows in _batches(connection):
-        connection.execute(change, [_derived(row, json.loads(row.data)) for row in rows])
-        texts = [
-            {"module": r.module, "id": r.id, "text": _folded(json.loads(r.data))} for r in rows
-        ]
+        connection.execute(change, [_derive(row, json.loads(row.data)) for row in rows])
+        texts = [{"module": r.module, "id": r.id, "text": _fold(json.loads(r.data))} for r in rows]
         connection.execute(sa.insert(_text), texts)
 
 
@@ -112,7 +110,7 @@ def _batches(connection: sa.Connection) -> Iterator[list[Any]]:
         yield rows
 
 
-def _derived(row: Any, data: dict[str, Any]) -> dict[str, Any]:
+def _derive(row: Any, data: dict[str, Any]) -> dict[str, Any]:
     kind = None
     if row.flag is not None:  # only the Coverage page's reasons begin like this
         kind = "suspected" if row.flag.startswith("Coverage:") else "evaluation"
@@ -137,7 +135,7 @@ def _slots(arguments: dict[str, Any]) -> str:
     return joined
 
 
-def _folded(data: dict[str, Any]) -> str:
+def _fold(data: dict[str, Any]) -> str:
     values = [
         str(scalar)
         for value in data.get("arguments", {}).values()
