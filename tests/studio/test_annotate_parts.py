@@ -50,7 +50,8 @@ def space(
 
 def part(name: str, arguments: str = "") -> AppTest:
     """One part on a page of its own."""
-    function = "edit_guidelines" if name == "guidelines" else name
+    functions = {"guidelines": "edit_guidelines", "bulk": "show_bulk", "add": "show_add_form"}
+    function = functions.get(name, name)
     script = f"""
 import streamlit as st
 from pathlib import Path
