@@ -9,7 +9,7 @@ export PYTHONUTF8 := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models sample run demo lint check format hooks test test-fast bench clean browser docs pictures
+.PHONY: help setup setup-dev models sample run demo lint check format hooks test test-fast bench clean browser docs pictures look
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ docs: setup-dev  ## Build the docs' site into build/docs; a warning or a broken 
 
 pictures: setup-dev models browser  ## Take the pictures of the README and the docs again
 	$(PY) docs/site/pictures.py
+
+look: setup-dev models browser  ## Take pictures of every page, tab and dialog, to look at
+	$(PY) tests/look.py --only "$(ONLY)"
 
 hooks: setup-dev  ## Run these before every commit
 	@$(VENV)/bin/prek install

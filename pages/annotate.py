@@ -6,7 +6,7 @@ from studio.frame.page import page
 
 with page(
     "Annotate",
-    "Most decisions take one key. Press ? to see all keys.",
+    "Most decisions take one key, or one tap.",
     needs_name=True,
     offline=True,
 ) as here:

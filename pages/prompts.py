@@ -1,4 +1,4 @@
-"""Prompts: what the model is shown and taught, fOr any utterance and strategy."""
+"""Prompts: what the model is shown and taught, for any utterance and strategy."""
 
 import streamlit as st
 

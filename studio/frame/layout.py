@@ -53,7 +53,11 @@ def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = st
 
 
 def side_by_side(
-    widths: Sequence[int], *, key: str, gap: Literal["small", "medium", "large"] = "medium"
+    widths: Sequence[int],
+    *,
+    key: str,
+    gap: Literal["small", "medium", "large"] = "medium",
+    border: bool = False,
 ) -> list[DeltaGenerator]:
     """Columns as ``st.columns`` makes them, each on a row of its own in a window under 1200 px.
 
@@ -63,4 +67,4 @@ def side_by_side(
     rule = f".st-key-{key} > [data-testid=stLayoutWrapper] > {column} {{ min-width: 100%; }}"
     st.html(f"<style>@media (max-width: {_NARROW}px) {{ {rule} }}</style>")
     with st.container(key=key):
-        return st.columns(widths, gap=gap)
+        return st.columns(widths, gap=gap, border=border)

@@ -45,6 +45,9 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 ::placeholder { color: var(--_pale) !important; opacity: 1; }
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding-top: 4rem; } }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { /* else it looks like mere text */
+  color: var(--_chosen); text-decoration: underline; text-underline-offset: 3px;
+}
 [data-testid="stCaptionContainer"] { color: inherit; opacity: .8; }
 @media (pointer: coarse) { /* a finger needs 44 px */
   :is([data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapseButton"] button) {
@@ -55,6 +58,13 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
   [data-testid="stTextInputRootElement"] {
     min-height: 44px;
   }
+  :is(button[data-testid^="stBaseButton"], [role="dialog"] button[aria-label="Close"]) {
+    min-width: 44px; min-height: 44px;
+  }
+  [data-testid="stTooltipIcon"] button { padding: 14px; margin: -14px; box-sizing: content-box; }
+  :is([data-testid="stTabsScrollLeft"], [data-testid="stTabsScrollRight"]) { min-width: 32px; }
+  .react-aria-ComboBox button { min-height: 36px; }
+  [data-tag] button { padding: 14px 12px; margin: -10px -6px -10px 0; box-sizing: content-box; }
 }
 """
 

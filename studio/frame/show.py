@@ -69,6 +69,7 @@ TABLE_STYLE = """
 .radu-table :is(th, td) {
   padding: 4px 10px 4px 0; vertical-align: top; text-align: start; overflow-wrap: break-word;
 }
+.radu-table td { overflow-wrap: anywhere; min-width: 5em; } /* a name may have 100 characters */
 .radu-table tr { border-bottom: 1px solid #8884; }
 @media (max-width: 640px) {
   .radu-table :is(tr, td) { display: block; overflow-wrap: anywhere; }

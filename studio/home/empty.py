@@ -10,6 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from studio.frame.layout import side_by_side
 from studio.frame.navigation import link
 from studio.frame.page import Page
 from studio.frame.tour import start_tour
@@ -54,7 +55,7 @@ def welcome() -> None:
 
 def begin(here: Page, sample: Callable[[], None]) -> None:
     """The ways in; ``sample`` draws the button that loads the sample project."""
-    left, right, tour = st.columns(3, border=True)
+    left, right, tour = side_by_side([1, 1, 1], key="ways-in", gap="small", border=True)
     with left:
         st.markdown("**With the sample project**")
         st.markdown(

@@ -64,8 +64,7 @@ def _choose(here: Page) -> dict[str, Any] | None:
             icon=":material/search:",
         )
         items = _matching(items, (sought or "").strip())
-    left, middle, right = st.columns([4, 4, 3])
-    id_ = left.selectbox(
+    id_ = st.selectbox(
         "A resolved utterance",
         [_TYPED, *items],
         index=1 if items else 0,
@@ -74,7 +73,8 @@ def _choose(here: Page) -> dict[str, Any] | None:
     )
     if id_ != _TYPED:
         return {"exemplar_id": id_}
-    typed = middle.text_input(
+    left, right = st.columns([3, 2])
+    typed = left.text_input(
         "Any utterance", placeholder="I need a table for two", key="negatives typed"
     )
     names = [f.name for f in here.workspace.schema(here.module).functions]
