@@ -197,7 +197,7 @@ def compare(name: str, made: list[str], stored: list[str], **more: Any) -> None:
 
 
 def kills(times: int) -> None:
-    """kill −9 of the server at random moments, while decisions continue."""
+    """Kill the server at random moments (kill −9) while decisions continue."""
     chosen = random.Random(5)
     with workspace(60 * times) as space, running(space) as server, chromium() as context:
         page = open_page(context, server)

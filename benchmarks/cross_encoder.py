@@ -126,8 +126,10 @@ def fit_cross(labels: Labels, seed: int, rate: float, epochs: int) -> CrossEncod
 
 
 def votes(model: CrossEncoder, learnt: Labels, asked: Labels, names: Sequence[str]) -> Numbers:
-    """``(asked, functions)``: the log of each function's share of what the model says of the ten
-    nearest labels."""
+    """The log of each function's share of what the model says of the ten nearest labels.
+
+    ``(asked, functions)``.
+    """
     embed = encoder().embed
     places = nearest(embed([e.utterance for e in asked]), embed([e.utterance for e in learnt]))
     pairs = [(asked[a].utterance, learnt[b].utterance) for a, row in enumerate(places) for b in row]
@@ -164,8 +166,10 @@ def sources(case: Case, voters: Voters, joint: Numbers, rows: Labels) -> dict[st
 def held_out(
     case: Case, trained: Trained, rate: float, epochs: int, seed: int
 ) -> tuple[Scores, Numbers, NDArray[np.int64]]:
-    """The sources' scores, the cross-encoder's, and the right functions' places, of rows that
-    neither has learnt."""
+    """The sources' scores, the cross-encoder's, and the right functions' places.
+
+    Of rows that neither has learnt.
+    """
     names = list(trained.known.functions)
     parts: list[tuple[dict[str, Numbers], Numbers, list[int]]] = []
     for fold in np.unique(trained.folds):

@@ -194,8 +194,11 @@ def fit_setfit(schema: Schema, labels: Labels, seed: int) -> System:
 
 @dataclass(frozen=True)
 class Trained:
-    """A tuned encoder that has learnt all labels; ``held`` ``(labels, functions)`` is what models
-    without a fold said of it (NaN where a row's fold wasn't left out)."""
+    """A tuned encoder that has learnt all labels.
+
+    ``held`` ``(labels, functions)`` is what models without a fold said of it (NaN where a row's
+    fold wasn't left out).
+    """
 
     model: Any
     known: Any
@@ -336,8 +339,10 @@ def time_single(system: System, rows: Labels) -> float:
 
 
 def measure_scope(name: str, case: Case, seed: int) -> tuple[float, float] | None:
-    """How well functions that weren't learnt are told apart: AUROC, and the share of their rows
-    found where 95 % of the others are kept."""
+    """How well functions that weren't learnt are told apart.
+
+    AUROC, and the share of their rows found where 95 % of the others are kept.
+    """
     from sklearn.metrics import roc_auc_score
 
     names = sorted({r.function for r in case.rows if r.function})

@@ -251,9 +251,11 @@ def measure_full(directory: Path, utterances: Sequence[str]) -> Iterator[Row]:
 
 
 def compared_with_generate(directory: Path, utterances: Sequence[str]) -> Iterator[Row]:
-    """The full bundle beside a bare generate of its language model with the prompts for function
-    and values of every utterance: in this process, one after the other. The bundle answers as it
-    was weighed, then as if its language model counted where the head is unsure, then everywhere.
+    """Measure the full bundle beside a bare generate of its language model.
+
+    It generates from the prompts for function and values of every utterance: in this process, one
+    after the other. The bundle answers as it was weighed, then as if its language model counted
+    where the head is unsure, then everywhere.
     """
     from latency import asking_always
     from transformers import AutoModelForCausalLM, AutoTokenizer

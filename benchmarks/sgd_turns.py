@@ -107,8 +107,10 @@ def by_module(directory: Path, part: str) -> dict[str, tuple[Schema, list[Turn]]
 def with_types(
     schema: Schema, exemplars: Sequence[AnnotatedExemplar]
 ) -> tuple[Schema, list[AnnotatedExemplar]]:
-    """The module as a customer with a typed schema has it: a slot whose values are all whole
-    numbers, in figures or in words, is an integer, and so are its values.
+    """The module as a customer with a typed schema has it.
+
+    A slot whose values are all whole numbers, in figures or in words, is an integer, and so are its
+    values.
     """
     function = schema.functions[0]
     values: dict[str, set[str]] = defaultdict(set)

@@ -84,8 +84,10 @@ def right_rows(kind: str) -> Iterator[AnnotatedExemplar]:
 
 
 def break_spans(row: AnnotatedExemplar, way: Break) -> AnnotatedExemplar | None:
-    """The row with its spans counted otherwise; None where they hold the same texts still, or where
-    a trailing blank would be none."""
+    """The row with its spans counted otherwise.
+
+    None where they hold the same texts still, or where a trailing blank would be none.
+    """
     spans = []
     for span in row.spans or ():
         start, end = way(row.utterance, span.start, span.end)

@@ -81,8 +81,10 @@ def make_cases(
     *,
     most: int = _MOST,
 ) -> Iterator[Case]:
-    """Cases of both kinds from one module, ``most`` of each; one half of its utterances teaches the
-    other."""
+    """Cases of both kinds from one module, ``most`` of each.
+
+    One half of its utterances teaches the other.
+    """
     draw = random.Random(f"{source} {seed}")
     exemplars = with_spans(rows)
     draw.shuffle(exemplars)
@@ -207,8 +209,10 @@ def first_guesses(case: Case) -> Iterator[tuple[float, bool]]:
 
 
 def by_chance(found: Sequence[Sequence[float]]) -> float:
-    """The calibration error that right confidences have in the mean with so few cases: in each of
-    ``found``, at most one of the confidences' readings is right, as often as they say."""
+    """The mean calibration error that right confidences have by chance with so few cases.
+
+    In each of ``found``, at most one of the confidences' readings is right, as often as they say.
+    """
     draw = random.Random(0)
     errors = []
     for _ in range(_SIMULATIONS):

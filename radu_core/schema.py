@@ -179,8 +179,10 @@ class Schema(_Model):
         return next((f for f in self.functions if f.name == name), None)
 
     def context_of(self, text: str) -> tuple[Function, str] | None:
-        """The function that a context (``function`` or ``function.slot``) names, and the slot's
-        name, "" if none; None where no function is named.
+        """The function and the slot that a context names.
+
+        A context is ``function`` or ``function.slot``; the slot is "" if none is named, None stands
+        where no function is.
 
         Names may have dots: what is a slot of its function goes first, then the longest function.
         """

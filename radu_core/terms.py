@@ -15,8 +15,11 @@ __all__ = ["TERMS", "Term", "describe_point", "label", "label_of_rows"]
 
 @dataclass(frozen=True)
 class Term:
-    """``key`` is the word in files and options, ``word`` what the field calls it (the key, where
-    empty), ``help`` one sentence."""
+    """A word in files and options, and what the field calls it.
+
+    ``key`` is the word in files and options, ``word`` what the field calls it (the key, where
+    empty), ``help`` one sentence.
+    """
 
     key: str
     name: str

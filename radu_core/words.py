@@ -21,7 +21,10 @@ def ordinal(number: int) -> str:
 
 
 def join_words(parts: Sequence[str], last: str = "and") -> str:
-    """a · a and b · a, b and c; ``last`` is the word before the last one."""
+    """Join words as in a sentence: "a", "a and b", "a, b and c".
+
+    ``last`` is the word before the last one.
+    """
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} {last} {parts[-1]}"

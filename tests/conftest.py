@@ -161,8 +161,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=[False, True], ids=["without bf16", "with bf16"])
 def native(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """A processor that computes in bf16, and one that doesn't, whichever is here: what holds must
-    hold on both. Where results are compared as numbers, say in which precision each is made."""
+    """A processor that computes in bf16, and one that doesn't, whichever is here.
+
+    What holds must hold on both. Where results are compared as numbers, say in which precision each
+    is made.
+    """
     monkeypatch.setenv(VARIABLE, str(int(request.param)))
     return bool(request.param)
 

@@ -93,7 +93,7 @@ def test_a_full_disk_is_said_with_its_remedy(
 
 
 def test_a_full_disk_is_known_by_the_words_of_other_languages(tmp_path: Path) -> None:
-    """safetensors and faiss raise errors of their own."""
+    """Errors that safetensors and faiss raise themselves are understood, too."""
     told = "Error while serializing: I/O error: No space left on device (os error 28)"
     with pytest.raises(DiskFullError, match="Free some space"), disk_errors(tmp_path):
         raise RuntimeError(told)

@@ -290,8 +290,10 @@ def test_every_variable_that_is_named_is_read() -> None:
 
 
 def test_no_message_of_the_core_names_an_option_alone() -> None:
-    """What has a control on a page is said by the border: ``instruct``. A whole command is one that
-    the shell alone can do."""
+    """What has a control on a page is said by the border: ``instruct``.
+
+    A whole command is one that the shell alone can do.
+    """
     wrong = [
         f"{place}: {text!r}"
         for place, text in told()

@@ -30,8 +30,10 @@ def make_tuned_run(
     base: str = BASE,
     second: int = 0,
 ) -> RunDirectory:
-    """A run whose encoder is right about all of its module's labels but the first ``worse``, where
-    its base is right about all."""
+    """A run whose encoder is right about all of its module's labels but the first ``worse``.
+
+    Its base is right about all.
+    """
     view = build(workspace, module)
     config = TrainConfig(
         target="retriever", method="full", dataset=view.directory, base_model=base, folds=2

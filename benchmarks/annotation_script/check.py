@@ -32,8 +32,9 @@ MOST_SHOWN = 9  # readings that the page offers
 
 @dataclass(frozen=True)
 class Checked:
-    """One item as the studio sees it; ``rank`` is that of gold among the readings, from 0, and
-    ``confidence`` that of the first one.
+    """One item as the studio sees it.
+
+    ``rank`` is that of gold among the readings, from 0, and ``confidence`` that of the first one.
     """
 
     id: str

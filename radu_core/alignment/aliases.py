@@ -46,10 +46,11 @@ class Missing:
 
 @dataclass(frozen=True)
 class Seen:
-    """One exemplar of the first pass. ``places`` are those of values that were found, ``placed``
-    with their slot those that are certain; ``names`` all
-    (slot, text value); ``marked`` what a person's span gives for a name in other words; ``edges``
-    what places say of how far the slot's spans go (see ``learning``).
+    """One exemplar of the first pass.
+
+    ``places`` are those of values that were found, ``placed`` with their slot those that are
+    certain; ``names`` all (slot, text value); ``marked`` what a person's span gives for a name in
+    other words; ``edges`` what places say of how far the slot's spans go (see ``learning``).
     """
 
     utterance: str
@@ -73,8 +74,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Case:
-    """A run of words where a value is missing: the tokens from ``first`` to ``last`` (included) of
-    the words that no value takes."""
+    """A run of words where a value is missing.
+
+    It goes from the token ``first`` to ``last`` (included) of the words that no value takes.
+    """
 
     one: Seen
     missing: Missing
@@ -91,8 +94,10 @@ class _Case:
         return tuple(t.word for t in self.tokens[self.first : self.last + 1])
 
     def beside(self, side: int) -> str:
-        """The word before (-1) or after (1), if it can belong to the same name. What a hyphen joins
-        is found whole anyway."""
+        """The word before (-1) or after (1), if it can belong to the same name.
+
+        What a hyphen joins is found whole anyway.
+        """
         edge = self.first if side < 0 else self.last
         if not 0 <= edge + side < len(self.tokens):
             return ""
@@ -109,9 +114,10 @@ class _Case:
 
 
 def learn_names(seen: Sequence[Seen], language: Language) -> tuple[Aliases, Phrases]:
-    """Per name the words that stand for it, longest first, each with a score: what people marked,
-    and what was seen often enough where the name is missing. And per slot what stands where any of
-    its values is missing, whichever it is.
+    """Find the words that stand for each name, and for each slot, longest first, with a score.
+
+    For a name: what people marked, and what was seen often enough where the name is missing. For a
+    slot: what stands where any of its values is missing, whichever it is.
     """
     aliases: dict[str, dict[Words, float]] = {}
     phrases: Phrases = {}
@@ -144,7 +150,9 @@ def _names_from_spans(
 def _names_from_cases(
     seen: Sequence[Seen], left: Sequence[Sequence[Token]], stop: frozenset[str]
 ) -> dict[str, dict[Words, float]]:
-    """The score is 0.9, or 0.75 where nothing else speaks for it, and a tenth of the rule of
+    """Score the words that stand where a name is missing.
+
+    The score is 0.9, or 0.75 where nothing else speaks for it, and a tenth of the rule of
     succession's estimate, (together + 1) / (anywhere + 2).
     """
     telling = _telling(seen, left, stop, lambda m: (m.name, m.words), _LEAST_SHARE)
@@ -190,8 +198,11 @@ def _phrases(
 
 @dataclass(frozen=True)
 class _Telling:
-    """By key (a name or a slot): the words that are seen where its value is missing and almost
-    nowhere else, with how often, and the runs of them. ``anywhere`` counts all words."""
+    """Words that tell of a missing value, by key (a name or a slot).
+
+    They are seen where the value is missing and almost nowhere else; with how often, and the runs
+    of them. ``anywhere`` counts all words.
+    """
 
     precise: dict[str, dict[str, int]]
     cases: dict[str, dict[Words, list[_Case]]]
@@ -205,8 +216,11 @@ def _telling(
     key: Callable[[Missing], tuple[str, Words]],
     share: float,
 ) -> _Telling:
-    """``key`` gives what a missing value is counted under, and its own words; ``left`` are the
-    words outside all places."""
+    """Count which words are seen where a value is missing and almost nowhere else.
+
+    ``key`` gives what a missing value is counted under, and its own words; ``left`` are the words
+    outside all places.
+    """
     anywhere: Counter[str] = Counter()
     together: dict[str, Counter[str]] = defaultdict(Counter)
     for one, tokens in zip(seen, left, strict=True):
@@ -241,8 +255,11 @@ def _precise(
 def _best_run(
     text: str, tokens: Sequence[Token], own: Words, precise: dict[str, int], stop: frozenset[str]
 ) -> list[Token]:
-    """The run of telling words that was seen most: words that are precise or the name's own, and
-    stop words between two of them ("pizza and pasta"). Words akin to the name need no others."""
+    """The run of telling words that was seen most.
+
+    Its words are precise or the name's own, with stop words between two of them ("pizza and
+    pasta"). Words akin to the name need no others.
+    """
     like = {
         t.word for t in tokens if t.word in own or (t.word not in stop and akin((t.word,), own))
     }
@@ -270,8 +287,11 @@ def _best_run(
 def _grow_cases(
     cases: Sequence[_Case], frames: Counter[tuple[str, ...]], stop: frozenset[str]
 ) -> Sequence[_Case]:
-    """The cases with the words that belong to the name because they always stand beside it, and
-    hardly ever beside the slot's other values: "Ciudad de Mexico", "love story"."""
+    """Widen the cases by the words that belong to the name.
+
+    Those always stand beside it, and hardly ever beside the slot's other values: "Ciudad de
+    Mexico", "love story".
+    """
     for side, index in ((-1, 0), (1, 1)):
         while True:
             word, count = Counter(c.beside(side) for c in cases).most_common(1)[0]
@@ -300,8 +320,11 @@ def _count_written_names(seen: Sequence[Seen]) -> dict[tuple[str | None, str], C
 
 
 def _as_names(cases: Sequence[_Case], *, capitals: bool) -> bool:
-    """Whether most cases are written as a name: from the first word to the last with a capital that
-    begins no sentence, or, with ``capitals``, all in capitals."""
+    """Whether most cases are written as a name.
+
+    From the first word to the last each has a capital that begins no sentence, or, with
+    ``capitals``, all are in capitals.
+    """
     name_size = 0
     for case in cases:
         start, end = case.place
@@ -316,8 +339,10 @@ def _as_names(cases: Sequence[_Case], *, capitals: bool) -> bool:
 def _in_frames(
     cases: Sequence[_Case], values: Counter[str], frames: dict[str, Counter[tuple[str, ...]]]
 ) -> bool:
-    """Whether there are many cases, the name itself is often written too, and most cases stand
-    between the same words as written values."""
+    """Whether most cases stand between the same words as the slot's written values.
+
+    There must be many cases, and the name itself must often be written too.
+    """
     missing = cases[0].missing
     own = values[missing.name]
     if len(cases) < _OFTEN or own < max(_OFTEN, len(cases) / 3) or values.total() - own < _OFTEN:
@@ -327,7 +352,7 @@ def _in_frames(
 
 
 def _frames(seen: Sequence[Seen]) -> dict[str, Counter[tuple[str, ...]]]:
-    """slot → the frames that its written values stand in."""
+    """Slot → the frames that its written values stand in."""
     counts: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for one in seen:
         for slot, place in one.placed:

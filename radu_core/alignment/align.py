@@ -201,8 +201,11 @@ class Aligner:
     def _contradiction(
         self, exemplar: AnnotatedExemplar, spans: Sequence[Span], function: Function
     ) -> str:
-        """What is wrong with spans. A person's decision may say that other words mean the value,
-        and so may what alignment resolved before, with what it knew then."""
+        """What is wrong with spans.
+
+        A person's decision may say that other words mean the value, and so may what alignment
+        resolved before, with what it knew then.
+        """
         decided = exemplar.resolved_by not in (None, "spans", "template")
         text = Text(exemplar.utterance, self.language)
         return contradiction(self._checker, text, spans, function, decided=decided)
@@ -327,9 +330,11 @@ class Aligner:
         missing: Sequence[Placement],
         readings: Sequence[Reading],
     ) -> tuple[Reading, ...]:
-        """Readings for when values aren't written as themselves: the first of ``readings`` with the
-        places where a single text may be said in other words, and with all that is missing implied;
-        most likely first. What is only partly missing (one value of a list) can't be implied.
+        """Readings for when values aren't written as themselves, most likely first.
+
+        The first of ``readings`` with the places where a single text may be said in other words,
+        and with all that is missing implied. What is only partly missing (one value of a list)
+        can't be implied.
         """
         assert self.knowledge is not None
         base = readings[0] if readings else Reading(escape(text.utterance), (), 1.0, 1.0)
@@ -371,8 +376,10 @@ class Aligner:
         return guesses(self.knowledge.context, text, only.slot, only.value, places, phrases=phrases)
 
     def _may_be_implied(self, placement: Placement, slot: Slot) -> bool:
-        """Whether a value is meant without being said: a yes or no of a slot that holds those, and
-        nothing in the text says the opposite."""
+        """Whether a value is meant without being said.
+
+        It is a yes or no of a slot that holds those, and nothing in the text says the opposite.
+        """
         value = placement.value
         if placement.found.others:
             return False

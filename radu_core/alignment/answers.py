@@ -72,9 +72,10 @@ def is_yes_no_slot(slot: Slot | None, code: str) -> bool:
 def only_answers(
     text: Text, surface: str, places: Sequence[Place], slot: Slot | None
 ) -> list[Place]:
-    """Those of ``places`` where a yes or no answers: it ends its clause, or begins it and nothing
-    follows that it belongs to ("no problem"); or it is the "no" of the slot's own word ("no
-    parking"); or it is written as a name.
+    """Those of ``places`` where a yes or no answers.
+
+    It ends its clause, or begins it and nothing follows that it belongs to ("no problem"); or it is
+    the "no" of the slot's own word ("no parking"); or it is written as a name.
     """
     own = frozenset(map(text.language.stem, plain_words(slot.name if slot else "")))
     no = denies(surface, text.language.code)

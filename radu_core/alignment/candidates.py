@@ -69,8 +69,10 @@ class Finder:
         self._counts = Counts(self.language)
 
     def find(self, text: Text, value: Scalar, function: Function, slot: Slot | None) -> Found:
-        """All places of ``value`` in ``text``, by its form. The form orders places and may raise a
-        doubt; where the value stands there as itself, it never denies it.
+        """All places of ``value`` in ``text``, by its form.
+
+        The form orders places and may raise a doubt; where the value stands there as itself, it
+        never denies it.
         """
         form = form_of(value, slot, self.language)
         if form.kind == "boolean":
@@ -171,8 +173,11 @@ class Finder:
         function: Function,
         slot: Slot | None,
     ) -> Found:
-        """Where the value stands as itself more than once: what the form left out is in question,
-        too, unless it counts something and another place is ``named`` by the slot's own words."""
+        """The places of a value that stands as itself more than once.
+
+        What the form left out is in question, too, unless it counts something and another place is
+        ``named`` by the slot's own words.
+        """
         more = [self._literal(text, place, form, function, slot) for place in left]
         if named:
             more = [c for c in more if self._counts.is_bare(text, c.place) and not c.doubt]
@@ -221,8 +226,10 @@ class Finder:
     def _yes_no(
         self, text: Text, surface: str, written: Sequence[Candidate], slot: Slot | None
     ) -> Found:
-        """A textual yes or no: where it answers. Elsewhere it is doubted, or, where the slot holds
-        nothing else, implied."""
+        """The places of a textual yes or no: where it answers.
+
+        Elsewhere it is doubted, or, where the slot holds nothing else, implied.
+        """
         places = set(only_answers(text, surface, [c.place for c in written], slot))
         if places:
             return Found(tuple(c for c in written if c.place in places))
@@ -238,9 +245,11 @@ class Finder:
         return Found((), contradicting(text, says, slot))
 
     def _as_written(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
-        """The value itself, whatever its case, and the expressions of its list recognizer. A value
-        that stands there once as it is, or a short one in capitals ("US"), isn't searched in other
-        cases ("us")."""
+        """The value itself, whatever its case, and the expressions of its list recognizer.
+
+        A value that stands there once as it is, or a short one in capitals ("US"), isn't searched
+        in other cases ("us").
+        """
         utterance = text.utterance
         places: dict[Place, CandidateKind] = {
             (s, e): "exact" if utterance[s:e] == surface else "folded"
@@ -265,9 +274,11 @@ class Finder:
     def _case_tells(
         self, text: Text, place: Place, others: Iterable[Place], slot: Slot | None
     ) -> bool:
-        """Whether the case in which a value stands says that no other case is meant. A capital that
-        begins a sentence says nothing; where values aren't in the utterance's case, only a capital
-        elsewhere does."""
+        """Whether the case in which a value stands says that no other case is meant.
+
+        A capital that begins a sentence says nothing; where values aren't in the utterance's case,
+        only a capital elsewhere does.
+        """
         if not any(c.isupper() for c in text.utterance[slice(*place)]):
             own = slot is None or slot.name not in self.any_case
             return own and not any(text.begins_sentence(p[0]) for p in others if p != place)
@@ -312,8 +323,10 @@ class Finder:
         return Found(tuple(initials))
 
     def _in_part(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
-        """Parts of a name; where the whole stands there in another writing, that, and no part of
-        it is sure."""
+        """The places of parts of a name.
+
+        Where the whole stands there in another writing, that, and no part of it is sure.
+        """
         parts = in_part(text, surface, self._generic_words(slot))
         places = {otherwise_whole(text, surface, part) for part, _ in parts}
         places |= set(find_reorderings(text, surface))

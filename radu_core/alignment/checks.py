@@ -152,8 +152,11 @@ def _is_writing(
 
 
 def _is_alike(place: Candidate, value: str) -> bool:
-    """Whether what stands at a place is the value for sure, means it, or is its initials in
-    capitals or a slip in a long name. Short names differ by a letter: Mario, Maria."""
+    """Whether what stands at a place is the value for sure, or means it.
+
+    Its initials in capitals and a slip in a long name count. Short names differ by a letter: Mario,
+    Maria.
+    """
     if place.kind == "initials":
         return place.score >= SCORES["initials"]
     if place.kind == "misspelt":

@@ -44,8 +44,10 @@ class Correction:
 
 
 def corrections(aligner: Aligner, rows: Sequence[AnnotatedExemplar]) -> list[Correction | None]:
-    """How each of these rows, invalid by its spans or template, is corrected; None where no shift
-    explains it, or where shifts that the file has not shown elsewhere disagree about it.
+    """How each of these rows, invalid by its spans or template, is corrected.
+
+    None where no shift explains it, or where shifts that the file has not shown elsewhere disagree
+    about it.
     """
     sample = [dict(_corrections(aligner, row, range(len(_ALL)))) for row in rows[:_SAMPLE]]
     order = _likeliest(sample)

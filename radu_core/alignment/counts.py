@@ -142,9 +142,10 @@ class Counts:
     def verbatim(
         self, text: Text, place: Place, form: Form, function: Function, slot: Slot | None
     ) -> Candidate:
-        """The figures of a value that stand at ``place``, with what their surroundings say against
-        them. They are sure even so, unless they are part of another number, or of a date or time
-        where the slot counts something.
+        """The figures of a value that stand at ``place``, with what speaks against them.
+
+        They are sure even so, unless they are part of another number, or of a date or time where
+        the slot counts something.
         """
         if longer := longer_number(text, place):
             return Candidate(*place, "doubted", DOUBTFUL, f"is part of {longer!r}")
@@ -277,8 +278,10 @@ class Counts:
     def by_noun(
         self, text: Text, places: list[Candidate], function: Function, slot: Slot | None
     ) -> list[Candidate]:
-        """The places whose noun is in the slot's name: "2 days", not "2 rooms", for ``days``; then
-        those whose noun is in no other slot's name; then those whose noun describes the slot.
+        """The places whose noun fits the slot: "2 days", not "2 rooms", for ``days``.
+
+        First those whose noun is in the slot's name, then those whose noun is in no other slot's
+        name, then those whose noun describes the slot.
         """
         if len(places) < 2 or slot is None:
             return places
@@ -369,8 +372,10 @@ def _name_stems(slot: Slot, language: Language) -> frozenset[str]:
 
 
 def _unit_of(slot: Slot | None, code: str) -> int | None:
-    """The seconds of the one unit of time that a slot's name says it counts, or else its
-    description; None if there is none, or several."""
+    """The seconds of the one unit of time that a slot's name or description says it counts.
+
+    The name comes first. None if there is no unit, or several.
+    """
     if slot is None:
         return None
     for text in (slot.name, slot.description):

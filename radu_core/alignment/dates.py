@@ -151,8 +151,11 @@ def _is_shifted(text: str, expression: DateExpression) -> bool:
 
 
 def _doubt(text: str, expression: DateExpression) -> DateExpression:
-    """Weak where the same words may be no date: "the 3rd floor", "you may 5 times", "March 3
-    people", "Ruby Tuesday", "today's special", "Christmas present"."""
+    """How doubtful a date is: weak where the same words may be none.
+
+    Such as "the 3rd floor", "you may 5 times", "March 3 people", "Ruby Tuesday", "today's special",
+    "Christmas present".
+    """
     if expression.weak:
         return expression
     before = text[max(0, expression.start - _NEAR) : expression.start]

@@ -154,8 +154,10 @@ def worded_lengths(text: str, code: str) -> list[tuple[int, int, float]]:
 
 
 def written_lengths(text: str, code: str) -> list[tuple[int, int, float]]:
-    """The lengths of a number in one word with its half, or an article, and a unit: "anderthalb
-    Stunden", "eine Woche". An article's are one unit."""
+    """The lengths of time that are written in words: "anderthalb Stunden", "eine Woche".
+
+    A number in one word with its half, or an article, and a unit; an article's are one unit.
+    """
     pattern = _number_pattern(code)
     if pattern is None:
         return []

@@ -48,8 +48,11 @@ _N = rf"(?:\d{{1,2}}|{HAN_NUMERAL}{{1,3}})"
 
 
 def find_east_asian_times(text: str, code: str) -> Iterator[TimeExpression]:
-    """The times of ``text``; an hour without minutes or part of the day is weak where the same
-    words are often something else (三点 is "three points" too)."""
+    """The times of ``text``.
+
+    An hour without minutes or part of the day is weak where the same words are often something else
+    (三点 is "three points" too).
+    """
     pattern, names_by_group = _grammar(code)
     for match in pattern.finditer(text):
         if expression := _read(match, code):

@@ -211,8 +211,10 @@ def _extends(character: str) -> bool:
 
 
 def _joins_number(text: str, position: int) -> bool:
-    """Whether ``position`` lies between digits and what is written right behind them ("10min"), or
-    between the date and the time of an ISO date-time."""
+    """Whether ``position`` lies between digits and what is written right behind them ("10min").
+
+    Or between the date and the time of an ISO date-time.
+    """
     before, after = text[position - 1], text[position]
     if before == "T" and after.isdigit():
         return _is_date_time(text, position - 1)

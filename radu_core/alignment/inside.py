@@ -16,8 +16,10 @@ _SHORTEST_INSIDE = 3  # characters of a value inside a word, figures apart
 
 
 def find_inside(utterance: str, surface: str) -> Found:
-    """Where a value stands inside a longer word: no place of it, but one to ask about. Figures that
-    stand there once, beside letters or in a score ("72F", "2:1"), are doubted only."""
+    """Where a value stands inside a longer word: no place of it, but one to ask about.
+
+    Figures that stand there once, beside letters or in a score ("72F", "2:1"), are doubted only.
+    """
     glued = _attached_figures(utterance, surface)
     if glued is not None:
         doubt = f"is part of {word_around(utterance, surface)!r}"

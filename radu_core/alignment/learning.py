@@ -123,8 +123,11 @@ def _marked_names(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str,
 
 
 def _may_name(utterance: str, said: str, value: str) -> bool:
-    """Whether ``said`` may be another name of ``value``: the value stands nowhere, or within it and
-    what stands beside it belongs to the name ("New York City"), as capitals and commas show."""
+    """Whether ``said`` may be another name of ``value``.
+
+    The value stands nowhere, or within it and what stands beside it belongs to the name ("New York
+    City"), as capitals and commas show.
+    """
     if value.casefold() not in utterance.casefold():
         return True
     before, middle, after = said.partition(value)
@@ -181,8 +184,10 @@ def _any_case(edges: Counter[tuple[str, str]]) -> frozenset[str]:
 
 
 def _slots_with_units(edges: Counter[tuple[str, str]]) -> frozenset[str]:
-    """The slots whose spans take in units. What people marked decides; otherwise whether values
-    are normalised (a third or more of them in other words) and not as they are uttered.
+    """The slots whose spans take in units.
+
+    What people marked decides; otherwise whether values are normalised (a third or more of them in
+    other words) and not as they are uttered.
     """
     slots = set()
     for slot in {slot for slot, _ in edges}:

@@ -28,8 +28,11 @@ _ZONE = re.compile(r"(?:\s?UTC\b|Z\b|[+-]\d\d:?\d\d(?!\d))")
 def find_date_times(
     text: Text, day: date, minutes: float, reference: date | None
 ) -> Iterator[tuple[Place, bool]]:
-    """Where a date and a time that mean ``day`` and ``minutes`` since midnight stand together, and
-    whether a reference date is missing to be sure of it."""
+    """The places where a date and a time that mean ``day`` and ``minutes`` stand together.
+
+    ``minutes`` are since midnight. With each comes whether a reference date is missing to be sure
+    of it.
+    """
     for expression in text.dates:
         fits = expression.fits(day, reference)
         if fits is False or expression.weak:
@@ -54,6 +57,7 @@ def find_same_times(text: Text, minutes: frozenset[int]) -> list[Place]:
 
 def find_written_times(text: Text, minutes: int) -> list[Place]:
     """Where the figures of a time stand with a sign that also means something else: "18.30", "18h".
+
     An hour alone counts from 13 on, and nothing that is an amount of money or a share.
     """
     hour, minute = divmod(minutes, 60)

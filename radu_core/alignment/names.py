@@ -44,8 +44,10 @@ def _words(value: str) -> tuple[str, ...]:
 
 
 def find_inflections(text: Text, value: str) -> list[tuple[Place, bool]]:
-    """Where words with the same stems stand in the same order: "hotels" for ``hotel``; with each
-    whether they differ in number only. Other endings may make another word (importance, import).
+    """Where words with the same stems stand in the same order: "hotels" for ``hotel``.
+
+    With each whether they differ in number only. Other endings may make another word (importance,
+    import).
     """
     stem = text.language.stem
     words = _words(value)
@@ -92,8 +94,10 @@ def misspelt(text: Text, value: str) -> list[tuple[Place, float]]:
 
 
 def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place, bool]]:
-    """Where a part of a longer name stands: "Benissimo" for ``Benissimo Restaurant & Bar``, "San
-    Fran" for ``San Francisco``, "Holiday Inn Paris" for ``Holiday Inn Express Paris Opera``.
+    """Where a part of a longer name stands: "Benissimo" for ``Benissimo Restaurant & Bar``.
+
+    Or "San Fran" for ``San Francisco``, "Holiday Inn Paris" for ``Holiday Inn Express Paris
+    Opera``.
 
     The part must hold the first word that says something, or half of those that do, or three of the
     name's words; stop words and a year say nothing, and stop words are no end of it. ``generic``
@@ -180,8 +184,10 @@ def otherwise_whole(text: Text, value: str, part: Place) -> Place | None:
 
 
 def _follow(tokens: Sequence[Token], at: int, words: Sequence[str], step: int) -> int | None:
-    """The index of the last of ``words``, which stand from ``at`` on in that direction with nothing
-    but connectives between them; None if one doesn't."""
+    """The index of the last of ``words`` that follow from ``at`` on; None if one doesn't.
+
+    They stand in the direction of ``step``, with nothing but connectives between them.
+    """
     for word in words:
         index = at + step
         while 0 <= index < len(tokens) and tokens[index].word in _CONNECTIVES - {word}:
@@ -209,8 +215,10 @@ def _stands_for(said: str, word: str) -> bool:
 
 
 def _is_abbreviation(said: str, word: str) -> bool:
-    """Whether the letters of ``said`` stand in ``word`` in their order, the last or the first few
-    among them: "rd", "ave", "j"."""
+    """Whether ``said`` abbreviates ``word``: "rd", "ave", "j".
+
+    Its letters stand in the word in their order, the last or the first few among them.
+    """
     letters = iter(word)
     in_order = all(letter in letters for letter in said)
     return in_order and (len(said) <= _SHORTEST_CUT or word.startswith(said))
@@ -237,8 +245,7 @@ def _same(said: str, word: str) -> bool:
 
 
 def _goes_on(text: Text, window: Sequence[Token], words: Sequence[str]) -> bool:
-    """Whether another name continues from here or leads here: "Terminal 2", "San Jose",
-    "in York St", "bank of Scotland"."""
+    """Whether another name continues from here or leads here: "Terminal 2", "bank of Scotland"."""
     tokens = text.tokens
     at = tokens.index(window[-1])
     if at + 1 < len(tokens) and may_join(text.utterance, tokens[at], tokens[at + 1]):
@@ -272,8 +279,10 @@ def _same_case(text: Text, window: Sequence[Token], value: str) -> bool:
 
 
 def by_initials(text: Text, value: str) -> list[tuple[Place, bool]]:
-    """Where the initials of a name of several words stand: "SD" for ``San Diego``; with each
-    whether they are capitals. Small letters that are a word of their own ("us") don't count.
+    """Where the initials of a name of several words stand: "SD" for ``San Diego``.
+
+    With each whether they are capitals. Small letters that are a word of their own ("us") don't
+    count.
     """
     words = _words(value)
     initials = "".join(w[0] for w in words)
@@ -290,8 +299,10 @@ def by_initials(text: Text, value: str) -> list[tuple[Place, bool]]:
 
 
 def akin(said: Sequence[str], words: Sequence[str]) -> bool:
-    """Whether words look like a name's: one of its words, its beginning ("ATL" for Atlanta), its
-    initials with a letter more at most ("NYC" for New York), or much the same letters.
+    """Whether words look like a name's.
+
+    They are one of its words, its beginning ("ATL" for Atlanta), its initials with a letter more at
+    most ("NYC" for New York), or much the same letters.
     """
     one, name = "".join(said), "".join(words)
     initials = "".join(w[0] for w in words)

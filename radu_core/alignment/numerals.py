@@ -236,8 +236,10 @@ def _nouns(code: str) -> tuple[re.Pattern[str], dict[str, str]]:
 
 
 def counted_noun(text: str, end: int, code: str) -> tuple[str, int] | None:
-    """The English noun of what the number that ends at ``end`` counts, and where its counter ends;
-    None if that is nothing we know."""
+    """The English noun of what the number that ends at ``end`` counts, and where its counter ends.
+
+    None if that is nothing we know.
+    """
     if code not in _NOUNS or end >= len(text):
         return None
     pattern, by_word = _nouns(code)

@@ -105,9 +105,11 @@ _WORDS = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|\d+|[^\w\s]")
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a text. [start, end) holds the number alone, [whole_start, whole_end) its
-    currency or percent sign too. ``unit`` names that unit, or is None. ``weak``: the word "one",
-    that may be no count ("the blue one").
+    """A number in a text.
+
+    [start, end) holds the number alone, [whole_start, whole_end) its currency or percent sign too.
+    ``unit`` names that unit, or is None. ``weak``: the word "one", that may be no count ("the blue
+    one").
     """
 
     start: int
@@ -275,8 +277,10 @@ def _parts(word: str, start: int, numbers: str) -> list[_Word]:
 
 @lru_cache(maxsize=4096)
 def _number_length(word: str, numbers: str) -> int:
-    """How many characters of a word with hyphens are a cardinal number before another word; 0 if
-    none, or if all are: "twenty-one"."""
+    """How many characters of a word with hyphens are a cardinal number before another word.
+
+    0 if none, or if all are: "twenty-one".
+    """
     pieces = word.split("-")
     for count in range(len(pieces), 0, -1):
         head = "-".join(pieces[:count])

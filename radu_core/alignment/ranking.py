@@ -106,7 +106,10 @@ class ContextModel:
         return math.log((lift + new) / (self._slots[slot, side] + new))
 
     def likelihood(self, slot: str, side: str, word: str) -> float:
-        """log P(word | slot, side), additively smoothed: the words of one slot are compared."""
+        """The log of P(word | slot, side), additively smoothed.
+
+        The words of one slot are compared.
+        """
         return math.log(
             (self._beside[slot, side, word] + _SMOOTHING)
             / (self._slots[slot, side] + _SMOOTHING * self._different)
@@ -144,8 +147,11 @@ def rank(
 
 
 def _is_contested(text: Text, readings: Sequence[Reading]) -> bool:
-    """Whether a value stands in two writings ("Month", "month"), or once more behind a correction
-    ("no: a van"): the words beside such places don't say which is meant."""
+    """Whether the words beside a value's places can't say which place is meant.
+
+    The value stands in two writings ("Month", "month"), or once more behind a correction ("no: a
+    van").
+    """
     places: dict[tuple[str, str], set[Place]] = defaultdict(set)
     for reading in readings:
         for span in reading.spans:
@@ -177,9 +183,11 @@ def shares(fits: Sequence[float]) -> list[float]:
 
 
 def calibrate(kind: RankedKind, shares: Sequence[float], *, complete: bool = True) -> list[float]:
-    """Probabilities from shares of the likelihood, best first: logistic for the first, the rest of
-    its share among the others. They say that every value stands where the reading has it; its edges
-    may differ by a word. Where the list isn't complete, half of it is what isn't listed.
+    """Probabilities from shares of the likelihood, best first.
+
+    Logistic for the first, the rest of its share among the others. They say that every value stands
+    where the reading has it; its edges may differ by a word. Where the list isn't complete, half of
+    it is what isn't listed.
     """
     intercept, slope = _CALIBRATION[kind]
     best = min(max(shares[0], 1e-4), 1 - 1e-4)
@@ -190,8 +198,10 @@ def calibrate(kind: RankedKind, shares: Sequence[float], *, complete: bool = Tru
 
 
 def _neighbours(parts: Sequence[str | SlotRef]) -> list[tuple[str, str, str]]:
-    """(slot, side, words): the word and the two words on each side of every slot. Where nothing but
-    space lies between two slots, each is the other's neighbour.
+    """The words around every slot, as (slot, side, words).
+
+    The word and the two words on each side. Where nothing but space lies between two slots, each is
+    the other's neighbour.
     """
     parts_with_words = [p for p in parts if isinstance(p, SlotRef) or p.strip()]
     neighbours = []

@@ -92,8 +92,10 @@ def _missing(text: Text, placement: Placement) -> str:
 
 
 def _unsure(text: Text, placement: Placement) -> str:
-    """What stands there, and what speaks against it. What doesn't differ from the value, or may
-    mean it ("four" for 4), is never denied."""
+    """What stands there, and what speaks against it.
+
+    What doesn't differ from the value, or may mean it ("four" for 4), is never denied.
+    """
     value, first = placement.value, placement.candidates[0]
     doubted = [c for c in placement.candidates if c.kind in ("doubted", "inside")]
     if doubted:

@@ -45,16 +45,20 @@ class Shift:
     move: Move
 
     def apply(self, utterance: str, start: int, end: int) -> Place | None:
-        """Where the span stands, half-open, in code points of ``utterance``, if it was counted so;
-        None where that is nowhere, or empty."""
+        """Where the span stands, half-open, in code points of ``utterance``, if it was counted so.
+
+        None where that is nowhere, or empty.
+        """
         place = self.move(utterance, start, end)
         return place if place and 0 <= place[0] < place[1] <= len(utterance) else None
 
 
 @dataclass(frozen=True)
 class TemplateShift:
-    """One way in which templates' literal text may differ from the utterances'; ``what`` completes
-    "the templates …"."""
+    """One way in which templates' literal text may differ from the utterances'.
+
+    ``what`` completes "the templates …".
+    """
 
     name: str
     what: str
@@ -232,8 +236,11 @@ def _literally(change: Callable[[str], str]) -> Callable[[Template, str], Templa
 
 
 def _shifts() -> Iterator[Shift]:
-    """The likeliest first: of shifts that explain as many rows, the first is taken. Other units
-    show only where such characters stand, other edges everywhere; two causes are tried last."""
+    """All shifts, the likeliest first: of those that explain as many rows, the first is taken.
+
+    Other units show only where such characters stand, other edges everywhere; two causes are tried
+    last.
+    """
     for name, counts, units in _UNITS:
         yield Shift(name, counts, _mover(units, _move_edges(0)))
     for name, ends, edges in _EDGES:

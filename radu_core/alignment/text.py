@@ -200,8 +200,11 @@ class Text:
         ]
 
     def _one_phrase(self, place: Place, surface: str) -> bool:
-        """Not across the end of a sentence, in a contraction ("he'll" for hell), nor with a stop
-        word split off ("the rapist" for therapist)."""
+        """Whether a place is one phrase.
+
+        It isn't across the end of a sentence, in a contraction ("he'll" for hell), or with a stop
+        word split off ("the rapist" for therapist).
+        """
         wording = self.utterance[slice(*place)]
         if _SENTENCE_END.search(wording) and not _SENTENCE_END.search(surface):
             return False

@@ -13,8 +13,10 @@ Half = Literal["am", "pm", "night", ""]
 
 @dataclass(frozen=True)
 class TimeExpression:
-    """A time in a text: the minutes since midnight it can mean. ``weak``: a bare hour, "by 8"; with
-    ``at`` its words mark it as a time ("at 8")."""
+    """A time in a text, as the minutes since midnight that it can mean.
+
+    ``weak``: a bare hour, "by 8"; with ``at`` its words mark it as a time ("at 8").
+    """
 
     start: int
     end: int
@@ -24,8 +26,10 @@ class TimeExpression:
 
 
 def possible_minutes(hour: int, minute: int, half: Half, *, full: bool = False) -> frozenset[int]:
-    """What an hour (0–24) and minutes (negative before the hour) can mean in that half of the day;
-    ``full``: written as on a clock of 24 hours ("08:00")."""
+    """What an hour (0–24) and minutes (negative before the hour) can mean in that half of the day.
+
+    ``full``: written as on a clock of 24 hours ("08:00").
+    """
     if hour > 24:
         return frozenset()
     first = (hour % 24) * 60 + minute

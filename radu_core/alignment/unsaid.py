@@ -29,10 +29,11 @@ _MOST_FIT = 8.0
 
 @dataclass(frozen=True)
 class Guess:
-    """A place where a value may be uttered in other words. ``share`` (0–1) is among all places, if
-    it is uttered; ``fit`` the log-odds of the words beside it, as in ``ContextModel.fit``;
-    ``common`` how often its words stand outside slots (mean log count); ``phrase`` whether they are
-    one of the slot; ``akin`` whether they look like the value.
+    """A place where a value may be uttered in other words.
+
+    ``share`` (0–1) is among all places, if it is uttered; ``fit`` the log-odds of the words beside
+    it, as in ``ContextModel.fit``; ``common`` how often its words stand outside slots (mean log
+    count); ``phrase`` whether they are one of the slot; ``akin`` whether they look like the value.
     """
 
     place: Place
@@ -102,8 +103,10 @@ _UNTIED = 0.8
 
 
 def features(best: Guess) -> tuple[float, ...]:
-    """What P(said) is judged by: 1, then the fit of the best place, how common its words are,
-    and whether they are a phrase of the slot or look like the value.
+    """What P(said) is judged by, from the best place.
+
+    1, then the fit of the place, how common its words are, and whether they are a phrase of the
+    slot or look like the value.
     """
     fit = max(-_MOST_FIT, min(_MOST_FIT, best.fit))
     return (1.0, fit, best.common, float(best.phrase), float(best.akin))

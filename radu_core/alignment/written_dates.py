@@ -37,8 +37,11 @@ _MONTH_FIRST = frozenset(("ja", "zh", "ko"))
 
 
 def find_written_dates(text: str, code: str) -> Iterator[DateExpression]:
-    """The dates in figures. In English day and month may change places; elsewhere the language says
-    which comes first. Two figures alone ("3/4", "3.4") are only offered."""
+    """The dates in figures.
+
+    In English day and month may change places; elsewhere the language says which comes first. Two
+    figures alone ("3/4", "3.4") are only offered.
+    """
     for match in _YEAR_FIRST.finditer(text):
         year = int(match["year"])
         month, day = int(match["month"] or match["month2"]), int(match["day"] or match["day2"])

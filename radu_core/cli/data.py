@@ -45,8 +45,10 @@ def init(
     ] = False,
     keep_good: KeepGood = False,
 ) -> Output:
-    """Create a module from a schema or with one function, or with --replace replace the schema of
-    one."""
+    """Create a module from a schema or with one function.
+
+    With --replace, replace the schema of a module.
+    """
     space = workspace()
     cost = None
     if schema_path is None:

@@ -189,8 +189,11 @@ def table(
     *,
     whole: Sequence[str] = (),
 ) -> Table:
-    """A table for people; numbers are right-aligned. What is in ``whole`` columns, such as ids
-    that are copied, is never broken into lines."""
+    """A table for people.
+
+    Numbers are right-aligned. What is in ``whole`` columns, such as ids that are copied, is never
+    broken into lines.
+    """
     grid = Table(title=title, title_justify="left", show_lines=False)
     for position, column in enumerate(columns):
         number = bool(rows) and all(isinstance(r[position], int | float) for r in rows)

@@ -66,8 +66,10 @@ def prompts(
         bool, typer.Option("--tokens", help="Print every token, learnt ones in ⟦ ⟧.")
     ] = False,
 ) -> Output:
-    """Show the prompts and completions that a strategy makes of an utterance, and what is wrong
-    with them. Exit 1: something is wrong."""
+    """Show the prompts and completions that a strategy makes of an utterance, and their problems.
+
+    Exit 1: something is wrong.
+    """
     from radu_core.workflows.coverage.indexing import chosen_point
     from radu_core.workflows.coverage.prompt_tokens import BASE
     from radu_core.workflows.prompts import preview
@@ -217,8 +219,11 @@ def templates_set(
         typer.Option("--force", help="Save it even if it breaks prompts of pinned examples."),
     ] = False,
 ) -> Output:
-    """Check a template on the pinned examples and save it as a new version; old ones
-    stay. Refused if one of them can't be rendered, or if it makes one wrong that isn't now."""
+    """Check a template on the pinned examples and save it as a new version.
+
+    Old ones stay. Refused if one of them can't be rendered, or if it makes one wrong that isn't
+    now.
+    """
     from radu_core.workflows.prompts import templates
 
     try:

@@ -322,8 +322,10 @@ def runs_scope(
         typer.Argument(help="The share of utterances in scope to keep; 1 refuses nothing."),
     ] = None,
 ) -> Output:
-    """Show, or with SHARE set, how much of what is in scope a fast model keeps. Nothing is trained
-    again."""
+    """Show, or with SHARE set, how much of what is in scope a fast model keeps.
+
+    Nothing is trained again.
+    """
     from radu_core.workflows.frame.run_list import open_run
     from radu_core.workflows.runs import scope
 

@@ -217,8 +217,10 @@ def remove_part(
     ] = False,
     dry_run: DryRun = False,
 ) -> Output:
-    """Remove a function, slot or recognizer. Its exemplars become invalid unless an option says
-    what becomes of them."""
+    """Remove a function, slot or recognizer.
+
+    Its exemplars become invalid unless an option says what becomes of them.
+    """
     fates = [f for f, is_given in (("move", to), ("unlabel", unlabel), ("drop", drop)) if is_given]
     if len(fates) > 1:
         raise InputError(

@@ -1,5 +1,7 @@
-"""What differs between two datasets, row by row, and why. Both are read once, into a temporary
-SQLite file: memory doesn't grow with the rows."""
+"""What differs between two datasets, row by row, and why.
+
+Both are read once, into a temporary SQLite file: memory doesn't grow with the rows.
+"""
 
 from __future__ import annotations
 
@@ -69,9 +71,12 @@ class Difference(BaseModel):
 
 
 class DatasetDiff(BaseModel):
-    """Counts over all rows; ``facts`` is what differs between the manifests, ``kinds`` is
-    task/kind → change → rows, ``why`` is cause → change → rows (a row may have several), and
-    ``sample`` are the first differences of every change."""
+    """What differs, counted over all rows.
+
+    ``facts`` is what differs between the manifests, ``kinds`` is task/kind → change → rows, ``why``
+    is cause → change → rows (a row may have several), and ``sample`` are the first differences of
+    every change.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -162,8 +162,11 @@ def every_task(exemplar: AnnotatedExemplar, why: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Usable:
-    """The exemplars that can have rows, by id; the ids of those beyond the cap on out-of-scope
-    ones; and of the rest why not, as counts and as lines for the file of discards."""
+    """The exemplars that can have rows, by id, and why the others can't.
+
+    With the ids of those beyond the cap on out-of-scope ones; the reasons come as counts and as
+    lines for the file of discards.
+    """
 
     exemplars: tuple[AnnotatedExemplar, ...]
     over_cap: frozenset[str]

@@ -128,8 +128,11 @@ class Manifest(_Counted):
 
 
 class Part(BaseModel):
-    """A module in a mixture. ``weights`` and ``drawn`` are by task: the weight, and the rows
-    ``in`` its training file, ``out`` in the mixture, and of these ``repeated``."""
+    """A module in a mixture.
+
+    ``weights`` and ``drawn`` are by task: the weight, and the rows ``in`` its training file,
+    ``out`` in the mixture, and of these ``repeated``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -97,8 +97,10 @@ class _Open:
     files: Mapping[str, io.BufferedReader]
 
     def lines(self, split: str, task: str) -> Iterator[bytes]:
-        """The lines of a task, unchanged. Quotes inside a JSON string are escaped, so the pattern
-        never matches within a prompt."""
+        """The lines of a task, unchanged.
+
+        Quotes inside a JSON string are escaped, so the pattern never matches within a prompt.
+        """
         sign = f'"task":"{task}"'.encode()
         with io.BufferedReader(_Pass(self.files[split].fileno())) as file:
             for line in file:

@@ -42,8 +42,10 @@ class PreviewLine:
 
 @dataclass(frozen=True)
 class Preview:
-    """A module's dataset as it would be. ``discards`` is task: reason → about how many;
-    ``lengths`` is task → tokens → rows looked at."""
+    """A module's dataset as it would be.
+
+    ``discards`` is task: reason → about how many; ``lengths`` is task → tokens → rows looked at.
+    """
 
     module: str
     lines: tuple[PreviewLine, ...]

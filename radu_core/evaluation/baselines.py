@@ -156,8 +156,11 @@ def _label_embeddings(exemplars: Sequence[AnnotatedExemplar], embedder: Embedder
 
 
 def _sample(labelled: _Labelled) -> _Labelled:
-    """Evenly spaced ones, where there are too many to try every choice on; of very many functions
-    some with all their labels, as with one label of each nothing could be chosen."""
+    """Evenly spaced utterances, where there are too many to try every choice on.
+
+    Of very many functions some with all their labels, as with one label of each nothing could be
+    chosen.
+    """
     import numpy as np
 
     names = np.unique(labelled.functions)

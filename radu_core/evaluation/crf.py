@@ -72,8 +72,11 @@ class Crf:
         return spans_of(pieces, field.decode(attributes, self._slots[function]))
 
     def _value_of(self, function: str, slot: Slot, said: str) -> Scalar:
-        """What a span stands for: what it stood for in training, of the schema's values the one
-        that reads so, the number that it says, or itself."""
+        """What a span stands for.
+
+        What it stood for in training, of the schema's values the one that reads so, the number that
+        it says, or itself.
+        """
         surface = said.casefold()
         for place in (function, None):
             if counts := self._values.get((place, slot.name, surface)):

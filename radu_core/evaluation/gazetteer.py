@@ -69,8 +69,10 @@ class Gazetteer:
         return found
 
     def _rank(self, options: Counter[_FitsSlot], utterance: str, place: _Place) -> list[_FitsSlot]:
-        """What a surface can stand for: the slot by the words beside it, of its values the
-        commonest."""
+        """What a surface can stand for, best first.
+
+        The slot is ranked by the words beside it; of its values the commonest comes first.
+        """
         fits = {
             slot: self._fit(utterance, slot, place) if len({s for s, _ in options}) > 1 else 0.0
             for slot, _ in options

@@ -32,9 +32,12 @@ class _Model(BaseModel):
 
 
 class Prediction(_Model):
-    """What a system said: ``function`` None is out of scope; ``seconds`` is what it took. ``cut``:
-    it hadn't ended when its tokens were used up. ``out_of_scope``: the share of utterances in scope
-    that look more in scope, if the system says so."""
+    """What a system said of one utterance.
+
+    ``function`` None is out of scope; ``seconds`` is what it took. ``cut``: it hadn't ended when
+    its tokens were used up. ``out_of_scope``: the share of utterances in scope that look more in
+    scope, if the system says so.
+    """
 
     function: str | None
     arguments: Arguments = Field(default_factory=dict)
@@ -77,8 +80,11 @@ class FunctionScore(_Model):
 
 
 class SlotScore(_Model):
-    """One slot of one function, in (slot, value) pairs: how many the labels have (``labelled``),
-    how many were ``said``, and how many of these are ``right``. Under a wrong function none is."""
+    """How well one slot of one function is filled, in (slot, value) pairs.
+
+    How many the labels have (``labelled``), how many were ``said``, and how many of these are
+    ``right``. Under a wrong function none is.
+    """
 
     function: str
     slot: str
@@ -106,8 +112,10 @@ Kind = Literal["function", "missed out of scope", "false out of scope", "slots",
 
 
 class CallError(_Model):
-    """One wrong row: the label, what was said, and the first thing that is wrong; ``cut``: values
-    are missing as the answer didn't end."""
+    """One wrong row: the label, what was said, and the first thing that is wrong.
+
+    ``cut``: values are missing as the answer didn't end.
+    """
 
     exemplar_id: str
     utterance: str
@@ -218,8 +226,10 @@ def row_counts(row: AnnotatedExemplar, prediction: Prediction) -> RowCounts:
 
 
 def pairs_of(function: str | None, arguments: Arguments) -> Counter[tuple[str, str, str]]:
-    """(slot, type, value) as a multiset, empty out of scope; integers and whole floats are the same
-    number."""
+    """(slot, type, value) as a multiset, empty out of scope.
+
+    Integers and whole floats are the same number.
+    """
     pairs: Counter[tuple[str, str, str]] = Counter()
     if function is None:
         return pairs

@@ -32,8 +32,10 @@ __all__ = [
 
 
 class Labels(BaseModel):
-    """The labels that a model was trained on: how many, their hash, and how many of them a baseline
-    can't learn from, by reason."""
+    """The labels that a model was trained on: how many, and their hash.
+
+    And how many of them a baseline can't learn from, by reason.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,9 +59,12 @@ class Labels(BaseModel):
 
 
 class Source(BaseModel):
-    """A source of a fast model's head: its ``weight``; by how much the log loss would rise without
-    it (``adds``), and the share of functions right without it (``without``), out of fold, with the
-    others weighed again; and the ``milliseconds`` it takes, None where nothing is weighed."""
+    """A source of a fast model's head: its ``weight``, what it adds and what it costs.
+
+    ``adds`` is by how much the log loss would rise without it, and ``without`` the share of
+    functions right without it, out of fold, with the others weighed again; ``milliseconds`` is what
+    it takes, None where nothing is weighed.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -137,10 +142,12 @@ def _adds(comparisons: Iterable[Comparison]) -> str:
 
 
 class ScopeReport(BaseModel):
-    """How a model tells apart what isn't in scope: the share in scope it was to keep (``kept``),
-    and the curve of its score, of the rows measured if some are out of scope, else of functions
-    that were left out when it was fitted. ``refused`` of the ``inside`` rows measured that are in
-    scope were taken for out of scope."""
+    """How a model tells apart what isn't in scope.
+
+    ``kept`` is the share in scope it was to keep; the curve is of its score, of the rows measured
+    if some are out of scope, else of functions that were left out when it was fitted. ``refused``
+    of the ``inside`` rows measured that are in scope were taken for out of scope.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -187,7 +194,9 @@ def scope_report(
 
 
 class EvaluationReport(BaseModel):
-    """``trained`` is the run's model; measured on the same rows, if asked for, ``untrained`` is its
+    """What an evaluation measured: the run's model, baselines and other systems on the same rows.
+
+    ``trained`` is the run's model; measured on the same rows, if asked for, ``untrained`` is its
     base model, ``generated`` the run's model with values that it generates instead of choosing,
     ``ensemble`` the run's model asked with a prompt for each exemplar, ``full`` the run's fast
     model with a language model beside it, and ``full_ensemble`` the same with the language model

@@ -37,8 +37,10 @@ Writer = Callable[[Path, Schema, Iterable[AnnotatedExemplar]], int]
 
 @dataclass(frozen=True)
 class FormatInfo:
-    """A format: its file endings, and what it carries. ``function_names`` says how it writes names,
-    where it doesn't take every one; ``lost`` counts what of a schema it doesn't hold.
+    """A format: its file endings, and what it carries.
+
+    ``function_names`` says how it writes names, where it doesn't take every one; ``lost`` counts
+    what of a schema it doesn't hold.
     """
 
     name: str
@@ -105,8 +107,10 @@ FORMATS: dict[str, FormatInfo] = {
 
 
 def guess_format(path: Path) -> str:
-    """The format of a file by its name, or by its first line if that is a trace; ``FormatError`` if
-    none fits, ``NotFoundError`` where there is none."""
+    """The format of a file by its name, or by its first line if that is a trace.
+
+    ``FormatError`` if none fits, ``NotFoundError`` where there is none.
+    """
     with readable(path):
         path.stat()
     if path.is_dir():

@@ -103,8 +103,11 @@ class Imported:
 
 
 class RowError(Exception):
-    """A row is wrong in one field; becomes a ``Rejection`` where its line is known. ``exemplar`` is
-    the row where only its spans or its template are wrong."""
+    """A row is wrong in one field.
+
+    Becomes a ``Rejection`` where its line is known. ``exemplar`` is the row where only its spans or
+    its template are wrong.
+    """
 
     def __init__(
         self,
@@ -127,8 +130,11 @@ class RowError(Exception):
 
 
 def row_json(text: str, field: str, what: str, remedy: str) -> Any:
-    """The JSON value of a row's text; ``RowError`` says that it isn't ``what``, or what it holds
-    that can't be taken. ``field`` "": the text is the whole row."""
+    """The JSON value of a row's text.
+
+    ``RowError`` says that it isn't ``what``, or what it holds that can't be taken. ``field`` "":
+    the text is the whole row.
+    """
     try:
         return parse_json(text)
     except NumberError as error:

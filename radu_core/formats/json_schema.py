@@ -1,5 +1,6 @@
-"""A JSON Schema's places: what each says once ``$ref``, ``allOf``, ``anyOf`` and ``oneOf`` are
-resolved.
+"""The places of a JSON Schema, each with what it says once its references are resolved.
+
+``$ref``, ``allOf``, ``anyOf`` and ``oneOf`` are.
 """
 
 from __future__ import annotations
@@ -79,8 +80,9 @@ class TooLargeError(RowError):
 
 
 class SpecReader:
-    """Reads the places of one tool's schema. ``faults`` and ``left_out`` (by reason) hold what it
-    can't take.
+    """Reads the places of one tool's schema.
+
+    ``faults`` and ``left_out`` (by reason) hold what it can't take.
 
     ``roots`` are the documents that a ``$ref`` may point into, the innermost first.
     """

@@ -70,9 +70,10 @@ _SAMPLE = 65_536  # bytes that an encoding is guessed by
 
 
 class TextFile:
-    """A file of text. ``encoding`` is what it is read in, ``language`` (``de``) helps to guess;
-    ``first`` is its first character that isn't a blank. A pipe, which can be read once only, is
-    copied.
+    """A file of text.
+
+    ``encoding`` is what it is read in, ``language`` (``de``) helps to guess; ``first`` is its first
+    character that isn't a blank. A pipe, which can be read once only, is copied.
 
     Raises ``InputError`` for an encoding there isn't, and ``FormatError`` for a file that is
     plainly not in the encoding it would be read in.
@@ -128,8 +129,10 @@ class TextFile:
         return True
 
     def raw_lines(self) -> Iterator[tuple[int, bytes | RowError]]:
-        """(line number, the line as UTF-8 with its end, or what is wrong with it), without a byte
-        order mark. A line over 1 MB is read away and rejected.
+        """The lines of the file, each as (line number, its bytes or what is wrong with it).
+
+        The line is UTF-8 with its end, without a byte order mark. A line over 1 MB is read away and
+        rejected.
         """
         with self._open() as file:
             number = 0

@@ -126,8 +126,10 @@ def _together(name: str, faults: list[RowError]) -> RowError:
 
 
 def to_tools(schema: Schema) -> list[dict[str, Any]]:
-    """The schema as OpenAI tools. A name that OpenAI doesn't take is changed: ``function_names``
-    says to what, and the name as given stands in the parameters' ``$comment``.
+    """The schema as OpenAI tools.
+
+    A name that OpenAI doesn't take is changed: ``function_names`` says to what, and the name as
+    given stands in the parameters' ``$comment``.
     """
     names = function_names(schema)
     return [

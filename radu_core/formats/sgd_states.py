@@ -16,8 +16,10 @@ _NONE = "NONE"
 
 
 def with_acts(turns: Sequence[Any]) -> tuple[list[Any], int] | None:
-    """The turns with the acts that their states amount to, and how many forms of values that
-    leaves out; None where the users' frames have acts, or nothing that acts could be made of.
+    """The turns with the acts that their states amount to.
+
+    And how many forms of values that leaves out. None where the users' frames have acts, or nothing
+    that acts could be made of.
     """
     frames = [frame for _, frame in _user_frames(turns)]
     if any(frame.get("actions") for frame in frames) or not any(map(_says_anything, frames)):

@@ -62,8 +62,11 @@ class Change:
 
 @dataclass
 class Tidied:
-    """A row's fields; ``changes`` and ``ignored`` say what isn't as it was written. ``language`` is
-    the code of the language that values are written in."""
+    """A row's fields.
+
+    ``changes`` and ``ignored`` say what isn't as it was written. ``language`` is the code of the
+    language that values are written in.
+    """
 
     language: str = "en"
     fields: dict[str, Any] = field(default_factory=dict)

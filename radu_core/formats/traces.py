@@ -100,8 +100,10 @@ def are_traces(path: Path) -> bool:
 
 
 def words_of(utterance: str) -> str:
-    """What two utterances have in common that say the same: case, spaces and the writing in Unicode
-    don't count."""
+    """What two utterances that say the same have in common.
+
+    Case, spaces and the writing in Unicode don't count.
+    """
     return " ".join(unicodedata.normalize("NFKC", utterance.casefold()).split())
 
 
@@ -125,8 +127,9 @@ def read_traces(
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> tuple[Imported, list[Traffic]]:
-    """The utterances of files that matter, each once, unlabelled and tagged with why; and how much
-    was asked. ``known`` are the ``words_of`` utterances that are left out.
+    """The utterances of files that matter, each once, unlabelled and tagged with why.
+
+    With it comes how much was asked. ``known`` are the ``words_of`` utterances that are left out.
 
     ``InputError`` where several models were asked and ``model`` doesn't say which.
     """

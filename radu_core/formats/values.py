@@ -87,8 +87,10 @@ def convert(value: Scalar, slot: Slot, code: str, *, program: bool = True) -> tu
 
 
 def unclear(value: Scalar, slot: Slot, code: str, *, program: bool = True) -> tuple[str, str]:
-    """Why a text isn't taken that may mean several values of the slot's type, and the remedy; two
-    empty texts where it isn't so."""
+    """Why a text that may mean several values of the slot's type isn't taken, and the remedy.
+
+    Two empty texts where it isn't so.
+    """
     if slot.possible_values or not isinstance(value, str) or fits_type(value, slot):
         return "", ""
     if convert(value, slot, code, program=program)[1]:

@@ -48,8 +48,10 @@ _HOURS_OF_24 = frozenset(("h", "hr", "hrs", "ч"))  # "8h" is in the morning
 
 
 def possible_dates(text: str, code: str) -> tuple[str, ...]:
-    """The dates that ``text`` can mean in a language, as ISO ``YYYY-MM-DD``; day, month and year
-    must all be there, the year with four figures."""
+    """The dates that ``text`` can mean in a language, as ISO ``YYYY-MM-DD``.
+
+    Day, month and year must all be there, the year with four figures.
+    """
     plain = _plain(text)
     if match := _YEAR_FIRST.fullmatch(plain):
         year, month, day = map(int, match.groups())
@@ -102,8 +104,11 @@ def _dates(parts: Iterable[tuple[int, int, int]]) -> tuple[str, ...]:
 
 
 def possible_times(text: str) -> tuple[str, ...]:
-    """The times of day that ``text`` can mean, as ``HH:MM[:SS]``. With minutes and no half of the
-    day it is on the clock of 24 hours; an hour alone up to 12 may be in either half."""
+    """The times of day that ``text`` can mean, as ``HH:MM[:SS]``.
+
+    With minutes and no half of the day it is on the clock of 24 hours; an hour alone up to 12 may
+    be in either half.
+    """
     plain = _plain(text)
     if plain in _NAMED_TIMES:
         return (_NAMED_TIMES[plain],)

@@ -41,8 +41,10 @@ def answer_questions(parser: AnyParser, questions: Sequence[Question]) -> list[A
 
 
 def check_question(schema: Schema, question: Question) -> None:
-    """``InputError`` for a question without an utterance, with one that is too long, or with
-    functions that the module doesn't have."""
+    """Raise ``InputError`` for a question that can't be asked.
+
+    It has no utterance, one that is too long, or functions that the module doesn't have.
+    """
     check_utterance(question.utterance)
     names = [f.name for f in schema.functions]
     unknown = [n for n in question.offered or () if n not in names]

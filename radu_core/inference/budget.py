@@ -25,8 +25,9 @@ def answer_tokens(
     taught: Sequence[str],
     count: Callable[[str], int],
 ) -> int:
-    """At most so many tokens, by ``count``, has the JSON of all slots that the model fills, or of
-    one ``slot``.
+    """The most tokens that the JSON of all slots that the model fills, or of one ``slot``, has.
+
+    Tokens are counted by ``count``.
 
     A free text is part of the utterance, or in other words as long as those that were ``taught``:
     completions of the same kind.

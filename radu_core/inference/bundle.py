@@ -52,8 +52,10 @@ Runtime = Literal["onnx", "torch"]
 
 
 class SelfTest(BaseModel):
-    """What it was compared on when it was written: ``rows`` utterances of a ``split``, ``equal`` of
-    them with the call that the run itself makes."""
+    """What a bundle was compared on when it was written.
+
+    ``rows`` utterances of a ``split``, ``equal`` of them with the call that the run itself makes.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -68,9 +70,11 @@ class SelfTest(BaseModel):
 
 
 class BundleManifest(BaseModel):
-    """What a bundle is. ``files`` are path → (size, SHA-256); ``runtime`` says by part what loads
-    it; ``texts``: whether utterances of the labels are in it; ``licences`` are notes on what it was
-    made from."""
+    """What a bundle is.
+
+    ``files`` are path → (size, SHA-256); ``runtime`` says by part what loads it; ``texts``: whether
+    utterances of the labels are in it; ``licences`` are notes on what it was made from.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -125,8 +129,10 @@ class Bundle:
 
 
 def read_bundle_manifest(directory: Path) -> BundleManifest:
-    """The manifest of the bundle in a directory; ``InputError`` where there is none, or one that
-    this version can't read."""
+    """The manifest of the bundle in a directory.
+
+    ``InputError`` where there is none, or one that this version can't read.
+    """
     path = directory / MANIFEST
     if not _is_file(path):
         raise InputError(
@@ -170,8 +176,9 @@ def load_bundle(directory: Path, *, threads: int = 0) -> Bundle:
 
 
 def check_files(directory: Path, manifest: BundleManifest) -> None:
-    """``ModelError`` unless every file of the manifest is there as it was written, and no other one
-    beside them, which a library that loads a directory could take.
+    """Raise ``ModelError`` unless every file of the manifest is there as it was written.
+
+    Nor may another one stand beside them, which a library that loads a directory could take.
 
     A file may be a symbolic link, as in the cache of a model hub: its content is what counts.
     """

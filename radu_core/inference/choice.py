@@ -133,8 +133,11 @@ def _choose(walk: Walk, options: Sequence[_Option], *, whole: bool = True) -> in
 
 
 def _paths(walk: Walk, place: int, option: _Option) -> list[_Path]:
-    """An option's tokens; several where what follows may be one token with its end: after "5 p.m"
-    vocabularies have `."` and not `.` and `"`."""
+    """An option's tokens.
+
+    Several where what follows may be one token with its end: after "5 p.m" vocabularies have `."`
+    and not `.` and `"`.
+    """
     tokens = walk.tokens(option.text)
     found = [_Path(tokens, place, option.closing)]
     if option.closing != _ENDS_TEXT or option.text[-1:].isalnum():

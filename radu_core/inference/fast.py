@@ -51,8 +51,11 @@ class FastParser:
         scope: float | None = None,
         progress: Progress = silent,
     ) -> list[FunctionCall]:
-        """One call per query, in order; arguments by slot. ``questions`` say for each query which
-        functions may be called. ``scope`` counts instead of the parser's ``kept``, this time."""
+        """One call per query, in order.
+
+        Arguments are by slot. ``questions`` say for each query which functions may be called.
+        ``scope`` counts instead of the parser's ``kept``, this time.
+        """
         asked = list(questions or [Question(q.utterance) for q in queries])
         calls: list[FunctionCall] = []
         for at in range(0, len(asked), _BATCH):

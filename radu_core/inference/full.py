@@ -79,8 +79,10 @@ class FullParser:
         scope: float | None = None,
         progress: Progress = silent,
     ) -> list[FunctionCall]:
-        """One call per query, in order; arguments by slot. ``questions`` and ``scope``: as the fast
-        model has them."""
+        """One call per query, in order.
+
+        Arguments are by slot. ``questions`` and ``scope``: as the fast model has them.
+        """
         asked = list(contexts or [None] * len(queries))
         limits = list(questions or [Question(q.utterance) for q in queries])
         calls = []
@@ -221,8 +223,10 @@ def _values_below(
     told: dict[str, Any],
     progress: Progress,
 ) -> float:
-    """Under which probability of the tagger the language model chooses values; 0 if it gets no
-    more of them right."""
+    """The probability of the tagger below which the language model chooses values.
+
+    0 if it gets no more of them right.
+    """
     import numpy as np
 
     with_slots = [

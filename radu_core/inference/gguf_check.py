@@ -1,4 +1,4 @@
-"""Does a GGUF say what the model says that it was made from?
+"""Check that a GGUF says what the model says that it was made from.
 
 Where llama.cpp is at hand (the package llama-cpp-python), it loads the file and is asked itself.
 Elsewhere the file is read back into transformers, which shows that weights and settings are right,
@@ -38,9 +38,11 @@ _TRANSFORMERS = "transformers"
 
 @dataclass(frozen=True)
 class AskedRow:
-    """A row to compare on. ``candidates`` are the completions of the functions to choose from;
-    none where the row doesn't ask for a function. Without a completion only the first token of an
-    answer is compared."""
+    """A row to compare on.
+
+    ``candidates`` are the completions of the functions to choose from; none where the row doesn't
+    ask for a function. Without a completion only the first token of an answer is compared.
+    """
 
     prompt: str
     completion: str = ""
@@ -72,8 +74,10 @@ class Agreement:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the file can be used in the model's place: tokens and loss as is asked of a saved
-        model, and choices as tokens are."""
+        """Whether the file can be used in the model's place.
+
+        Tokens and loss must be as is asked of a saved model, and choices as tokens are.
+        """
         saved = {
             "supervised_tokens": self.tokens,
             "equal_argmax": self.equal_tokens / max(1, self.tokens),

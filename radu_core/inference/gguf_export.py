@@ -253,8 +253,10 @@ def _reader(path: Path, key: str, config: Mapping[str, Any]) -> Any:
 
 
 def _interleave(weight: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
-    """A projection whose rows stand as llama.cpp turns them: in pairs, where transformers has the
-    first halves of all pairs before the second ones."""
+    """A projection whose rows stand as llama.cpp turns them: in pairs.
+
+    transformers has the first halves of all pairs before the second ones.
+    """
     halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:])
     return halves.swapaxes(1, 2).reshape(weight.shape)
 

@@ -37,8 +37,11 @@ _ARRAYS = ("coefficients", "intercepts")
 
 @dataclass(frozen=True)
 class _Chooser:
-    """What a slot's rows imply: ``values`` (None: nothing), with a row of ``coefficients``
-    ``(values, dim)`` and an ``intercept`` for each of them; of one value without these."""
+    """What a slot's rows imply.
+
+    ``values`` (None: nothing), with a row of ``coefficients`` ``(values, dim)`` and an
+    ``intercept`` for each of them; of one value without these.
+    """
 
     values: tuple[Scalar | None, ...]
     coefficients: NDArray[np.float64]

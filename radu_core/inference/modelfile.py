@@ -1,5 +1,7 @@
-"""What Ollama needs beside a GGUF to ask it as it was trained: its Modelfile
-(https://github.com/ollama/ollama/blob/main/docs/modelfile.md)."""
+"""What Ollama needs beside a GGUF to ask it as it was trained: its Modelfile.
+
+See https://github.com/ollama/ollama/blob/main/docs/modelfile.md.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,10 @@ _PROMPT = "{{ .Prompt }}"
 
 
 def turns_around(encoder: Encoder, prompts: Sequence[str]) -> tuple[str, str] | None:
-    """The texts that stand before and after every prompt; None where a template does more than put
-    something around them, as tried on ``prompts``."""
+    """The texts that stand before and after every prompt.
+
+    None where a template does more than put something around them, as tried on ``prompts``.
+    """
     before, _, after = encoder.prompt_text(_MARK).partition(_MARK)
     same = all(encoder.prompt_text(prompt) == before + prompt + after for prompt in prompts)
     return (before, after) if same else None

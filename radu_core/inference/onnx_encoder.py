@@ -44,9 +44,11 @@ _BATCH = 8  # rows of about one length: a processor gains little by more, and th
 
 @dataclass(frozen=True)
 class Settings:
-    """What surrounds an encoder's graph: the model's ``name`` and ``identity`` (the hash of the
-    weights that it was made from), the ``prompts`` before a text by side, how many tokens it reads
-    at most, and how rows are padded."""
+    """What surrounds an encoder's graph.
+
+    The model's ``name`` and ``identity`` (the hash of the weights that it was made from), the
+    ``prompts`` before a text by side, how many tokens it reads at most, and how rows are padded.
+    """
 
     name: str
     identity: str
@@ -106,8 +108,11 @@ class _Graph:
     def run(
         self, rows: Sequence[Row]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Vectors ``(B, dim)``, tokens ``(B, tokens, width)``, and the share of each token in each
-        piece ``(B, T, tokens)``."""
+        """Run the graph on rows of tokens.
+
+        Returns vectors ``(B, dim)``, tokens ``(B, tokens, width)``, and the share of each token in
+        each piece ``(B, T, tokens)``.
+        """
         ids, mask, share = arrays_of(
             rows, padding=self.settings.padding, is_right=self.settings.is_right
         )

@@ -37,8 +37,10 @@ _TAUGHT = 3  # of a function's longest completions, as many are counted in token
 
 
 class FunctionCall(BaseModel):
-    """What an utterance means. ``function`` None is out of scope; ``arguments`` are by slot, or
-    nested (see ``nested_arguments``).
+    """What an utterance means.
+
+    ``function`` None is out of scope; ``arguments`` are by slot, or nested (see
+    ``nested_arguments``).
 
     ``scores`` are probabilities over the functions in the prompt and ``none``; ``problems`` lists
     everything the model said that didn't fit the schema and was left out; ``raw`` is the text it
@@ -62,8 +64,9 @@ class FunctionCall(BaseModel):
 
 
 class ParserSettings(BaseModel):
-    """How an utterance is parsed: strategies, how much is retrieved for each prompt, and the order
-    in which that stands there.
+    """How an utterance is parsed: strategies, and what is retrieved for each prompt.
+
+    With how much that is, and the order in which it stands there.
 
     ``values``: chosen among what the utterance and the schema offer, or generated freely and
     checked. ``reads_answers``: an answer to a yes/no question is read by the prompt for it
@@ -114,8 +117,10 @@ class Parser:
         questions: Sequence[Question] | None = None,
         progress: Progress = silent,
     ) -> list[FunctionCall]:
-        """One call per query, in order; arguments by slot. ``questions`` say for each query which
-        functions may be called. ``seconds`` is each one's share of the time taken.
+        """One call per query, in order.
+
+        Arguments are by slot. ``questions`` say for each query which functions may be called.
+        ``seconds`` is each one's share of the time taken.
 
         A query that is an exemplar of the index never retrieves itself or its duplicates.
         """
@@ -221,8 +226,11 @@ class Parser:
         calls: list[FunctionCall],
         progress: Progress,
     ) -> None:
-        """Fill the calls' arguments: recognizers first, then the model for the other slots, and
-        last the slot that the bot last asked for, where the answer is yes or no."""
+        """Fill the calls' arguments.
+
+        Recognizers first, then the model for the other slots, and last the slot that the bot last
+        asked for, where the answer is yes or no.
+        """
         tasks: list[_SlotTask] = []
         for number, (query, hits, call) in enumerate(zip(queries, found, calls, strict=True)):
             function = self.schema.function(call.function) if call.function else None

@@ -53,8 +53,10 @@ class Serving:
         )
 
     def _is_taught(self, task: str) -> bool:
-        """Whether a row of the task was trained on: a strategy may have given none, and a mixture
-        may have left it out."""
+        """Whether a row of the task was trained on.
+
+        A strategy may have given none, and a mixture may have left it out.
+        """
         if self.drawn is not None and task not in self.drawn:
             return False
         counts = self.manifest.counts.get("train", {})
@@ -62,8 +64,10 @@ class Serving:
 
 
 def load_serving(folder: Path, title: str, embedder_of: Callable[[str], Embedder]) -> Serving:
-    """What ``folder`` holds, of a run or an exported model that ``title`` names; ``embedder_of``
-    gives an embedder by its name. ``RunError`` where it is damaged."""
+    """Load what ``folder`` holds, of a run or an exported model that ``title`` names.
+
+    ``embedder_of`` gives an embedder by its name. ``RunError`` where it is damaged.
+    """
     with _check_damage(title, folder):
         manifest = read_manifest(folder)
         schema = parse_schema(read_json(folder / "schema.json"))

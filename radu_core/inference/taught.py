@@ -25,8 +25,11 @@ _FILE = "taught.json"
 
 @dataclass(frozen=True)
 class Taught:
-    """``inverse``: what words stand for; ``implied``: which values are meant and not written;
-    ``context``: which words stand beside each slot."""
+    """What the rows that a model learnt from teach about words.
+
+    ``inverse``: what words stand for; ``implied``: which values are meant and not written;
+    ``context``: which words stand beside each slot.
+    """
 
     inverse: Inverse
     implied: Implied

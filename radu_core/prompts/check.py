@@ -18,8 +18,10 @@ _LONG_TEXT = 300  # characters: longer than most utterances and descriptions
 
 
 def check_template(templates: TemplateSet, name: str) -> None:
-    """Try a template; ``TemplateError`` with the line if it can't be parsed, reads a variable that
-    isn't given, can't be rendered, or doesn't show what it must.
+    """Try a template on examples.
+
+    ``TemplateError`` with the line if it can't be parsed, reads a variable that isn't given, can't
+    be rendered, or doesn't show what it must.
 
     It is tried on what real prompts differ in: with and without exemplars, context, descriptions,
     values to choose from, and on the largest that can be asked for. So a branch that fails is found

@@ -82,8 +82,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a row was made from: the exemplar, the module's schema, every hit that may be shown, by
-    id, and the options. ``known`` says whether it is known what the exemplar means."""
+    """What a row was made from.
+
+    The exemplar, the module's schema, every hit that may be shown, by id, and the options.
+    ``known`` says whether it is known what the exemplar means.
+    """
 
     exemplar: AnnotatedExemplar
     schema: Schema
@@ -96,8 +99,11 @@ class Subject:
         return [self.hits[i] for i in row.exemplar_ids if i in self.hits]
 
     def backwards(self, row: PromptRow, names: Sequence[str]) -> list[str]:
-        """Functions or ids of exemplars of a ``rag`` row, given with the most relevant first, in
-        the order in which they stand in its prompt, the nearest to the question first."""
+        """Functions or ids of exemplars of a ``rag`` row, the nearest to the question first.
+
+        They are given with the most relevant first, and come in the order in which they stand in
+        its prompt.
+        """
         seed = shuffle_seed(self.options, row.strategy, row.kind, row.exemplar_id)
         return arrange(names, self.options.order, str, seed=seed)[::-1]
 

@@ -96,8 +96,11 @@ class Job:
         )
 
     def draws(self, kind: str, share: float) -> bool:
-        """Whether the exemplar gives a row of ``kind``. Every kind has a lot of its own, so that
-        changing one share leaves the rows of the others as they are."""
+        """Whether the exemplar gives a row of ``kind``.
+
+        Every kind has a lot of its own, so that changing one share leaves the rows of the others as
+        they are.
+        """
         text = f"{self.options.seed}:{self.strategy}:{kind}:{self.exemplar.id}"
         lot = int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
         return lot < share * (1 << 56)

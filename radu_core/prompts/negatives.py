@@ -233,8 +233,9 @@ def suspects_in(exemplar: AnnotatedExemplar, mined: Sequence[Negative]) -> list[
 
 
 def same_meaning(mined: Sequence[Negative]) -> dict[str | None, Negative]:
-    """Functions that may be right as well: one of their exemplars is suspected, or judged, to mean
-    the same. Each with the nearest such exemplar.
+    """Functions that may be right as well, each with the nearest exemplar that says so.
+
+    One of their exemplars is suspected, or judged, to mean the same.
     """
     found: dict[str | None, Negative] = {}
     for negative in mined:

@@ -125,8 +125,10 @@ class Render:
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """Plain data only: no methods of texts and lists, and no operator that makes a text of any
-    size in one step. jinja's own sandbox has both ("x" * 10**9, "{:999999999}".format).
+    """A jinja environment for plain data only.
+
+    It has no methods of texts and lists, and no operator that makes a text of any size in one step.
+    jinja's own sandbox has both ("x" * 10**9, "{:999999999}".format).
     """
 
     intercepted_binops = frozenset(["+", "*", "**", "%"])
@@ -174,7 +176,10 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def wrap_str_format(self, value: Any) -> None:
-        """jinja would let ``str.format`` through before it asks ``is_safe_attribute``."""
+        """Refuse ``str.format``, which jinja would let through.
+
+        jinja wraps it before it asks ``is_safe_attribute``.
+        """
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Keys of mappings are looked up as items; nothing else but ``loop`` has attributes."""

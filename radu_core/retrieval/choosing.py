@@ -24,9 +24,12 @@ _ROOM = 1e-9  # where one query alone differs, the mean is the standard error
 
 @dataclass(frozen=True)
 class KChoice:
-    """A recommended point, with its coverage. ``reached`` says whether its lower bound reaches the
-    target. ``accuracy`` is the share of queries whose function the prompt's votes have right there,
-    ``best`` the point with the highest one, ``best_accuracy``, of those that cover enough."""
+    """A recommended point, with its coverage.
+
+    ``reached`` says whether its lower bound reaches the target. ``accuracy`` is the share of
+    queries whose function the prompt's votes have right there, ``best`` the point with the highest
+    one, ``best_accuracy``, of those that cover enough.
+    """
 
     k_desc: int
     k_exemplar: int
@@ -48,9 +51,10 @@ def find_k(
     cost: Callable[[int, int], float] | None = None,
     right: NDArray[np.bool_] | None = None,
 ) -> KChoice:
-    """Of the points whose coverage's lower bound reaches ``target``, the cheapest whose votes have
-    the function right as often as anywhere among them, by one standard error of the paired
-    difference.
+    """Choose the cheapest point whose coverage reaches ``target`` and whose votes are right.
+
+    The lower bound of the coverage counts. The votes must have the function right as often as
+    anywhere among such points, by one standard error of the paired difference.
 
     ``right`` is as ``decided`` gives it. ``cost`` defaults to the mean number of functions plus the
     exemplars. Ties go to the smaller k_desc. When no point's lower bound can reach the target (too

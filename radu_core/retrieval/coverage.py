@@ -97,8 +97,9 @@ class CoverageGrid:
         return bool(self.covered_at(k_desc, k_exemplar)[number])
 
     def curve(self, ranking: str) -> list[int]:
-        """How many queries are covered by one ranking alone (or ``together``: k of descriptions
-        and k of the fused exemplars), for k = 0, 1, … up to the largest asked for.
+        """How many queries are covered by one ranking alone, for k = 0, 1, … up to the largest.
+
+        Or by two (``together``): k of descriptions and k of the fused exemplars.
         """
         if ranking == "together":
             size = max(self.max_desc, self.max_exemplar)
@@ -138,8 +139,9 @@ class CoverageGrid:
 
     @cached_property
     def function_ranks(self) -> dict[str, NDArray[np.int64]]:
-        """Per ranking and query: among the *different* functions in the order in which the ranking
-        brings them, the place of the right one; 0 where it isn't brought.
+        """The place of the right function, per ranking and query; 0 where it isn't brought.
+
+        Places count the *different* functions in the order in which the ranking brings them.
         """
         right = self.right
         return {name: function_ranks(f, right) for name, f in _functions(self).items()}
@@ -204,8 +206,9 @@ def _functions(grid: CoverageGrid) -> dict[str, NDArray[np.int64]]:
 
 
 def ranked_functions(index: ModuleIndex, ranking: Ranking) -> NDArray[np.int64]:
-    """``(n, k)``: the functions that a ranking of exemplars brings, as places in
-    ``index.functions``; -1 where there are no more, -2 for out of scope, which is no function.
+    """The functions that a ranking of exemplars brings, as places in ``index.functions``.
+
+    ``(n, k)``: -1 where there are no more, -2 for out of scope, which is no function.
     """
     import numpy as np
 
@@ -266,8 +269,9 @@ def _count_shown(
 
 
 def function_ranks(functions: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``(n,)``: how many different functions a ranking ``(n, k)`` has brought when the right one
-    comes; 0 where it doesn't come. Negative entries are no functions.
+    """How many different functions a ranking has brought when the right one comes.
+
+    ``(n,)`` of a ranking ``(n, k)``; 0 where it doesn't come. Negative entries are no functions.
     """
     import numpy as np
 
@@ -282,8 +286,9 @@ def function_ranks(functions: NDArray[np.int64], right: NDArray[np.int64]) -> ND
 
 
 def percentiles(first: NDArray[np.int64]) -> dict[str, int | None]:
-    """Median, 90th, 95th and 99th percentile of first-hit ranks, the smallest rank that so many
-    queries reach; None where so many never do.
+    """Median, 90th, 95th and 99th percentile of first-hit ranks.
+
+    Each is the smallest rank that so many queries reach; None where so many never do.
     """
     import numpy as np
 

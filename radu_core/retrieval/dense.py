@@ -110,8 +110,9 @@ class DenseIndex:
     def search(
         self, queries: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The ``k`` nearest of each query and perhaps some more: positions and cosines, ``(n, m)``,
-        in any order.
+        """The ``k`` nearest of each query and perhaps some more, in any order.
+
+        Positions and cosines, ``(n, m)``.
 
         Position -1 stands where there are no more.
         """

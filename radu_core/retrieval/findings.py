@@ -158,8 +158,10 @@ def _overlaps(
 def _overlap(
     near: Neighbours, confused: Confusion, pair: tuple[int, int], cosine: float, limit: float
 ) -> Finding | None:
-    """Two functions mistaken for each other, both ways, more than they may be and more than each
-    is for a function of its neighbourhood on average; or described in the same words.
+    """Two functions that are mistaken for each other, or described in the same words.
+
+    Both ways more than they may be, and more than each is for a function of its neighbourhood on
+    average.
     """
     a, b = pair
     there, back = int(confused.mistaken[a, b]), int(confused.mistaken[b, a])

@@ -60,8 +60,11 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class Query:
-    """An utterance to retrieve for. The other fields say which exemplars are itself: the one of
-    that id, and those of the same template and function."""
+    """An utterance to retrieve for.
+
+    The other fields say which exemplars are itself: the one of that id, and those of the same
+    template and function.
+    """
 
     utterance: str
     exemplar_id: str | None = None

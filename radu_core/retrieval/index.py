@@ -41,9 +41,11 @@ _BLOCK = 256  # queries scored at a time: 20 MB of scores for 20,000 exemplars
 
 @dataclass(frozen=True)
 class Ranked:
-    """Rankings of many queries. ``descriptions`` are of places in ``ModuleIndex.functions``, the
-    others of places in ``ModuleIndex.exemplars``. ``vectors`` ``(n, dim)`` are the queries as they
-    are compared with exemplars, ``asked`` ``(n, dim)`` as they are with descriptions.
+    """Rankings of many queries.
+
+    ``descriptions`` are of places in ``ModuleIndex.functions``, the others of places in
+    ``ModuleIndex.exemplars``. ``vectors`` ``(n, dim)`` are the queries as they are compared with
+    exemplars, ``asked`` ``(n, dim)`` as they are with descriptions.
     """
 
     descriptions: Ranking

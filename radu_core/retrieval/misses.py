@@ -84,8 +84,10 @@ def explain(grid: CoverageGrid, k_desc: int, k_exemplar: int) -> list[ExplainedM
 def _own(
     grid: CoverageGrid, miss: Miss, places: Mapping[str | None, NDArray[np.int64]]
 ) -> NDArray[np.int64]:
-    """Where the right function's exemplars are; an utterance of split train and its duplicate,
-    which it never retrieves, aren't among them."""
+    """Where the right function's exemplars are, without the query's own.
+
+    An utterance of split train and its duplicate, which it never retrieves, aren't among them.
+    """
     import numpy as np
 
     own = places.get(miss.function, np.zeros(0, dtype=np.int64))

@@ -213,8 +213,10 @@ class MapPoint:
 
 @dataclass(frozen=True)
 class FunctionMap:
-    """Points in two dimensions. ``shown`` is the share of the variance between the functions'
-    centres that the two show (of the exemplars', where there are under three functions).
+    """Points in two dimensions.
+
+    ``shown`` is the share of the variance between the functions' centres that the two show (of the
+    exemplars', where there are under three functions).
 
     ``sampled`` of ``total`` distinct exemplars are drawn.
     """
@@ -278,8 +280,10 @@ def _sample(by_function: dict[str | None, list[int]], most: int) -> list[int]:
 
 
 def _principal_axes(rows: NDArray[np.floating], count: int) -> NDArray[np.float64]:
-    """The first ``count`` principal axes of ``(n, dim)`` as rows, the largest weight of each
-    positive; zeros where there are no more."""
+    """The first ``count`` principal axes of ``(n, dim)`` as rows.
+
+    The largest weight of each is positive; zeros where there are no more.
+    """
     import numpy as np
     from sklearn.decomposition import PCA
 

@@ -29,8 +29,10 @@ def pair_of(first: str, second: str) -> Pair:
 
 
 def equality(first: str, second: str) -> Equality | None:
-    """In which way two templates are equal: to the letter, but for case and punctuation, or but for
-    the names of their slots as well (from three words on); None if in none.
+    """In which way two templates are equal; None if in none.
+
+    To the letter, but for case and punctuation, or but for the names of their slots as well (from
+    three words on).
     """
     if first == second:
         return "same template"

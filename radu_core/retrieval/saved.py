@@ -1,5 +1,8 @@
-"""An index in a directory, all or nothing: ``meta.json`` (what it was built from),
-``exemplars.json``, ``vectors.npz`` and, of a large one, ``graph.faiss``."""
+"""An index in a directory, all or nothing.
+
+``meta.json`` (what it was built from), ``exemplars.json``, ``vectors.npz`` and, of a large one,
+``graph.faiss``.
+"""
 
 from __future__ import annotations
 
@@ -69,8 +72,10 @@ def read_index(
     expected_fingerprint: str | None = None,
     contents: Contents | None = None,
 ) -> ModuleIndex:
-    """Read a saved index. ``NotFoundError`` if there is none, ``StaleIndexError`` if it was built
-    from something else, by another embedder, or is damaged.
+    """Read a saved index.
+
+    ``NotFoundError`` if there is none, ``StaleIndexError`` if it was built from something else, by
+    another embedder, or is damaged.
 
     With ``contents`` (of what it is expected to be built from) its exemplars aren't read again.
     """

@@ -1,5 +1,7 @@
-"""Coverage as it would be with another description or more exemplars. What didn't change isn't
-computed again, so that the answer is there at once."""
+"""Coverage as it would be with another description or more exemplars.
+
+What didn't change isn't computed again, so that the answer is there at once.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ _DEPTH = 50  # exemplars that are looked through
 
 @dataclass(frozen=True)
 class Tuning:
-    """``shares`` is weight → mean coverage at 1, 3, 5 and 8 functions; ``best`` has the highest,
+    """What each weight of the dense ranking would cover.
+
+    ``shares`` is weight → mean coverage at 1, 3, 5 and 8 functions; ``best`` has the highest,
     ``weight`` is the one to take, ``error`` the standard error of their difference.
     """
 

@@ -1,5 +1,7 @@
-"""From a route's question to a model's answer: checked, in time, traced, and only while the client
-waits for it."""
+"""From a route's question to a model's answer.
+
+A question is checked, in time, traced, and asked only while the client waits for it.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,10 @@ __all__ = ["Desk", "require_functions"]
 
 @dataclass
 class Desk:
-    """What the routes share: where questions are handed in. ``traces`` is set while the server
-    runs, if it keeps any."""
+    """What the routes share: where questions are handed in.
+
+    ``traces`` is set while the server runs, if it keeps any.
+    """
 
     registry: Registry
     settings: Settings

@@ -88,8 +88,10 @@ def _answer(reply: Reply) -> dict[str, Any]:
 
 
 def _as_rasa(answer: Answer) -> dict[str, Any]:
-    """Rasa's clients take the first of the ranking for the intent: what was refused goes first, as
-    ``FallbackClassifier`` puts it."""
+    """Put what was refused first, as ``FallbackClassifier`` does.
+
+    Rasa's clients take the first of the ranking for the intent.
+    """
     intent = _intent(answer.function, answer.confidence)
     others = [a for a in answer.alternatives if a.function != answer.function]
     return {

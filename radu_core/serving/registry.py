@@ -63,8 +63,10 @@ class Place:
 
 
 class Registry:
-    """Models by name. A request takes a version at its start and keeps it to its end: swapping
-    puts another one in the place, and the old one answers what it was given.
+    """Models by name.
+
+    A request takes a version at its start and keeps it to its end: swapping puts another one in the
+    place, and the old one answers what it was given.
     """
 
     def __init__(
@@ -113,8 +115,10 @@ class Registry:
         return [n for n, since in busy if since and now - since > self._settings.seconds]
 
     def working(self) -> float:
-        """How many seconds some version has been busy with its batch, also one that isn't in use
-        any more; 0 if none is."""
+        """How many seconds some version has been busy with its batch; 0 if none is.
+
+        A version counts that isn't in use any more, too.
+        """
         since = [b.busy_since for b in self._batchers if b.busy_since]
         return time.perf_counter() - min(since) if since else 0.0
 

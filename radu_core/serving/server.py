@@ -61,8 +61,11 @@ class Server(uvicorn.Server):
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what runs. A model isn't waited for when it takes longer than a request may,
-        whether or not a client still waits: then the server ``hangs``."""
+        """Finish what runs.
+
+        A model isn't waited for when it takes longer than a request may, whether or not a client
+        still waits: then the server ``hangs``.
+        """
         await super().shutdown(sockets)
         while 0 < self._working() <= self._settings.seconds and not self.force_exit:
             await asyncio.sleep(0.05)

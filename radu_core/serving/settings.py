@@ -42,9 +42,10 @@ class Keys:
 
 @dataclass(frozen=True)
 class TraceSettings:
-    """Where answered utterances are kept: ``file``, at most ``largest`` bytes, and ``rotated``
-    older files beside it. ``redact`` changes a record before it is written, or gives None to leave
-    it out.
+    """Where answered utterances are kept, and what is kept of them.
+
+    ``file``, at most ``largest`` bytes, and ``rotated`` older files beside it. ``redact`` changes a
+    record before it is written, or gives None to leave it out.
     """
 
     file: Path

@@ -115,8 +115,10 @@ def tag(w: Writing, tagged: Sequence[tuple[str, int, Sequence[str]]], *, batch: 
 
 
 def _without_tags(row: RowMapping, change: tagging.TagChange) -> dict[str, Any] | None:
-    """The columns without what an edit of the tags has changed; None where nothing of it is left:
-    other tags stay."""
+    """The columns without what an edit of the tags has changed.
+
+    None where nothing of it is left: other tags stay.
+    """
     tags = read_exemplar(row["data"], module=row["module"], id=row["id"]).tags
     without = tagging.apply(tags, change.back())
     return None if without == tags else _with_tags(row, without)
@@ -167,8 +169,10 @@ def revisions_of(connection: Connection, module: str, ids: Sequence[str]) -> dic
 
 
 def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
-    """Take a batch back: the ids that are as before, those decided again since, which stay, and
-    those deleted since. Tags that were edited since stay as they are.
+    """Take a batch back, and say what became of its exemplars.
+
+    The ids that are as before, those decided again since, which stay, and those deleted since. Tags
+    that were edited since stay as they are.
 
     What was undone already is in none of them. ``NotFoundError`` if there is no such batch.
     """
@@ -252,8 +256,10 @@ def _before(
     tags: Sequence[tagging.TagChange],
     event: int,
 ) -> dict[str, Any]:
-    """The columns of a state, with the names of now and the tags that were edited since; a split
-    isn't decided by a person, so it stays what it is by now."""
+    """The columns of a state, with the names of now and the tags that were edited since.
+
+    A split isn't decided by a person, so it stays what it is by now.
+    """
     state = renames.in_state(state_before(text), known, after=event)
     state = tagging.in_state(state, tags, after=event, module=row["module"], id=row["id"])
     exemplar = read_exemplar(state["data"], module=row["module"], id=row["id"])

@@ -167,8 +167,9 @@ def set_standing(w: Writing, id: str, people: Sequence[str] = ()) -> None:
 
 
 def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
-    """How an exemplar was before an event: all a decision changes, or the labels alone; functions
-    and slots that were renamed since have their new names.
+    """How an exemplar was before an event: all a decision changes, or the labels alone.
+
+    Functions and slots that were renamed since have their new names.
 
     Raises ``NotFoundError`` when the event isn't one of the exemplar's, or changed nothing.
     """
@@ -245,8 +246,10 @@ def change_settings(w: Writing, values: Mapping[str, Any]) -> None:
 def put_schema(
     w: Writing, schema: Schema, *, expected: str | None = None, note: str | None = None
 ) -> bool:
-    """Store a module's schema; returns whether it changed. The old one stays as an event, and
-    ``note`` says what was done. See ``expect_schema``."""
+    """Store a module's schema and return whether it changed.
+
+    The old one stays as an event, and ``note`` says what was done. See ``expect_schema``.
+    """
     text = schema_text(schema)
     own = modules.c.id == w.module
     row = w.connection.execute(select(modules.c.schema, modules.c.trashed).where(own)).first()
@@ -270,8 +273,10 @@ def put_schema(
 
 
 def expect_schema(w: Writing, expected: str | None) -> None:
-    """``ConflictError`` unless the schema in use has the hash ``expected`` ("": there is no such
-    module yet; None: whatever it is)."""
+    """Raise ``ConflictError`` unless the schema in use has the hash ``expected``.
+
+    "": there is no such module yet; None: whatever it is.
+    """
     if expected is None:
         return
     stored_hash = w.connection.scalar(select(modules.c.schema_hash).where(modules.c.id == w.module))
@@ -407,8 +412,10 @@ def standing_decisions(w: Writing, ids: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _standing(w: Writing, ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
-    """Taking a decision back is an event "restored" without a note; with one, it names the event
-    that was gone back to, and is itself a decision.
+    """The decisions on each exemplar that still stand, the newest last.
+
+    Taking a decision back is an event "restored" without a note. With one, it names the event that
+    was gone back to, and is itself a decision.
     """
     columns = (
         events.c.id,

@@ -102,7 +102,8 @@ def folded_text(exemplar: AnnotatedExemplar) -> str:
 
 
 def fold_for_search(text: str) -> str:
-    """Text as it is searched for: case folded, composed or not the same. A NUL, which PostgreSQL
-    doesn't take, is a space.
+    """Text as it is searched for: case folded, composed or not the same.
+
+    A NUL, which PostgreSQL doesn't take, is a space.
     """
     return unicodedata.normalize("NFKC", text.casefold()).replace("\0", " ")

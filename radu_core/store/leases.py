@@ -21,8 +21,9 @@ LEASE = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Lease:
-    """An item that somebody else's tab, or another tab of one's own, has at the moment; ``queue``,
-    ``function`` and ``unlabelled`` are those of the exemplar.
+    """An item that another tab has at the moment, of somebody else or one's own.
+
+    ``queue``, ``function`` and ``unlabelled`` are those of the exemplar.
     """
 
     exemplar: str

@@ -23,8 +23,10 @@ _TAKES_BACK = ("restored", "withdrawn")
 
 @dataclass(frozen=True)
 class Progress:
-    """Exemplars resolved and in all; decisions since then that stand, by anybody and by one
-    person. One that was taken back isn't counted, whoever took it back.
+    """How many exemplars are resolved, of how many, and who decided them.
+
+    Decisions since then that stand, by anybody and by one person; one that was taken back isn't
+    counted, whoever took it back.
     """
 
     resolved: int

@@ -68,8 +68,10 @@ ANY = Filter()
 
 @dataclass(frozen=True)
 class Apart:
-    """Ids that aren't handed out: ``held`` by any other tab, ``blocked`` for this person, those the
-    tab itself has (``own``), and those that can't be shown (``unfit``).
+    """Ids that aren't handed out.
+
+    ``held`` by any other tab, ``blocked`` for this person, those the tab itself has (``own``), and
+    those that can't be shown (``unfit``).
     """
 
     held: Collection[str] = ()
@@ -267,8 +269,10 @@ def find(connection: Connection, module: str, search: str, *, limit: int) -> lis
 
 
 def saying(connection: Connection, module: str, utterance: str) -> list[str]:
-    """The ids, in order, of exemplars whose utterance, folded, is this one or begins with this
-    line."""
+    """The ids of exemplars whose utterance is this one or begins with this line, in order.
+
+    The utterance is folded.
+    """
     begins = texts.c.text.startswith(fold_for_search(f"{utterance}\n"), autoescape=True)
     query = select(texts.c.id).where(texts.c.module == module, begins)
     return list(connection.scalars(query.order_by(texts.c.id)))

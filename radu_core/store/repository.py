@@ -143,8 +143,9 @@ class Store:
         return read_settings(text, module=module)
 
     def change_settings(self, module: str, values: Mapping[str, Any], *, who: str) -> None:
-        """Set some of a module's settings (None: as by default); the others stay, whoever sets them
-        meanwhile. The old ones stay as an event.
+        """Set some of a module's settings (None: as by default).
+
+        The others stay, whoever sets them meanwhile. The old ones stay as an event.
         """
         with self.writing(module, who=who) as w:
             changes.change_settings(w, values)
@@ -223,8 +224,9 @@ class Store:
     def revisions(
         self, module: str, *, outcome: str | None = "resolved", split: Split | None = None
     ) -> dict[str, tuple[int, Any]]:
-        """Id → what changes whenever the exemplar does, of all exemplars (with that outcome, in
-        that split).
+        """Id → what changes whenever the exemplar does.
+
+        Of all exemplars with that outcome, in that split.
 
         The stored time comes with the revision: a restored database reuses revision numbers.
         """
@@ -240,8 +242,9 @@ class Store:
             return {row[0]: (row[1], row[2]) for row in connection.execute(query).all()}
 
     def batches(self, module: str, *, size: int = 1_000) -> Iterator[list[StoredExemplar]]:
-        """All exemplars of ``module`` by id, ``size`` at a time: memory stays flat. What changes in
-        between is seen or not, as it comes.
+        """All exemplars of ``module`` by id, ``size`` at a time: memory stays flat.
+
+        What changes in between is seen or not, as it comes.
         """
         last = ""
         while True:
@@ -265,15 +268,19 @@ class Store:
         return items[0]
 
     def search(self, module: str, text: str, *, limit: int = 20) -> list[StoredExemplar]:
-        """The first exemplars by id in which every word of ``text`` occurs: in the utterance, the
-        function, a value or the id."""
+        """The first exemplars by id in which every word of ``text`` occurs.
+
+        In the utterance, the function, a value or the id.
+        """
         with reading(self._engine) as connection:
             ids = queues.find(connection, module, text, limit=limit)
         return self.exemplars(module, ids=ids)
 
     def saying(self, module: str, utterance: str) -> list[StoredExemplar]:
-        """The exemplars with this utterance, by id; its case and its writing in Unicode may be
-        another."""
+        """The exemplars with this utterance, by id.
+
+        Its case and its writing in Unicode may be another.
+        """
         with reading(self._engine) as connection:
             ids = queues.saying(connection, module, utterance)
         items = self.exemplars(module, ids=ids) if ids else []
@@ -382,8 +389,10 @@ class Store:
         return {(split, outcome or "new"): count for split, outcome, count in rows}
 
     def state(self, module: str) -> tuple[int, int, str]:
-        """What changes whenever an exemplar of ``module`` does: their number, the sum of their
-        revisions, and when the newest change was."""
+        """What changes whenever an exemplar of ``module`` does.
+
+        Their number, the sum of their revisions, and when the newest change was.
+        """
         newest = func.max(type_coerce(exemplars.c.updated, String))
         revisions = func.coalesce(func.sum(exemplars.c.revision), 0)
         query = select(func.count(), revisions, newest).where(exemplars.c.module == module)
@@ -452,8 +461,10 @@ class Store:
             return imports.list_imports(connection, module)
 
     def import_details(self, module: str, name: str) -> list[Any]:
-        """What the imports of a module that stand have under ``name`` in their details, oldest
-        first."""
+        """What the imports of a module that stand have under ``name`` in their details.
+
+        The oldest first.
+        """
         with reading(self._engine) as connection:
             return imports.standing_details(connection, module, name)
 

@@ -29,9 +29,11 @@ _SET = {"enable_thinking": "false", "date_string": f"'{_DAY:%d %b %Y}'"}
 
 
 def chat_template(tokenizer: Any, setting: str) -> str | None:
-    """The template that a setting means: ``none``, ``auto`` (the tokenizer's own, or none where it
-    has none), jinja, or the path of a file of it. ``InputError`` when there is no such file,
-    ``ModelError`` when the tokenizer has several templates and none is its default.
+    """The template that a setting means.
+
+    ``none``, ``auto`` (the tokenizer's own, or none where it has none), jinja, or the path of a
+    file of it. ``InputError`` when there is no such file, ``ModelError`` when the tokenizer has
+    several templates and none is its default.
 
     What a template asks of whoever renders it is settled in its text, so that a row gives the
     same ids everywhere and on every day: no thinking, and a fixed date.
@@ -90,8 +92,10 @@ def tokenizer_hash(tokenizer: Any, template: str | None = None) -> str:
 
 
 class Encoder:
-    """A tokenizer and, maybe, a chat template: the prompt is then the user's turn, the completion
-    the assistant's, without the space that sets it off from a prompt in plain text.
+    """A tokenizer and, maybe, a chat template.
+
+    With a template the prompt is the user's turn and the completion the assistant's, without the
+    space that sets it off from a prompt in plain text.
 
     ``end`` is the token that ends a completion, and is learnt: the tokenizer's end token, or the
     first special one that the template puts after the assistant's text.
@@ -112,8 +116,10 @@ class Encoder:
         return tokenizer_hash(self.tokenizer, self.template)
 
     def special_in(self, text: str) -> str | None:
-        """The first part of a text that the model would read as a special token: the end of a text
-        or turn, or what a chat template puts around one."""
+        """The first part of a text that the model would read as a special token.
+
+        The end of a text or turn, or what a chat template puts around one.
+        """
         found = self._signs.search(text)
         return found[0] if found else None
 

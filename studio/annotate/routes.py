@@ -106,8 +106,10 @@ def _header(request: Request) -> str:
 
 
 async def _body(request: Request, most: int) -> bytes | None:
-    """The request's body; None when it is larger than ``most``: then nothing of it is kept, but
-    it is read up to ``LARGEST``, so that a browser that is still sending hears the answer.
+    """The request's body; None when it is larger than ``most``.
+
+    Then nothing of it is kept, but it is read up to ``LARGEST``, so that a browser that is still
+    sending hears the answer.
     """
     body, length = bytearray(), 0
     async for chunk in request.stream():

@@ -53,9 +53,11 @@ def error_rows(
     more: Sequence[Mapping[str, Any]] | None = None,
     chosen_by: Mapping[str, str] | None = None,
 ) -> None:
-    """Wrong rows as a table; the one that is chosen in full, with a link to Annotate and from there
-    back to the ``tab``, where the address says by what (``chosen_by``) the rows were chosen.
-    ``more`` columns come first."""
+    """Show wrong rows as a table, and the one that is chosen in full.
+
+    It has a link to Annotate and from there back to the ``tab``, where the address says by what
+    (``chosen_by``) the rows were chosen. ``more`` columns come first.
+    """
     rows = [
         {
             **(more[n] if more else {"kind": e.kind}),

@@ -42,8 +42,11 @@ def choose_run(here: Page, ids: list[str]) -> str:
 
 
 def measured_too(here: Page, run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any]:
-    """What else is measured on the same rows: of a language model's run what it was before and what
-    it generates, of a retriever's run it and one of ``others`` together."""
+    """What else is measured on the same rows.
+
+    Of a language model's run what it was before and what it generates, of a retriever's run it and
+    one of ``others`` together.
+    """
     if (run.model / HEAD_FILE).is_file():
         models = [r.id for r in others if not (r.model / HEAD_FILE).is_file()]
         if not models:

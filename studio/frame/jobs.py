@@ -41,8 +41,10 @@ def _numbers() -> Iterator[int]:
 
 @dataclass
 class Job:
-    """A piece of work and how far it is; times are in seconds. ``about`` is what it is done for,
-    ``browser`` the one that began it."""
+    """A piece of work and how far it is.
+
+    Times are in seconds. ``about`` is what it is done for, ``browser`` the one that began it.
+    """
 
     title: str
     about: Any = None
@@ -98,8 +100,11 @@ def start(
     about: Any = None,
     restart: bool = False,
 ) -> Job:
-    """Start ``work`` under ``key``. A running job continues instead, unless ``restart``: then it is
-    stopped, and nothing of it is shown any more."""
+    """Start ``work`` under ``key``.
+
+    A running job continues instead, unless ``restart``: then it is stopped, and nothing of it is
+    shown any more.
+    """
     jobs = _jobs()
     if key in jobs and jobs[key].running:
         if not restart:
@@ -143,8 +148,11 @@ def job(key: Hashable) -> Job | None:
 
 
 def _is_news(found: Job) -> bool:
-    """Whether a job runs, or was seen at work in this tab, or was begun in this browser and ended
-    not long ago: its tab may have been loaded again."""
+    """Whether a job's end is news to this tab.
+
+    It runs, or was seen at work in this tab, or was begun in this browser and ended not long ago:
+    its tab may have been loaded again.
+    """
     if found.running or found.number in st.session_state.get(_SEEN, ()):
         return True
     return found.browser == _browser() and time.monotonic() - found.ended < _NEWS

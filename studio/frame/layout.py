@@ -19,8 +19,10 @@ _NARROW = 1200  # pixels of the window, the sidebar's 300 among them
 def expander(
     label: str, *, key: str, icon: str | None = None, expanded: bool = False
 ) -> ExpanderContainer:
-    """One that is as it was left when it is drawn again after a while, as in a tab; before
-    anybody has touched it, it is ``expanded`` or not."""
+    """An expander that is as it was left when it is drawn again after a while, as in a tab.
+
+    Before anybody has touched it, it is ``expanded`` or not.
+    """
     first, last = f"{key} first", f"{key} last"
     if key not in st.session_state:
         st.session_state[first] = st.session_state.get(last, expanded)
@@ -32,9 +34,11 @@ def expander(
 
 
 def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = str) -> str:
-    """The name of the open tab of a row of tabs; the script makes what is in it. The one that
-    the address names is opened, once; where none is open, the first. Why not ``st.tabs``:
-    docs/decisions/015-tabs.md."""
+    """The name of the open tab of a row of tabs.
+
+    The script makes what is in it. The one that the address names is opened, once; where none is
+    open, the first. Why not ``st.tabs``: docs/decisions/015-tabs.md.
+    """
     if st.query_params.get("tab") in names:
         st.session_state[key] = st.query_params.pop("tab")
     if st.session_state.get(key) not in names:  # given as a default, it would warn of callbacks

@@ -128,8 +128,9 @@ def _logged_in() -> str:
 
 
 def _who(claims: Mapping[str, Any]) -> str:
-    """The e-mail address of an account, where its provider has verified it or says nothing of it;
-    else its name with its subject, which nobody else has: a name alone can be anybody's choice,
+    """The e-mail address of an account, where its provider hasn't denied that it is verified.
+
+    Else its name with its subject, which nobody else has: a name alone can be anybody's choice,
     another's address as well.
     """
     verified = claims.get("email_verified")

@@ -109,8 +109,10 @@ def page(
     offline: bool = False,
     opens_on: Callable[[Workspace], str | None] = lambda _: None,
 ) -> Iterator[Page]:
-    """Begin a page. Where it can't, or needs a module and there is none, it says so and ends; where
-    it needs a name and none was chosen, it asks for it.
+    """Begin a page.
+
+    Where it can't, or needs a module and there is none, it says so and ends; where it needs a name
+    and none was chosen, it asks for it.
 
     One that works ``offline`` goes on with the module it had when the database can't be reached.
     ``opens_on`` says which module is shown where neither session nor address names one.

@@ -83,8 +83,9 @@ TABLE_STYLE = """
 
 
 def table_html(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A small table as HTML: text wraps, and a screen reader reads it cell by cell. On a phone each
-    row is a paragraph, with the columns' names before its cells.
+    """A small table as HTML: text wraps, and a screen reader reads it cell by cell.
+
+    On a phone each row is a paragraph, with the columns' names before its cells.
     """
     head = "".join(f'<th scope="col" role="columnheader">{escape(c)}</th>' for c in columns)
     body = "".join(

@@ -79,8 +79,10 @@ def _exemplars(here: Page) -> None:
 
 
 def _choose(rows: list[dict[str, Any]], *, key: str) -> list[str]:
-    """A table of exemplars and those that are chosen: in it, or by their ids below it, since its
-    boxes can't be reached with the keyboard."""
+    """Show a table of exemplars, and return those that are chosen.
+
+    In the table, or by their ids below it, since its boxes can't be reached with the keyboard.
+    """
     ids = [str(row["id"]) for row in rows]
     texts = {str(row["id"]): str(row["utterance"]) for row in rows}
     ids_kept = [id_ for id_ in st.session_state.get(f"{key} ids", ()) if id_ in texts]

@@ -16,8 +16,11 @@ __all__ = ["spans"]
 
 
 def spans(report: SpanReport | None, key: Hashable) -> None:
-    """How many rows, what explains them, each with before and after. ``key`` is the import's job;
-    what it is ``about`` imports the file again with its spans corrected."""
+    """Show how many rows have shifted spans and what explains them, with before and after.
+
+    ``key`` is the import's job; what it is ``about`` imports the file again with its spans
+    corrected.
+    """
     if report is None:
         return
     wrong = quantity(report.contradicting, "row")

@@ -130,8 +130,10 @@ def _conversation(here: Page, models: Sequence[str], context: str | None) -> Non
 
 
 def _begin(module: str, utterance: str, context: str | None, models: Sequence[str]) -> None:
-    """Put a question to the conversation; it is answered in this script, or in the one after it if
-    somebody interrupts."""
+    """Put a question to the conversation.
+
+    It is answered in this script, or in the one after it if somebody interrupts.
+    """
     known = exchanges(module)
     number = known[-1].number + 1 if known else 1
     known.append(Exchange(number, utterance, context, tuple(models)))

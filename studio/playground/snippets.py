@@ -32,8 +32,10 @@ _NOTES = {
 
 
 def snippets(here: Page, models: Sequence[str], runs: Sequence[str]) -> None:
-    """The commands for the first model that is chosen, and a call in each language; what isn't
-    among the ``runs`` is a directory."""
+    """The commands for the first model that is chosen, and a call in each language.
+
+    What isn't among the ``runs`` is a directory.
+    """
     directory = here.module
     if models and models[0] not in runs:
         directory = models[0]
@@ -57,8 +59,10 @@ def snippets(here: Page, models: Sequence[str], runs: Sequence[str]) -> None:
 
 
 def export(model: str, module: str) -> str:
-    """The command that writes a run, or a fast run with a language model's beside it, as a bundle;
-    the module is named for a run on several."""
+    """The command that writes a run, or a fast run with a language model's beside it, as a bundle.
+
+    The module is named for a run on several.
+    """
     run, _, generator = model.partition(BESIDE)
     beside = f" --generator {generator}" if generator else ""
     return f"radu export-model {run}{beside} \\\n  --module {module} --to bundle {module}"

@@ -29,8 +29,10 @@ _STRATEGY = "prompt strategy"
 
 
 def choose(here: Page) -> dict[str, Any] | None:
-    """The arguments of ``preview``, or None while nothing is chosen. The address follows, so that
-    what is shown can be sent to somebody."""
+    """The arguments of ``preview``, or None while nothing is chosen.
+
+    The address follows, so that what is shown can be sent to somebody.
+    """
     _from_address()
     with st.container(horizontal=True, gap="medium"):
         strategy = st.segmented_control(
@@ -46,8 +48,11 @@ def choose(here: Page) -> dict[str, Any] | None:
 
 
 def _from_address() -> None:
-    """A link names an exemplar and a strategy; after that the widgets lead, and the address
-    follows them. One that was written here isn't read again."""
+    """Take over the exemplar and the strategy that a link names.
+
+    After that the widgets lead, and the address follows them. One that was written here isn't read
+    again.
+    """
     address = (st.query_params.get("exemplar", ""), st.query_params.get("strategy", ""))
     if address != st.session_state.get("prompt address"):
         st.session_state["prompt address"] = address

@@ -90,8 +90,11 @@ def _draft(here: Page, view: TemplateView) -> str:
 
 
 def _load(here: Page, view: TemplateView) -> str:
-    """Put the text being edited into the field of the key that is returned: the edit that was
-    begun, or the version in use, also where somebody has saved another one meanwhile."""
+    """Put the text being edited into the field of the key that is returned.
+
+    It is the edit that was begun, or the version in use, also where somebody has saved another one
+    meanwhile.
+    """
     state, key = st.session_state, _draft(here, view)
     base = f"{key} base"
     text = state.get(key, state.get(f"{key} kept"))  # a field's own state goes while it's not shown
@@ -139,8 +142,11 @@ def _compare(
     settings: dict[str, Any],
     wrong: TemplateError | None,
 ) -> list[Compared] | None:
-    """The pinned examples with this text; None where nothing can be retrieved, or where the version
-    in use is as wrong as the edit. Told, unless ``wrong`` has told it."""
+    """Compare the pinned examples with this text.
+
+    None where nothing can be retrieved, or where the version in use is as wrong as the edit. Told,
+    unless ``wrong`` has told it.
+    """
     try:
         with retrieving(here) as progress:
             return templates.compare(
@@ -154,8 +160,10 @@ def _compare(
 
 
 def _verdict(here: Page, view: TemplateView, text: str, found: Verdict, tried: int) -> bool:
-    """What the pinned examples say of the edit, said once. Whether it may be saved: one that makes
-    something wrong is saved only when a person agrees to just that."""
+    """Say once what the pinned examples say of the edit, and return whether it may be saved.
+
+    One that makes something wrong is saved only when a person agrees to just that.
+    """
     for reason, ids in found.failed:
         sentence = (
             f"Can't be rendered on {len(ids)} of {tried} pinned examples, so it can't be saved."

@@ -32,8 +32,10 @@ def editor(shown: Shown) -> None:
 
 
 def _number_lines(count: int) -> None:
-    """Numbers before the lines of the text area, which scroll with it: a picture behind its text,
-    because the field itself has none."""
+    """Number the lines of the text area, which scroll with it.
+
+    A picture behind its text, because the field itself has none.
+    """
     width = 10 * len(str(count)) + 18
     numbers = "".join(
         f'<tspan x="{width - 12}" y="{n * _LINE - 5}">{n}</tspan>' for n in range(1, count + 1)

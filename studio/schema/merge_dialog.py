@@ -69,8 +69,10 @@ def _words(value: str | None) -> str:
 
 
 def _merge(base: Schema, mine: Schema, theirs: Schema, pending: Pending) -> Merged | None:
-    """Both changes together, as chosen where both changed the same; None if they exclude each
-    other."""
+    """Both changes together, as chosen where both changed the same.
+
+    None if they exclude each other.
+    """
     try:
         conflicts = merge_schemas(base, mine, theirs).conflicts
         sides = {c.where: _choose_side(c, n, pending) for n, c in enumerate(conflicts)}

@@ -57,9 +57,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Pending:
-    """What waits to be confirmed. ``mine`` is a schema to save, made from ``base``; ``target`` is
-    what is renamed (to ``new``) or removed. ``number`` tells two of them apart: a button that was
-    drawn for one never confirms another.
+    """What waits to be confirmed.
+
+    ``mine`` is a schema to save, made from ``base``; ``target`` is what is renamed (to ``new``) or
+    removed. ``number`` tells two of them apart: a button that was drawn for one never confirms
+    another.
     """
 
     kind: Literal["save", "rename", "remove", "conflict"]
@@ -72,8 +74,10 @@ class Pending:
 
 
 def widget_key(*parts: object) -> str:
-    """A key for fields that show ``parts``: where these change, the fields begin again; where
-    another part of the page is saved, what was typed stays."""
+    """A key for fields that show ``parts``: where these change, the fields begin again.
+
+    Where another part of the page is saved, what was typed stays.
+    """
     return content_hash([str(part) for part in parts])[:16]
 
 
@@ -115,8 +119,10 @@ def start(kind: Literal["rename", "remove"], target: Target, *, new: str = "") -
 
 
 def propose(shown: Shown, mine: Schema, note: str, *, show: bool = False) -> None:
-    """Save a changed schema at once where nothing is lost by it; otherwise ask first, as well as
-    where ``show`` wants its diff looked at."""
+    """Save a changed schema at once where nothing is lost by it.
+
+    Otherwise ask first, as well as where ``show`` wants its diff looked at.
+    """
     if mine.model_dump_json() == shown.base.model_dump_json():
         st.info("Nothing has changed.", icon=":material/info:")
         return

@@ -65,8 +65,10 @@ CONTRASTIVE_EXPERT: dict[str, tuple[Setting, ...]] = {
 
 
 def begin_alone(planned: Mapping[str, Any]) -> dict[str, Any]:
-    """What the fields begin with, where that isn't the usual default; ``planned`` is what Fit would
-    choose for as many labels."""
+    """What the fields begin with, where that isn't the usual default.
+
+    ``planned`` is what Fit would choose for as many labels.
+    """
     fields_kept = ("epochs", "warmup_share", "weight_decay", "eval_rows", "folds")
     own = {n: v for n, v in planned.items() if n in fields_kept}
     if "epochs" in own:

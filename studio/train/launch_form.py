@@ -106,8 +106,11 @@ def _key(field: str) -> str:
 
 @dataclass(frozen=True)
 class _Form:
-    """What is asked of one target: its datasets, base models and methods, the first of each being
-    the default; its settings; and what of these doesn't begin with its usual default."""
+    """What is asked of one target.
+
+    Its datasets, base models and methods, the first of each being the default; its settings; and
+    what of these doesn't begin with its usual default.
+    """
 
     target: str
     built: Sequence[DatasetView]

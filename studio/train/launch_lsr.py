@@ -108,8 +108,10 @@ LSR_EXPERT: dict[str, tuple[Setting, ...]] = {
 
 
 def begin_with(planned: Mapping[str, Any]) -> dict[str, Any]:
-    """What the fields begin with, where that isn't the usual default; ``planned`` is what Fit would
-    choose for as many labels."""
+    """What the fields begin with, where that isn't the usual default.
+
+    ``planned`` is what Fit would choose for as many labels.
+    """
     fields_kept = ("epochs", "warmup_share", "weight_decay", "eval_rows")
     return {**{n: v for n, v in planned.items() if n in fields_kept}, "batch_size": 32}
 

@@ -130,8 +130,11 @@ def _chart(rows: list[dict[str, Any]], y: alt.Y, form: str, *, height: int) -> a
 
 
 def _with_dots(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """With ``dot``, how visible each point's is: those of a short curve, or of a long one enough
-    invisible ones to read its values at the mouse. Each takes a browser's time."""
+    """Add ``dot``, how visible each point is, to the points of a curve.
+
+    Those of a short curve, or of a long one enough invisible ones to read its values at the mouse.
+    Each takes a browser's time.
+    """
     counts = Counter(row["on"] for row in rows)
     seen: Counter[str] = Counter()
     found = []

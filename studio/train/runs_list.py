@@ -49,16 +49,20 @@ def note_states(found: Sequence[RunDirectory]) -> None:
 
 
 def same_state(name: str, state: str) -> None:
-    """Draw the whole page again where a run's state has changed since: its parts are drawn at
-    different times, and would show two states of the same run."""
+    """Draw the whole page again where a run's state has changed since.
+
+    Its parts are drawn at different times, and would show two states of the same run.
+    """
     if st.session_state.get(_DRAWN, {}).get(name, state) != state:
         st.rerun(scope="app")
 
 
 @st.fragment(run_every=2.0)
 def table(here: Page, names: tuple[str, ...], choose: Callable[[str], None]) -> None:
-    """Draw only the table again, and the whole page when a run was added or removed, or is to be
-    shown (``choose``)."""
+    """Draw only the table again, unless the page must be.
+
+    That is when a run was added or removed, or is to be shown (``choose``).
+    """
     with messages():
         found = run_list.runs(here.workspace, here.module)
         if tuple(run.id for run in found) != names:
@@ -79,8 +83,10 @@ def table(here: Page, names: tuple[str, ...], choose: Callable[[str], None]) -> 
 
 
 def _newest(rows: Sequence[Mapping[str, Any]], choose: Callable[[str], None]) -> None:
-    """A line each, with a button that shows the run below. Not as a grid: a browser has it on the
-    screen 0.3 s earlier, and a keyboard reaches it."""
+    """The newest runs, a line each, with a button that shows the run below.
+
+    It isn't a grid: a browser has it on the screen 0.3 s earlier, and a keyboard reaches it.
+    """
     with st.container(key="newest-runs", gap="xxsmall"):
         for row in rows:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):

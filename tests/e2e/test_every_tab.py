@@ -1,5 +1,7 @@
-"""Every tab of every page on the sample project, and every page of an empty workspace: no error,
-its own content is there, and axe finds nothing serious, light on a desk and dark on a phone.
+"""Every tab of every page has its own content, no error, and nothing serious that axe finds.
+
+Tried on the sample project and, page by page, on an empty workspace, light on a desk and dark on a
+phone.
 
 Pages are found by the links of the navigation and tabs by their role, so that a page or a tab that
 is added later is visited as well; what is known of the content of some is looked for besides.

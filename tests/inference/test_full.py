@@ -25,8 +25,11 @@ SCHEMA = parse_schema(
 
 
 class Fast:
-    """It knows whatever begins with its function's name, and guesses ``order`` for the rest; it
-    takes the last word for the value, and knows that it may be wrong where there are several."""
+    """A fast model that knows whatever begins with its function's name.
+
+    For the rest it guesses ``order``. It takes the last word for the value, and knows that it may
+    be wrong where there are several.
+    """
 
     def __init__(self) -> None:
         self.schema, self.model, self.kept = SCHEMA, self, 1.0

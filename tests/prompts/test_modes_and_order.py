@@ -115,7 +115,10 @@ def test_an_extended_exemplar_says_what_it_fills(schema: Schema) -> None:
 
 
 def test_knn_pairs_of_extended_exemplars(schema: Schema) -> None:
-    """yes between two normal ones only; no unless both are extended."""
+    """The answer is yes between two normal ones only.
+
+    No unless both are extended.
+    """
     extended = tuple(replace(h, mode="extended") for h in HITS.exemplars)
 
     def pairs(mode: str, hits: tuple[Any, ...]) -> list[tuple[str, tuple[str, ...]]]:

@@ -40,8 +40,11 @@ ROW = AnnotatedExemplar(
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_what_is_asked_is_what_was_taught(strategy: str, schema: Schema) -> None:
-    """But for rows made to vary the prompt, and those about exemplars that are mined: they show
-    others than the nearest."""
+    """Nearly all rows show what is asked at inference.
+
+    Not those made to vary the prompt, and those about exemplars that are mined: they show others
+    than the nearest.
+    """
     taught = training_rows(strategy, ROW, schema, HITS, T, options=NONE).rows
     asked = question_rows(strategy, ROW, schema, HITS, T, options=NONE).rows
     assert asked

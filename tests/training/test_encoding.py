@@ -47,7 +47,7 @@ def test_the_loss_is_the_hand_computed_one() -> None:
 def test_the_short_loss_equals_the_full_one_on_a_real_model(
     tiny_model: Path, tokenizer: Any
 ) -> None:
-    """transformers' own loss on right-padded rows with all logits is the reference."""
+    """The reference is transformers' own loss on right-padded rows with all logits."""
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(str(tiny_model), dtype=torch.float32).eval()

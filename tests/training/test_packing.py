@@ -57,8 +57,10 @@ def gradients(model: Any) -> torch.Tensor:
 def test_packed_rows_have_the_loss_and_the_gradients_of_the_padded_batch(
     model: Any, batch: dict[str, torch.Tensor], rows: list[Encoded], tokens: int
 ) -> None:
-    """Tolerance, float32: loss 1e-5, gradients 1e-4 (relative) or 1e-6. The row without a prompt
-    begins with a label: nothing predicts it, here as there."""
+    """Tolerance, float32: loss 1e-5, gradients 1e-4 (relative) or 1e-6.
+
+    The row without a prompt begins with a label: nothing predicts it, here as there.
+    """
     # with labels, transformers' own loss: the mean over supervised tokens that something predicts
     shifted = int((batch["labels"][:, 1:] != IGNORED).sum())
     batch["labels"][batch["position_ids"] == 0] = IGNORED

@@ -156,7 +156,7 @@ def test_early_stopping_keeps_the_best_checkpoint(
 def test_killed_at_random_and_resumed_a_run_ends_with_the_weights_of_one_that_wasnt(
     run_here: Run, loaded: Workspace
 ) -> None:
-    """kill -9 of a real process, three times; bit for bit."""
+    """A real process is killed three times (kill -9), and the result is the same bit for bit."""
     import random
     import time
 

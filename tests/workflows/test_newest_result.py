@@ -33,8 +33,10 @@ def made(root: Path, day: int, target: str = "generator") -> RunDirectory:
 
 
 def evaluated(run: RunDirectory, split: str, right: int, at: int) -> None:
-    """Right in so many of 4 functions and values; one baseline is best in functions, the other in
-    values."""
+    """A report that is right in so many of 4 functions and values.
+
+    One baseline is best in functions, the other in values.
+    """
 
     def said(name: str, functions: int, values: int):  # type: ignore[no-untyped-def]
         answers = [

@@ -1,5 +1,8 @@
-"""The strategies by name. The same functions make training rows and prompts at inference, so that
-what is trained and what is asked can't differ."""
+"""The strategies by name.
+
+The same functions make training rows and prompts at inference, so that what is trained and what is
+asked can't differ.
+"""
 
 from __future__ import annotations
 

@@ -56,8 +56,10 @@ def ask(asking: Asking, function: Function, examples: Sequence[ExemplarHit]) -> 
 def ask_slots(
     asking: Asking, function: Function, hits: Sequence[ExemplarHit], *, k: int
 ) -> list[SlotQuestion]:
-    """The one prompt for a function's slots, with ``k`` examples of ``hits``; none where it has
-    no slots to fill."""
+    """The one prompt for a function's slots, with ``k`` examples of ``hits``.
+
+    None where it has no slots to fill.
+    """
     if not slots_to_fill(function):
         return []
     examples = choose_examples(hits, function.name, k)

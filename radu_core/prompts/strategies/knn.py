@@ -47,8 +47,11 @@ CHOICES = (completion(True), completion(False))
 def read(
     exemplars: Sequence[ExemplarHit], likelihoods: Sequence[Sequence[float]]
 ) -> dict[str, float]:
-    """The probability of each function and of ``none``, from the log-likelihoods of ``CHOICES``
-    beside each exemplar: per function the likeliest yes; ``none`` when every one says no."""
+    """The probability of each function and of ``none``, from the log-likelihoods of ``CHOICES``.
+
+    They stand beside each exemplar: per function the likeliest yes counts; ``none`` when every one
+    says no.
+    """
     best: dict[str, float] = {}
     for hit, (yes, no) in zip(exemplars, likelihoods, strict=True):
         if hit.function is not None:

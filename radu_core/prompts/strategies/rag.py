@@ -48,8 +48,10 @@ def ask(asking: Asking, retrieved: Retrieved) -> Prompt:
 
 
 def ask_each(asking: Asking, retrieved: Retrieved) -> list[Prompt]:
-    """The prompt as it is if one exemplar was retrieved and no other, for each in turn: it shows
-    that one and its function, and the functions of the descriptions that were retrieved."""
+    """The prompts as they are if one exemplar was retrieved and no other, for each in turn.
+
+    Each shows that one and its function, and the functions of the descriptions that were retrieved.
+    """
     return [ask(asking, replace(retrieved, exemplars=(hit,))) for hit in retrieved.exemplars]
 
 

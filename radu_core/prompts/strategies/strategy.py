@@ -1,5 +1,8 @@
-"""What a strategy is. A file beside this one owns each: the variables of its template, its
-prompt, its completions, its training rows and how an answer is read."""
+"""What a strategy is.
+
+A file beside this one owns each: the variables of its template, its prompt, its completions, its
+training rows and how an answer is read.
+"""
 
 from __future__ import annotations
 

@@ -30,8 +30,10 @@ YesNo = Literal["affirmative", "negative", "indifferent", "irrelevant"]
 
 
 def find_slot(schema: Schema, context: str | None) -> tuple[Function, Slot] | None:
-    """The boolean slot that the bot last asked for, and its function; None where it asked for
-    something else, or for a slot that a recognizer fills."""
+    """The boolean slot that the bot last asked for, and its function.
+
+    None where it asked for something else, or for a slot that a recognizer fills.
+    """
     asked = schema.context_of(context or "")
     slot = asked[0].slot(asked[1]) if asked else None
     if asked is None or slot is None or slot.type != "boolean" or slot.recognizer is not None:
@@ -66,8 +68,10 @@ CHOICES = tuple(completion(answer) for answer in get_args(YesNo))
 
 
 def read(likelihoods: Sequence[float]) -> bool | None:
-    """The slot's value, from the log-likelihoods of ``CHOICES``; None where the likeliest answer
-    says neither yes nor no."""
+    """The slot's value, from the log-likelihoods of ``CHOICES``.
+
+    None where the likeliest answer says neither yes nor no.
+    """
     best = CHOICES[max(range(len(CHOICES)), key=likelihoods.__getitem__)]
     return {completion("affirmative"): True, completion("negative"): False}.get(best)
 

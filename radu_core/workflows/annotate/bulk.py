@@ -72,8 +72,11 @@ class BulkReport:
 
 @dataclass(frozen=True)
 class UndoReport:
-    """What is as it was before, what has been decided again since and therefore stays, and what
-    was deleted since."""
+    """What taking a batch of decisions back did.
+
+    What is as it was before, what has been decided again since and therefore stays, and what was
+    deleted since.
+    """
 
     batch: str
     undone: tuple[str, ...]

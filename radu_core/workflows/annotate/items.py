@@ -48,8 +48,9 @@ def around(
 def item_json(
     aligner: Aligner, item: StoredExemplar, *, who: str, known: Around | None = None
 ) -> dict[str, Any]:
-    """The item ``who`` is shown. Others' opinions stand in it once they have to be settled only,
-    so that they don't sway.
+    """The item ``who`` is shown.
+
+    Others' opinions stand in it once they have to be settled only, so that they don't sway.
     """
     known = known or Around()
     item = _as_asked(item)
@@ -190,8 +191,9 @@ def _with(placed: Span | None, places: list[dict[str, Any]]) -> list[dict[str, A
 
 
 def _state(found: str, places: Sequence[Any], *, placed: bool, implied: bool) -> str:
-    """What the page says of a value: its decision, else what alignment ``found``, from which the
-    reason was made, too.
+    """What the page says of a value: its decision, else what alignment ``found``.
+
+    The reason was made from that, too.
     """
     if implied:
         return "implied"
@@ -205,9 +207,10 @@ def _state(found: str, places: Sequence[Any], *, placed: bool, implied: bool) ->
 def _places(
     aligner: Aligner, item: StoredExemplar, implied: set[str]
 ) -> dict[tuple[str, str], tuple[str, list[dict[str, Any]]]]:
-    """(slot, value) → alignment's state of it, and places. What alignment stored of an open
-    exemplar is taken as it is; one that it stored nothing of is looked at, unless every value is
-    placed or implied already.
+    """Alignment's state of each (slot, value), and its places.
+
+    What alignment stored of an open exemplar is taken as it is; one that it stored nothing of is
+    looked at, unless every value is placed or implied already.
     """
     exemplar = item.exemplar
     stored = item.details.get("arguments")

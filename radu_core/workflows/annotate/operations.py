@@ -214,8 +214,10 @@ def _opine(case: Case, exemplar: AnnotatedExemplar) -> int:
 
 
 def reconsider(case: Case) -> str | None:
-    """What the opinions about an exemplar come to once ``case.annotators`` people are asked, who
-    were more or fewer before: "decided", "disputed", or None where nothing changes.
+    """What the opinions about an exemplar come to when other numbers of people are asked.
+
+    ``case.annotators`` people, who were more or fewer before: "decided", "disputed", or None where
+    nothing changes.
     """
     queue, opinions = case.row["queue"], case.opinions()
     if queue is None or len(opinions) < case.annotators:

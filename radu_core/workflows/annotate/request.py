@@ -162,8 +162,10 @@ Operation = Decide | Keep | Discard | Skip | Comment | Undo | Restore | Adjudica
 
 
 class Filter(_Model):
-    """What to hand out; "" is any. ``since`` is the number of the tab's last operation before it
-    filtered so, ``item`` an id that comes first, whatever its queue.
+    """What to hand out; "" is any.
+
+    ``since`` is the number of the tab's last operation before it filtered so, ``item`` an id that
+    comes first, whatever its queue.
     """
 
     queue: Annotated[str, AfterValidator(_is_queue)] = ""
@@ -175,8 +177,10 @@ class Filter(_Model):
 
 
 class Request(_Model):
-    """One request; ``ops`` are read one by one, so that one that can't be read stops no other, and
-    the filter apart from them. ``opened`` is when the tab's page was, in ms since 1970.
+    """One request of a tab.
+
+    ``ops`` are read one by one, so that one that can't be read stops no other, and the filter apart
+    from them. ``opened`` is when the tab's page was, in ms since 1970.
     """
 
     token: str

@@ -21,8 +21,9 @@ _SALT = "annotate"
 
 @dataclass(frozen=True)
 class Bearer:
-    """Who has a token, for which module; ``age`` in seconds, ``since`` when the page made the first
-    one (seconds since 1970).
+    """Who has a token, for which module.
+
+    ``age`` in seconds, ``since`` when the page made the first one (seconds since 1970).
     """
 
     who: str
@@ -37,8 +38,9 @@ class Bearer:
 
 
 def make_token(workspace: Workspace, *, who: str, module: str) -> str:
-    """A token for ``who`` on ``module``, good for twelve hours. Only a page that knows who is
-    logged in may make one.
+    """A token for ``who`` on ``module``, good for twelve hours.
+
+    Only a page that knows who is logged in may make one.
     """
     return _sign(workspace, who, module, int(time.time()))
 

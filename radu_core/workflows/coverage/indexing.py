@@ -83,8 +83,9 @@ def set_retrieval(
 
 
 def chosen_point(workspace: Workspace, module: str) -> tuple[int, int]:
-    """(k_desc, k_exemplar) that prompts and datasets of a module begin with: what somebody chose
-    on the Coverage page or by ``radu find-k --use``, otherwise (3, 4).
+    """The (k_desc, k_exemplar) that prompts and datasets of a module begin with.
+
+    What somebody chose on the Coverage page or by ``radu find-k --use``, otherwise (3, 4).
     """
     stored_point = workspace.store.settings(module).get(_POINT)
     if (
@@ -110,8 +111,10 @@ def choose_point(workspace: Workspace, module: str, point: tuple[int, int], *, w
 
 
 def chosen_with(workspace: Workspace, module: str) -> str | None:
-    """The identity of the embedder that the module's point was chosen with; None where nobody has
-    chosen one."""
+    """The identity of the embedder that the module's point was chosen with.
+
+    None where nobody has chosen one.
+    """
     settings = workspace.store.settings(module)
     return str(settings.get(_POINT_OF, "")) if settings.get(_POINT) else None
 
@@ -119,8 +122,10 @@ def chosen_with(workspace: Workspace, module: str) -> str | None:
 def switch_retrieval(
     workspace: Workspace, module: str, settings: RetrievalSettings, *, who: str, back: bool = False
 ) -> None:
-    """As ``set_retrieval``, and what was before is kept, so that it can be brought back; going
-    ``back`` there forgets it."""
+    """Set how a module retrieves, and keep what was before so that it can be brought back.
+
+    Like ``set_retrieval``; going ``back`` forgets what was kept.
+    """
     before = _before(workspace, module)
     own = retrieval_settings(workspace, module).model_dump(mode="json")
     settings_before = before[:-1] if back else [*before, own]

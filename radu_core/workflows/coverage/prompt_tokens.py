@@ -112,8 +112,10 @@ def _embeds(directory: Path) -> bool:
 
 
 def tokenizer_of(workspace: Workspace, model: str, chat: str = "none") -> FastTokenizer | None:
-    """The tokenizer of an installed model, with a setting ``chat_template``, loaded once; None
-    when it isn't installed."""
+    """The tokenizer of an installed model, with a setting ``chat_template``, loaded once.
+
+    None when it isn't installed.
+    """
     if model not in generators(workspace):
         return None
     return shared_tokenizer(workspace.models / _file(model), name=model, chat=chat)

@@ -135,8 +135,9 @@ class CoverageReport:
 def measured_exemplars(
     workspace: Workspace, module: str, split: Split
 ) -> tuple[list[AnnotatedExemplar], dict[str, str]]:
-    """The utterances of a split that coverage is measured on, by id, and why others aren't: id →
-    reason. Resolved or not makes no difference: coverage needs the label only.
+    """The utterances of a split that coverage is measured on, by id, and why others aren't.
+
+    The others are id → reason. Resolved or not makes no difference: coverage needs the label only.
     """
     items = workspace.store.exemplars(module, splits=[split])
     schema = workspace.store.schema(module)
@@ -215,8 +216,9 @@ def measure(
     target: float = 0.99,
     progress: Progress = silent,
 ) -> CoverageReport:
-    """As ``coverage_report``, with the embedding model in memory afterwards: a what-if is asked
-    about new texts, and is to be answered at once.
+    """Measure coverage as ``coverage_report`` does, and keep the embedding model in memory.
+
+    A what-if is asked about new texts, and is to be answered at once.
     """
     report = coverage_report(workspace, module, split=split, target=target, progress=progress)
     progress("Loading the embedding model", 0, 0)
@@ -345,8 +347,9 @@ def functions_rows(report: CoverageReport) -> list[dict[str, Any]]:
 
 
 def percentile_rows(report: CoverageReport) -> list[dict[str, Any]]:
-    """Per ranking the percentiles of the rank at which the right function comes first; ``never``
-    counts the utterances for which it doesn't within the largest k.
+    """Per ranking the percentiles of the rank at which the right function comes first.
+
+    ``never`` counts the utterances for which it doesn't within the largest k.
     """
     first = report.grid.first
     return [

@@ -109,8 +109,9 @@ def what_if(
     descriptions: Mapping[str, str] | None = None,
     added: Sequence[tuple[str, str]] = (),
 ) -> WhatIf:
-    """Coverage at ``point`` with other ``descriptions`` (function → text) and with more training
-    exemplars: ``added`` holds pairs of function and template.
+    """Coverage at ``point`` with other ``descriptions`` and with more training exemplars.
+
+    ``descriptions`` is function → text; ``added`` holds pairs of function and template.
 
     An utterance never finds its own duplicate, here as everywhere: adding a missed utterance as it
     stands helps others like it, not itself.
@@ -130,8 +131,10 @@ def what_if(
 def _as_queries_say(
     queries: Sequence[Query], added: Sequence[tuple[str, str]]
 ) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
-    """An exemplar that is a measured utterance word for word gets that one's template, so that the
-    utterance doesn't find itself in it. Second: which ones are.
+    """The exemplars to add, with the templates of measured utterances that they repeat.
+
+    One that is a measured utterance word for word gets that one's template, so that the utterance
+    doesn't find itself in it. Second: which ones are.
     """
     known = {(q.function, escape(q.utterance)): q.template or "" for q in queries}
     templates = {(q.function, q.template or "") for q in queries}
@@ -206,8 +209,10 @@ def compare_retrieval(
     k_exemplar: int | None = None,
     progress: Progress = silent,
 ) -> Compared:
-    """Measure two settings on the same utterances; where no k is given, at ``telling_point`` of the
-    first's choice. Neither is saved: ``set_retrieval`` does that.
+    """Measure two settings on the same utterances.
+
+    Where no k is given, at ``telling_point`` of the first's choice. Neither is saved:
+    ``set_retrieval`` does that.
     """
     reports = [
         coverage_report(
@@ -231,8 +236,10 @@ def as_exemplar(query: Query) -> str:
 def telling_point(
     one: CoverageReport, two: CoverageReport, point: tuple[int, int], *, descriptions: int = 0
 ) -> tuple[tuple[int, int], str]:
-    """``point``; or if it has no exemplars and nothing else can differ, one with four exemplars
-    and so many ``descriptions`` (each covers what the weight could). Second: the note about that.
+    """``point``, or one at which settings can differ, with a note about that.
+
+    If it has no exemplars and nothing else can differ, it is one with four exemplars and so many
+    ``descriptions`` (each covers what the weight could).
     """
     most = min(one.grid.max_exemplar, two.grid.max_exemplar)
     if point[1] > 0 or most == 0 or not _only_exemplars(one.settings, two.settings):
@@ -284,8 +291,9 @@ def function_changes(one: CoverageGrid, moved: Difference) -> list[tuple[str, in
 def keep_description(
     workspace: Workspace, module: str, function: str, description: str, *, who: str
 ) -> bool:
-    """Store another description of a function; returns whether that changed anything. An empty
-    one is refused: nothing could be retrieved by it.
+    """Store another description of a function, and return whether that changed anything.
+
+    An empty one is refused: nothing could be retrieved by it.
     """
     if not description.strip():
         raise InputError(
@@ -306,8 +314,9 @@ def slots_to_fill(template: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Kept:
-    """What became of exemplars that were to be stored: how many were, by outcome, and why others
-    weren't (template → reason).
+    """What became of exemplars that were to be stored.
+
+    How many were, by outcome, and why others weren't (template → reason).
     """
 
     outcomes: dict[str, int]
@@ -322,8 +331,9 @@ def keep_exemplars(
     *,
     who: str,
 ) -> Kept:
-    """``keep_exemplar`` for each template (template → slot → words). One that is refused holds up
-    no other; losing the database does, as it would each.
+    """Do ``keep_exemplar`` for each template (template → slot → words).
+
+    One that is refused holds up no other; losing the database does, as it would each.
     """
     outcomes: Counter[str] = Counter()
     refused = {}
@@ -348,9 +358,10 @@ def keep_exemplar(
     *,
     who: str,
 ) -> StoredExemplar:
-    """Store the utterance that a template makes with ``values`` (slot → words), as a training
-    exemplar that a person labelled. It is aligned as every other: its outcome says whether its
-    template is the one that was asked for.
+    """Store the utterance that a template makes with ``values``, as a training exemplar.
+
+    ``values`` is slot → words; a person labelled it. It is aligned as every other: its outcome says
+    whether its template is the one that was asked for.
     """
     parsed = parse_template(template)
     empty = [s for s in dict.fromkeys(parsed.slots) if not values.get(s, "").strip()]

@@ -111,8 +111,10 @@ def evaluate(
     scope: float | None = None,
     progress: Progress = silent,
 ) -> EvaluationReport:
-    """Measure a finished run on a split, beside baselines that learn from the labels it was trained
-    on; where these can't be had any more, the report says so instead.
+    """Measure a finished run on a split, beside baselines.
+
+    They learn from the labels it was trained on; where these can't be had any more, the report says
+    so instead.
 
     ``untrained`` measures the base model on the same rows as well, ``generated`` the run's model
     with values that it generates freely, and ``ensemble`` with each exemplar in a prompt of its own
@@ -218,8 +220,10 @@ def _scope_of(run: RunDirectory, keep: float | None) -> Scope:
 
 
 def _language_model(workspace: Workspace, name: str, *, fast: bool) -> RunDirectory:
-    """The run to ask beside a ``fast`` one; ``InputError``, before anything is measured, where the
-    two aren't such a pair."""
+    """The run to ask beside a ``fast`` one.
+
+    ``InputError``, before anything is measured, where the two aren't such a pair.
+    """
     run = open_run(workspace, name)
     check_answers(run)
     if not fast or not run.model.is_dir() or (run.model / HEAD_FILE).is_file():

@@ -19,8 +19,10 @@ _TIMED = 50  # utterances: the median is of warm ones
 def head_sources(
     workspace: Workspace, run: RunDirectory, rows: Sequence[AnnotatedExemplar]
 ) -> tuple[Source, ...]:
-    """The sources of a run's head, the heaviest first, timed on some of ``rows``; then the
-    embedding that most of them start from."""
+    """The sources of a run's head, the heaviest first, timed on some of ``rows``.
+
+    After them stands the embedding that most of them start from.
+    """
     from radu_core.training.joint.fast import FastModel
 
     model = FastModel.load(run.model, workspace.exact_embedder)

@@ -63,8 +63,10 @@ class Confusion:
 
 
 def find_confusion(report: EvaluationReport) -> Confusion:
-    """Count labels by answers of the trained model: right rows from the scores per function, wrong
-    ones from the list of errors."""
+    """Count labels by answers of the trained model.
+
+    Right rows come from the scores per function, wrong ones from the list of errors.
+    """
     trained = report.trained
     counts: Counter[tuple[str, str]] = Counter()
     totals = {score.function: score.rows for score in trained.per_function}
@@ -101,8 +103,10 @@ def _pair(error: CallError) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class SlotMistake:
-    """A slot of one wrong row: the values that are labelled and those that were said, and how many
-    of them are wrong in which way (``counts``, by the names in ``MISTAKES``)."""
+    """A slot of one wrong row: the values that are labelled and those that were said.
+
+    ``counts`` says how many of them are wrong in which way, by the names in ``MISTAKES``.
+    """
 
     error: CallError
     labelled: tuple[Scalar, ...]
@@ -146,8 +150,10 @@ def find_slot_results(report: EvaluationReport) -> list[SlotResult]:
 
 
 def _mistakes(error: CallError) -> list[tuple[tuple[str, str], SlotMistake]]:
-    """By function and slot; under a wrong function all that is labelled is missing, and all that
-    was said spurious."""
+    """The mistakes in a wrong row, by function and slot.
+
+    Under a wrong function all that is labelled is missing, and all that was said spurious.
+    """
     expected, predicted = error.expected_function, error.predicted_function
     gold = pairs_of(expected, error.expected_arguments)
     said = pairs_of(predicted, error.predicted_arguments)

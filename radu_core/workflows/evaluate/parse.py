@@ -58,8 +58,10 @@ _Key = tuple[tuple[Path, ...], str | None, bool]  # places, module, whether as a
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model in memory, of files as they were then (``state`` is their hash); one thread at a time
-    asks it."""
+    """A model in memory, of files as they were then (``state`` is their hash).
+
+    One thread at a time asks it.
+    """
 
     parser: AnyParser
     state: str
@@ -192,8 +194,9 @@ def parser_of(
     ensemble: bool = False,
     progress: Progress = silent,
 ) -> AnyParser:
-    """The model of a run, of an exported directory or of a bundle, loaded, with what its prompts
-    are made of.
+    """The loaded model of a run, of an exported directory or of a bundle.
+
+    With what its prompts are made of.
 
     ``ensemble``: each exemplar stands in a prompt of its own (``ParserSettings.mixing``).
     """
@@ -242,8 +245,10 @@ def full_parser(
     ensemble: bool = False,
     progress: Progress = silent,
 ) -> FullParser:
-    """The fast model of the run ``name``, with the language model of the run ``generator``, which
-    is asked as ``ensemble`` says."""
+    """The fast model of the run ``name`` with the language model of the run ``generator``.
+
+    That is asked as ``ensemble`` says.
+    """
     fast = parser_of(workspace, name, module=module, progress=progress)
     other = parser_of(
         workspace, generator, module=fast.schema.module, ensemble=ensemble, progress=progress
@@ -275,8 +280,10 @@ def _parser(generator: Generator, kept: Serving, ensemble: bool) -> Parser:
 
 
 def ask_as(kept: Serving, *, ensemble: bool, fast: bool = False) -> ParserSettings:
-    """How to ask what is kept, and whether with an ensemble of prompts; ``InputError`` where there
-    is no prompt that names a function."""
+    """How to ask a model that is kept, and whether with an ensemble of prompts.
+
+    ``InputError`` where there is no prompt that names a function.
+    """
     if not ensemble:
         return kept.settings
     if fast or kept.settings.function_strategy != "rag":
@@ -327,8 +334,10 @@ def _exported_generator(workspace: Workspace, directory: Path, progress: Progres
 
 
 def _base_of(workspace: Workspace, directory: Path, progress: Progress) -> Path:
-    """The base model of an exported adapter: one that is here under the name it is known by, or
-    fetched."""
+    """The base model of an exported adapter: one that is here, or fetched.
+
+    It is sought under the name it is known by.
+    """
     name = str(read_json(directory / "adapter_config.json").get("base_model_name_or_path") or "")
     for record in sorted(workspace.models.glob(f"*/{RECORD}")):
         if name and read_json(record).get("source") == name:

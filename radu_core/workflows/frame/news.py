@@ -32,8 +32,11 @@ _ENDS: dict[tuple[Path, int], tuple[RunState, float]] = {}
 
 @dataclass(frozen=True)
 class RunEnd:
-    """A run that has ended, and how; ``name`` is what somebody called it, ``key`` tells this end
-    from another of the same run, which may be resumed."""
+    """A run that has ended, and how.
+
+    ``name`` is what somebody called it, ``key`` tells this end from another of the same run, which
+    may be resumed.
+    """
 
     key: str
     run: str
@@ -50,8 +53,11 @@ class RunEnd:
 
 @dataclass(frozen=True)
 class News:
-    """``new`` ends are told now and not again; ``unseen`` ones, new or not, stay marked until they
-    are seen."""
+    """The runs that have ended since somebody looked.
+
+    ``new`` ends are told now and not again; ``unseen`` ones, new or not, stay marked until they are
+    seen.
+    """
 
     new: tuple[RunEnd, ...]
     unseen: tuple[RunEnd, ...]

@@ -86,8 +86,10 @@ def open_run(workspace: Workspace, name: str) -> RunDirectory:
 
 
 def answers(run: RunDirectory) -> bool:
-    """Whether a run's model turns utterances into calls. Yes if its settings can't be read: asking
-    the model reports that."""
+    """Whether a run's model turns utterances into calls.
+
+    Yes if its settings can't be read: asking the model reports that.
+    """
     try:
         return not run.config().tunes_alone
     except RaduError:

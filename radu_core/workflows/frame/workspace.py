@@ -115,8 +115,10 @@ class Workspace:
         return self.embedder(name).exact
 
     def _run_model(self, name: str) -> Path | None:
-        """The embedding model of the run of that name, if it is one's; ``ModelError`` for a run
-        that has none."""
+        """The embedding model of the run of that name, if it is one's.
+
+        ``ModelError`` for a run that has none.
+        """
         from radu_core.training.joint.files import ENCODER
 
         model = self.runs / name / "model"

@@ -33,8 +33,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run got on ``rows`` utterances of a split. ``fast``: without a language model;
-    ``name`` is what somebody called the run."""
+    """What a run got on ``rows`` utterances of a split.
+
+    ``fast``: without a language model; ``name`` is what somebody called the run.
+    """
 
     run: str
     name: str
@@ -51,8 +53,10 @@ class Result:
 
 
 def newest_result(runs: Sequence[RunDirectory], module: str) -> Result | None:
-    """Of the run that was evaluated last, what it got on test, or else on another split; None where
-    no report can be read."""
+    """What the run that was evaluated last got on test, or else on another split.
+
+    None where no report can be read.
+    """
     measured = [
         (when, n, run) for n, run in enumerate(runs) if (when := _evaluation_time(run, module))
     ]

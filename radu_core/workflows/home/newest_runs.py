@@ -18,9 +18,11 @@ __all__ = ["RunLine", "newest_runs"]
 
 @dataclass(frozen=True)
 class RunLine:
-    """A run at a glance. ``name`` is what somebody called it; ``module`` the first that it is of;
-    ``step`` and ``steps`` are 0 before its first step; ``reason`` says why it ended, where that
-    isn't success."""
+    """A run at a glance.
+
+    ``name`` is what somebody called it; ``module`` the first that it is of; ``step`` and ``steps``
+    are 0 before its first step; ``reason`` says why it ended, where that isn't success.
+    """
 
     run: str
     name: str

@@ -74,8 +74,9 @@ def _store(
 
 
 def arguments_of(function: Function | None, typed: Typed, language: str) -> Arguments:
-    """What was typed for each slot, in a language, as values of the slots' types; what is empty is
-    left out.
+    """What was typed for each slot, in a language, as values of the slots' types.
+
+    What is empty is left out.
 
     ``InputError`` names everything that doesn't fit.
     """

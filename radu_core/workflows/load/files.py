@@ -93,7 +93,8 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export wrote: ``rows`` of the format (openai: tools), ``exemplars`` of ``total``;
+    """What an export wrote: ``rows`` of the format (openai: tools), ``exemplars`` of ``total``.
+
     ``left_out`` counts, by reason, those that it doesn't hold and the parts of the schema.
     """
 
@@ -134,8 +135,10 @@ def remarks(report: ImportReport) -> list[str]:
 
 @dataclass(frozen=True)
 class SchemaFile:
-    """The schema of a file. ``left_out`` counts what isn't in it, by reason, and ``rejections``
-    are the tools that it is without.
+    """The schema of a file.
+
+    ``left_out`` counts what isn't in it, by reason, and ``rejections`` are the tools that it is
+    without.
     """
 
     schema: Schema
@@ -365,8 +368,10 @@ def batch_of(
     *,
     details: Mapping[str, Any] | None = None,
 ) -> NewBatch:
-    """What is remembered of an import of files, with further ``details``; ``schema`` is what it
-    brought in the place of ``before``."""
+    """What is remembered of an import of files, with further ``details``.
+
+    ``schema`` is what it brought in the place of ``before``.
+    """
     hashes = [file_hash(p) if p.is_file() else content_hash(str(p)) for p in paths]
     return NewBatch(
         source=report.source,
@@ -389,8 +394,11 @@ def batch_of(
 
 @dataclass(frozen=True)
 class ExportView:
-    """What an export would write: ``exemplars`` in it and ``left_out`` of it, and the names that
-    the format writes otherwise, by the module's own."""
+    """What an export would write, and what it leaves out.
+
+    ``exemplars`` in it and ``left_out`` of it, and the names that the format writes otherwise, by
+    the module's own.
+    """
 
     exemplars: int
     left_out: int

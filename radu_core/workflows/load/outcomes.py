@@ -39,8 +39,10 @@ PRESELECTED = 0.9  # the confidence from which a reading is chosen for an annota
 
 @dataclass(frozen=True)
 class Cost:
-    """What one kind of reason costs: how many exemplars, the functions that would have enough with
-    them, and the slots (as ``function.slot``) that only they fill.
+    """What one kind of reason costs, in exemplars, functions and slots.
+
+    How many exemplars, the functions that would have enough with them, and the slots (as
+    ``function.slot``) that only they fill.
     """
 
     reason: str

@@ -69,8 +69,9 @@ class Crossing:
 
 @dataclass(frozen=True)
 class FunctionSplit:
-    """How many exemplars of a function are in each split, now and then; ``groups`` of them differ
-    in text and template.
+    """How many exemplars of a function are in each split, now and then.
+
+    ``groups`` of them differ in text and template.
     """
 
     function: str

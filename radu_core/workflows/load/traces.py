@@ -64,8 +64,9 @@ def import_traces(
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
-    """Import what is worth a look in files of traces, unlabelled: all or nothing, unless
-    ``keep_good``.
+    """Import what is worth a look in files of traces, unlabelled.
+
+    All or nothing, unless ``keep_good``.
 
     An utterance that the module has, whatever it is labelled, is counted and left as it is. What
     was asked on each day is kept with the import, for ``drift``.

@@ -48,8 +48,11 @@ class _Model:
 
 
 def models(workspace: Workspace, module: str) -> list[str]:
-    """What can be asked, newest first: finished runs of the module that answer utterances, then
-    each fast model with each language model beside it."""
+    """What can be asked, newest first.
+
+    Finished runs of the module that answer utterances, then each fast model with each language
+    model beside it.
+    """
     found = [r for r in runs(workspace, module) if r.model.is_dir() and answers(r)]
     fast = [r for r in found if _is_fast(r)]
     pairs = [f"{f.id}{BESIDE}{r.id}" for f in fast for r in found if r not in fast]
@@ -124,8 +127,11 @@ def values_of(function: Function, answer: Answer) -> dict[str, list[Scalar]]:
 
 @dataclass(frozen=True)
 class Sent:
-    """An utterance that was sent back. ``is_new``: the module didn't have it before; ``queue`` is
-    where it waits for a person (None: nothing is left to do)."""
+    """An utterance that was sent back.
+
+    ``is_new``: the module didn't have it before; ``queue`` is where it waits for a person (None:
+    nothing is left to do).
+    """
 
     exemplar: str
     is_new: bool

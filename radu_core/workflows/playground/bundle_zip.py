@@ -90,8 +90,10 @@ class PreparedBundle:
 
 @dataclass(frozen=True)
 class BundleChoices:
-    """What can be chosen for a run's bundle: ``language_models`` are the runs whose language model
-    may stand beside a fast model's."""
+    """What can be chosen for a run's bundle.
+
+    ``language_models`` are the runs whose language model may stand beside a fast model's.
+    """
 
     is_fast: bool
     language_models: tuple[str, ...]
@@ -182,8 +184,10 @@ def remove_bundle(workspace: Workspace, run: RunDirectory, module: str) -> None:
 
 
 def download_token(workspace: Workspace, found: PreparedBundle, module: str) -> str:
-    """What opens this bundle, and no other, for twelve hours. Only a page that lets somebody in may
-    make one."""
+    """What opens this bundle, and no other, for twelve hours.
+
+    Only a page that lets somebody in may make one.
+    """
     told = [found.run, module, found.prepared.timestamp()]
     return str(signer(workspace, _USE).dumps(told))
 
@@ -278,8 +282,10 @@ def _turn(folder: Path, progress: Progress) -> Iterator[None]:
 
 
 def _sweep(workspace: Workspace) -> None:
-    """Delete what a killed process left, and bundles of runs that are gone for good; what somebody
-    else has put there stays."""
+    """Delete what a killed process left, and bundles of runs that are gone for good.
+
+    What somebody else has put there stays.
+    """
     known = tuple(f"{r.id}." for r in (*runs(workspace), *list_trash(workspace)))
     for path in workspace.exports.iterdir():
         if path.name.startswith(_SCRATCH) and path.is_dir():
@@ -289,8 +295,10 @@ def _sweep(workspace: Workspace) -> None:
 
 
 def _pack(bundle: Path, target: Path, record: bytes, progress: Progress) -> None:
-    """Move a bundle into a ZIP, block by block; each file is deleted when it is packed, so that
-    the disk doesn't hold it twice."""
+    """Move a bundle into a ZIP, block by block.
+
+    Each file is deleted when it is packed, so that the disk doesn't hold it twice.
+    """
     files = sorted(p for p in bundle.rglob("*") if p.is_file())
     total, done = sum(p.stat().st_size for p in files), 0
     with open_atomic(target, "wb") as raw, zipfile.ZipFile(raw, "w") as archive:

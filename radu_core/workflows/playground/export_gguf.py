@@ -36,8 +36,10 @@ _ANSWER = 256  # tokens, as the card's example allows
 
 @dataclass(frozen=True)
 class WrittenGguf:
-    """What came of it: ``agreement`` is None where there was no row to compare on; ``card`` is the
-    model card's part."""
+    """What came of writing a GGUF.
+
+    ``agreement`` is None where there was no row to compare on; ``card`` is the model card's part.
+    """
 
     agreement: Agreement | None
     notes: tuple[str, ...]
@@ -182,8 +184,11 @@ template in the file is that of the training, and nothing is put before a prompt
 
 
 def _rows_to_ask(run: RunDirectory) -> list[AskedRow]:
-    """Up to 32 validation rows, evenly spread; training rows where there are none; and where the
-    dataset is gone, the prompts that were kept with the run."""
+    """Up to 32 validation rows to ask about, evenly spread.
+
+    Training rows where there are none; and where the dataset is gone, the prompts that were kept
+    with the run.
+    """
     config = run.config()
     for split in ("validation", "train"):
         with suppress(RaduError):

@@ -42,9 +42,12 @@ _TOKENIZER = ("tokenizer*", "special_tokens_map.json", "vocab*", "merges.txt", "
 
 @dataclass(frozen=True)
 class Export:
-    """What was written: ``size`` in bytes, ``vllm`` the command that serves it (none of a fast
-    model). ``check`` are the figures of the written model beside the trained one, from when it was
-    saved; ``agreement`` those of the GGUF beside the written model."""
+    """What an export wrote, and how it compares with the trained model.
+
+    ``size`` is in bytes, ``vllm`` the command that serves it (none of a fast model). ``check`` are
+    the figures of the written model beside the trained one, from when it was saved; ``agreement``
+    those of the GGUF beside the written model.
+    """
 
     directory: Path
     files: tuple[str, ...]

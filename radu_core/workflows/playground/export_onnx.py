@@ -33,8 +33,11 @@ _LEAST_COSINE, _LEAST_EQUAL = 0.999, 0.99
 
 @dataclass(frozen=True)
 class OnnxAgreement:
-    """The graph beside the encoder, on ``rows`` validation utterances: the least cosine of their
-    vectors, and how many have the same nearest of the ``exemplars`` training utterances."""
+    """The graph beside the encoder, on ``rows`` validation utterances.
+
+    The least cosine of their vectors, and how many have the same nearest of the ``exemplars``
+    training utterances.
+    """
 
     rows: int
     exemplars: int

@@ -437,8 +437,11 @@ def _answer_retrieved(strategy: str, right: str | None, hits: Retrieved) -> bool
 
 
 def as_json(shown: Preview) -> dict[str, Any]:
-    """All of a preview as plain data: prompts by part, tokens, labels and their hashes, warnings,
-    where the answer stands, what was retrieved."""
+    """All of a preview as plain data.
+
+    Prompts by part, tokens, labels and their hashes, warnings, where the answer stands, what was
+    retrieved.
+    """
     rows = [_row_json(made) for made in shown.rows]
     rest = replace(shown, rows=(), exemplar=None)
     exemplar = shown.exemplar.model_dump(mode="json") if shown.exemplar else None

@@ -59,8 +59,11 @@ class Version:
 
 @dataclass(frozen=True)
 class TemplateView:
-    """A template as it is used: ``versions`` newest first, the shipped one last; the ``variables``
-    that it can use, and those of them that are ``required`` in it."""
+    """A template as it is used.
+
+    ``versions`` are newest first, the shipped one last. With the ``variables`` that it can use, and
+    those of them that are ``required`` in it.
+    """
 
     name: str
     text: str
@@ -82,9 +85,11 @@ class TemplateView:
 
 @dataclass(frozen=True)
 class Compared:
-    """A pinned example before and after an edit: its first row. Where there is none, ``reason``
-    says why; ``failed``: because the edit can't be rendered. ``warnings`` are those of all its
-    rows that it hasn't with the version in use."""
+    """A pinned example before and after an edit: its first row.
+
+    Where there is none, ``reason`` says why; ``failed``: because the edit can't be rendered.
+    ``warnings`` are those of all its rows that it hasn't with the version in use.
+    """
 
     exemplar: AnnotatedExemplar
     before: PreviewRow | None
@@ -96,8 +101,11 @@ class Compared:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an edit may be saved. ``failed``: why it can't be, each reason with the ids of the
-    pinned examples. ``errors``: what it makes wrong in them that isn't now, in the same way."""
+    """Whether an edit may be saved.
+
+    ``failed``: why it can't be, each reason with the ids of the pinned examples. ``errors``: what
+    it makes wrong in them that isn't now, in the same way.
+    """
 
     failed: tuple[tuple[str, tuple[str, ...]], ...] = ()
     errors: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -191,15 +199,20 @@ def old_datasets(workspace: Workspace, module: str) -> list[str]:
 def pinned_examples(
     workspace: Workspace, module: str, *, exemplars: Sequence[AnnotatedExemplar] = ()
 ) -> list[str]:
-    """The ids of the examples that a template is tried on: those that a person pinned, or else a
-    few of ``exemplars`` that differ in what templates show."""
+    """The ids of the examples that a template is tried on.
+
+    Those that a person pinned, or else a few of ``exemplars`` that differ in what templates show.
+    """
     stored_pins = workspace.store.settings(module).get(_PINS)
     return [str(id) for id in stored_pins] if stored_pins else list(_default_pins(exemplars))
 
 
 def pin(workspace: Workspace, module: str, ids: Iterable[str], *, who: str) -> list[str]:
-    """Pin these examples, in their order; none: back to the default. ``NotFoundError`` for an id
-    that there isn't; one that was pinned and has been deleted since is left out."""
+    """Pin these examples, in their order.
+
+    None: back to the default. ``NotFoundError`` for an id that there isn't; one that was pinned and
+    has been deleted since is left out.
+    """
     ids_wanted = list(dict.fromkeys(ids))
     if len(ids_wanted) > MOST_PINS:
         raise InputError(

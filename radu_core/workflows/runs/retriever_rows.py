@@ -30,11 +30,14 @@ __all__ = ["Rows", "keep_rows", "retriever_rows"]
 
 @dataclass(frozen=True)
 class Rows:
-    """``labels`` are learnt, ``validation`` is measured while the run goes on; ``negatives`` counts
-    the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt.
-    ``how`` the module retrieves is what the tuned encoder is compared with; ``teachers`` are the
-    language models that say which exemplars help, if any do; ``judged`` is what people said of
-    pairs of labels, where that is learnt."""
+    """The rows that a run of the retriever learns from and is measured on.
+
+    ``labels`` are learnt, ``validation`` is measured while the run goes on; ``negatives`` counts
+    the dataset's negative exemplars: they say what an utterance isn't, which isn't learnt. ``how``
+    the module retrieves is what the tuned encoder is compared with; ``teachers`` are the language
+    models that say which exemplars help, if any do; ``judged`` is what people said of pairs of
+    labels, where that is learnt.
+    """
 
     labels: list[AnnotatedExemplar]
     validation: list[AnnotatedExemplar]

@@ -25,8 +25,11 @@ def find_teachers(
     labels: Sequence[AnnotatedExemplar],
     progress: Progress,
 ) -> tuple[Source, ...]:
-    """The config's teachers; ``InputError`` for one that isn't a language model or has no model,
-    and where they have learnt every label between them."""
+    """The config's teachers.
+
+    ``InputError`` for one that isn't a language model or has no model, and where they have learnt
+    every label between them.
+    """
     sources = tuple(_source(workspace, n, config, progress) for n in dict.fromkeys(config.teachers))
     teachers = [s.teacher for s in sources]
     if not any(choose_teacher(teachers, e) for e in labels):

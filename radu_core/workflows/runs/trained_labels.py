@@ -33,8 +33,11 @@ class TrainedLabels:
 
 
 def keep_labels(folder: Path, dataset: Path, module: str, rows: Preflight) -> None:
-    """Write what a run is about to learn into ``folder``: labels whose rows were all too long, or
-    weren't drawn into a mixture, aren't among them. A dataset without labels gives none."""
+    """Write the labels that a run is about to learn into ``folder``.
+
+    Those whose rows were all too long, or weren't drawn into a mixture, aren't among them. A
+    dataset without labels gives none.
+    """
     ids = {id for of, id in rows.taught if of == module}
     try:
         exemplars = read_labels(dataset, module, ids)

@@ -22,8 +22,11 @@ _EXPORTED = "radu"  # in an exported model: what it was trained with
 
 @dataclass(frozen=True)
 class _Tuned:
-    """A tuned encoder: ``by`` what, ``base`` the model that it began with, ``kept`` where the
-    labels lie that it learnt."""
+    """A tuned encoder and where it comes from.
+
+    ``by`` what it was tuned, ``base`` the model that it began with, ``kept`` where the labels lie
+    that it learnt.
+    """
 
     by: str
     base: str
@@ -31,8 +34,10 @@ class _Tuned:
 
 
 def base_of(workspace: Workspace, name: str) -> str:
-    """The model that tuning ``name`` (a run's id, a directory, a model's name) began with, or the
-    name itself where it isn't a tuned one."""
+    """The model that tuning ``name`` began with, or the name itself where it isn't a tuned one.
+
+    ``name`` is a run's id, a directory or a model's name.
+    """
     names_so_far: set[str] = set()
     while name not in names_so_far and (tuning := _tuning_of(workspace, name)) is not None:
         names_so_far.add(name)
@@ -43,8 +48,10 @@ def base_of(workspace: Workspace, name: str) -> str:
 def check_unseen(
     workspace: Workspace, base: str, rows: Sequence[AnnotatedExemplar], *, what: str
 ) -> None:
-    """``InputError`` if the base model, or one that it was tuned from, has learnt any of ``rows``,
-    on which what is tuned from it is going to be measured.
+    """Raise ``InputError`` if a base model has learnt any of ``rows``.
+
+    The base model, or one that it was tuned from: what is tuned from it is going to be measured on
+    them.
 
     By the text, not by the template: validation may have templates of train, whatever is tuned.
     """

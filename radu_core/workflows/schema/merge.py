@@ -27,8 +27,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Merged:
-    """Both changes in one schema. ``conflicts`` are the places that both changed, each as ``mine``
-    and ``theirs`` have it; there the schema has what was chosen."""
+    """Both changes in one schema.
+
+    ``conflicts`` are the places that both changed, each as ``mine`` and ``theirs`` have it; there
+    the schema has what was chosen.
+    """
 
     schema: Schema
     conflicts: tuple[Difference, ...]
@@ -112,8 +115,10 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _merge_order(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> list[str]:
-    """All names: in my order if I changed it, otherwise in theirs; what only the other has after
-    the name that it follows there."""
+    """All names: in my order if I changed it, otherwise in theirs.
+
+    What only the other has comes after the name that it follows there.
+    """
     changed = [n for n in mine if n in base] != [n for n in base if n in mine]
     first, second = (mine, theirs) if changed else (theirs, mine)
     names_merged = list(first)

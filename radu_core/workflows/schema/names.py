@@ -1,5 +1,7 @@
-"""Names of functions and slots in text that people wrote: prompt templates, guidelines,
-descriptions."""
+"""Names of functions and slots in text that people wrote.
+
+Prompt templates, guidelines, descriptions.
+"""
 
 from __future__ import annotations
 

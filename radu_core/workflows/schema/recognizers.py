@@ -13,8 +13,11 @@ _SECONDS = 0.1  # as for every match
 
 
 def matches(recognizer: ListRecognizer | PatternRecognizer, text: str) -> list[Recognition]:
-    """All matches. ``InputError`` for a pattern that doesn't compile, or takes too long: anywhere
-    else that counts as no match."""
+    """All matches.
+
+    ``InputError`` for a pattern that doesn't compile, or takes too long: anywhere else that counts
+    as no match.
+    """
     if isinstance(recognizer, PatternRecognizer):
         try:
             list(recognizer.expression.finditer(text, timeout=_SECONDS))

@@ -282,8 +282,10 @@ def _relabel(
 def relabel(
     workspace: Workspace, module: str, function: str, *, who: str, fate: Fate, to: str | None = None
 ) -> int:
-    """Move the exemplars of a function that the schema doesn't have (any more), or take their
-    labels off; returns how many there were."""
+    """Move the exemplars of a function to another, or take their labels off; returns how many.
+
+    The schema doesn't have the function, or not any more.
+    """
     schema = workspace.store.schema(module)
     if schema.function(function) is not None:
         raise InputError(

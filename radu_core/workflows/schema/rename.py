@@ -43,8 +43,10 @@ class Target:
 
 
 def target(schema: Schema, name: str, *, of: str | None = None, recognizer: bool = False) -> Target:
-    """What ``name`` means: a function, a ``function.slot``, a slot ``of`` a function, or a
-    recognizer. ``InputError`` if it isn't there."""
+    """What ``name`` means: a function, a slot or a recognizer.
+
+    A slot is ``function.slot``, or a slot ``of`` a function. ``InputError`` if it isn't there.
+    """
     if recognizer:
         return Target(name, recognizer=True)
     if of is not None:

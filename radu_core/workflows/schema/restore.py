@@ -15,8 +15,11 @@ __all__ = ["Restorable", "restorable"]
 
 @dataclass(frozen=True)
 class Restorable:
-    """What restoring a version puts in use. ``names`` were given since, in words: exemplars have
-    them, and would contradict a schema with the old ones."""
+    """What restoring a version puts in use.
+
+    ``names`` were given since, in words: exemplars have them, and would contradict a schema with
+    the old ones.
+    """
 
     version: SchemaVersion
     schema: Schema

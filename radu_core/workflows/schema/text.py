@@ -182,8 +182,10 @@ def _steps(data: Any, path: Sequence[int | str]) -> Iterator[int | str]:
 
 
 def position_of(text: str, path: Sequence[int | str]) -> tuple[int, int]:
-    """Line and column (from 1) of the value at ``path`` in JSON text, of as much of it as there
-    is."""
+    """Line and column (from 1) of the value at ``path`` in JSON text.
+
+    Of as much of the path as there is.
+    """
     at = _BLANK.match(text, 0).end()  # type: ignore[union-attr]
     for step in path:
         start_found = next((start for key, start in _members(text, at) if key == step), None)
@@ -223,8 +225,10 @@ def _skip(text: str, at: int) -> int:
 
 
 def values_as_lines(values: Sequence[Scalar], type: SlotType) -> str:
-    """Possible values, one per line: as they are where ``values_from_lines`` reads them back so, as
-    JSON otherwise."""
+    """Possible values, one per line.
+
+    They are as they are where ``values_from_lines`` reads them back so, as JSON otherwise.
+    """
     return "\n".join(_as_line(value, type) for value in values)
 
 

@@ -170,8 +170,10 @@ def _check_modules(
 def _inputs(
     workspace: Workspace, module: str, progress: Progress
 ) -> tuple[Schema, list[AnnotatedExemplar], ModuleIndex, TemplateSet]:
-    """What rows are made of. Schema and resolved exemplars are those of the index: whatever is
-    decided meanwhile, rows and what they retrieve are of one state.
+    """What rows are made of.
+
+    Schema and resolved exemplars are those of the index: whatever is decided meanwhile, rows and
+    what they retrieve are of one state.
     """
     index = load_index(workspace, module, progress=progress)
     known = index.contents.entries

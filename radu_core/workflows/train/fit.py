@@ -297,8 +297,11 @@ def _was_moved(kept: TrainConfig, wanted: TrainConfig) -> bool:
 
 
 def _by_labels(config: TrainConfig) -> bool:
-    """Whether a run learns from the labels of its dataset, and not from rows that show what the
-    module retrieves: then it is the same after the module has taken its encoder."""
+    """Whether a run learns from the labels of its dataset.
+
+    Not from rows that show what the module retrieves: then it is the same after the module has
+    taken its encoder.
+    """
     return config.target == "retriever" and not config.learns_by_teacher
 
 

@@ -23,9 +23,11 @@ def notes_on(
     validation: bool,
     ended: str,
 ) -> list[str]:
-    """A sentence for each thing that holds a model back. ``labels`` are what it learnt; ``base`` is
-    the embedding model that it was tuned from; ``validation``: whether there are validation rows;
-    ``ended`` is why its run did so early."""
+    """A sentence for each thing that holds a model back.
+
+    ``labels`` are what it learnt; ``base`` is the embedding model that it was tuned from;
+    ``validation``: whether there are validation rows; ``ended`` is why its run did so early.
+    """
     counts = Counter(e.function for e in labels)
     names = [f.name for f in schema.functions]
     none, one = ([n for n in names if counts[n] == k] for k in (0, 1))

@@ -20,8 +20,10 @@ _START_SECONDS = 8.0  # a process that loads torch, transformers and peft
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the run will need: bytes and seconds. ``seconds`` is loading to saved model, and
-    ``first_step_seconds`` loading to the end of the first step.
+    """What the run will need: bytes and seconds.
+
+    ``seconds`` is loading to saved model, and ``first_step_seconds`` loading to the end of the
+    first step.
 
     ``capped`` says that ``max_minutes`` ends it before its last step; ``asking_seconds`` are those
     of asking a language model what helps it.
@@ -76,8 +78,10 @@ def predict(
 
 
 def predict_tuning(config: TrainConfig, measured: Probe, asked: Rows, model: Path) -> Prediction:
-    """Of a run of the retriever: the steps of its parts, what it embeds, its head, its saves, and
-    what asking a teacher takes."""
+    """Predict the time and memory of a run of the retriever.
+
+    The steps of its parts, what it embeds, its head, its saves, and what asking a teacher takes.
+    """
     parts = _steps_of_parts(config, asked, measured)
     steps = sum(parts)
     step = measured.step_seconds or measured.longest_seconds
@@ -121,8 +125,11 @@ def _steps_of_parts(config: TrainConfig, asked: Rows, measured: Probe) -> list[i
 
 
 def _asking_seconds(config: TrainConfig, measured: Probe) -> tuple[float, float]:
-    """Asking a teacher about every row: before the first step, and each time that a shared encoder
-    retrieves again. An upper bound: only rows whose chunks have changed are asked about."""
+    """The seconds that asking a teacher about every row takes: an upper bound.
+
+    It is asked before the first step, and each time that a shared encoder retrieves again, only
+    about rows whose chunks have changed.
+    """
     if not config.learns_by_teacher:
         return 0.0, 0.0
     from radu_core.training.lsr.probe import asked_again

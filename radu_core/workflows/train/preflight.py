@@ -267,8 +267,10 @@ def _prepare(workspace: Workspace, config: TrainConfig, asked: Rows, folder: Pat
 def _of_labels(
     found: PreflightReport, measured: Probe, asked: Rows, model: Path
 ) -> PreflightReport:
-    """What was measured of a run of the retriever: labels that aren't read to their end, and the
-    prediction."""
+    """What was measured of a run of the retriever.
+
+    Labels that aren't read to their end, and the prediction.
+    """
     listed = tuple(
         ListedRow(i, "label", "train", measured.longest_row, None, "longer than the encoder reads")
         for i in measured.cut

@@ -40,9 +40,12 @@ _FIRST = "neither"
 
 @dataclass(frozen=True)
 class Cell:
-    """One of the four. ``prompt``, ``ensemble`` and ``vote`` are function accuracies; ``vote`` is
-    of the ten nearest exemplars without a language model. ``p`` are those of ``prompt`` and
-    ``ensemble`` against the cell where nothing is tuned: paired by row."""
+    """One of the four combinations of tuned and untuned models.
+
+    ``prompt``, ``ensemble`` and ``vote`` are function accuracies; ``vote`` is of the ten nearest
+    exemplars without a language model. ``p`` are those of ``prompt`` and ``ensemble`` against the
+    cell where nothing is tuned: paired by row.
+    """
 
     tuned: str
     prompt: Share
@@ -75,8 +78,9 @@ def ra_dit(
     generator: str = DEFAULT_GENERATOR,
     progress: Progress = silent,
 ) -> RaDitReport:
-    """Tune both, and measure the four cells on at most ``limit`` rows of ``split`` (by default
-    test, or validation where nothing in test is labelled). ``minutes`` bounds each run.
+    """Tune both models, and measure the four cells on at most ``limit`` rows of ``split``.
+
+    By default test, or validation where nothing in test is labelled. ``minutes`` bounds each run.
 
     Calling it again continues: a run that is finished is kept while labels and settings are the
     same.

@@ -74,8 +74,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Switch:
-    """A change of what ``module`` retrieves with, from ``before`` to ``now``; ``done`` is False
-    where the guard kept the old one. ``stale`` names what still is of the old one, and what to do.
+    """A change of what ``module`` retrieves with, from ``before`` to ``now``.
+
+    ``done`` is False where the guard kept the old one. ``stale`` names what still is of the old
+    one, and what to do.
     """
 
     module: str
@@ -89,8 +91,11 @@ class Switch:
 
 @dataclass(frozen=True)
 class Standing:
-    """What ``module`` retrieves with, what ``restore`` would bring back ("": nothing), and what of
-    the module is of another embedding model."""
+    """What ``module`` retrieves with.
+
+    With what ``restore`` would bring back ("": nothing), and what of the module is of another
+    embedding model.
+    """
 
     module: str
     embedder: str
@@ -106,8 +111,10 @@ def use(
     anyway: bool = False,
     progress: Progress = silent,
 ) -> Switch:
-    """Let the module of a run retrieve with the run's encoder, if the guard doesn't say that it is
-    worse (``anyway``: then, too), and build again what depends on it."""
+    """Let the module of a run retrieve with the run's encoder, and rebuild what depends on it.
+
+    Not if the guard says that it is worse (``anyway``: then, too).
+    """
     run = _tuned_run(workspace, name)
     own = retrieval_settings(workspace, run.module)
     if own.embedder == run.id:

@@ -51,8 +51,11 @@ _PART = 1_000
 
 @dataclass(frozen=True)
 class Edit:
-    """What to do: ``value`` is the function (``OUT_OF_SCOPE``: none), the split, the tag, or the
-    reason of a discard. "keep" takes discards back, "delete" moves to the trash."""
+    """What to do with exemplars, in bulk.
+
+    ``value`` is the function (``OUT_OF_SCOPE``: none), the split, the tag, or the reason of a
+    discard. "keep" takes discards back, "delete" moves to the trash.
+    """
 
     kind: Kind
     value: str = ""
@@ -92,8 +95,11 @@ class EditPlan:
 
 @dataclass(frozen=True)
 class EditReport:
-    """What an edit changed: the ``ids``, and those that somebody else changed since the plan, which
-    stay as they are. ``batch`` is the number, or name, by which it is taken back."""
+    """What an edit changed: the ``ids``, and those that stay as they are.
+
+    Somebody else changed these since the plan. ``batch`` is the number, or name, by which it is
+    taken back.
+    """
 
     module: str
     edit: Edit
@@ -104,8 +110,10 @@ class EditReport:
 
 @dataclass(frozen=True)
 class Undone:
-    """What taking an edit back did: how many are ``back`` as they were, and how many stay as they
-    are, by reason."""
+    """What taking an edit back did.
+
+    How many are ``back`` as they were, and how many stay as they are, by reason.
+    """
 
     back: int
     left: Mapping[str, int]

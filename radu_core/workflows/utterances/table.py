@@ -30,8 +30,11 @@ _PART = 1_000
 
 @dataclass(frozen=True)
 class TablePage:
-    """Some of the ``total`` exemplars that a filter finds, in its order, from the place ``first``
-    on; ``sources`` has the number of the import that each came from, if any."""
+    """Some of the ``total`` exemplars that a filter finds, in its order.
+
+    They begin with the place ``first``; ``sources`` has the number of the import that each came
+    from, if any.
+    """
 
     items: tuple[StoredExemplar, ...]
     first: int

@@ -32,8 +32,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model that knows which names follow an arrow: one that knows nothing finds each of
-    them as improbable with any chunk, and has nothing to teach."""
+    """A tiny model that knows which names follow an arrow.
+
+    One that knows nothing finds each of them as improbable with any chunk, and has nothing to
+    teach.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
