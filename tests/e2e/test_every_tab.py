@@ -77,8 +77,10 @@ def no_error(page: Page, where: str) -> None:
 
 
 def no_barrier(page: Page, where: str) -> None:
-    """Nothing that axe calls serious, light at 1440 pixels and dark at 390, where nothing scrolls
-    sideways."""
+    """Nothing is what axe calls serious, light at 1440 pixels and dark at 390.
+
+    At 390 nothing scrolls sideways either.
+    """
     assert serious(page) == [], where
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 844})
