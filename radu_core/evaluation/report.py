@@ -59,7 +59,7 @@ class Labels(BaseModel):
 
 
 class Source(BaseModel):
-    """A source of a fast model's head: its ``weight``, what it adds and what it costs.
+    """A source of a fast model's head: its ``weight``, what it adds and how long it takes.
 
     ``adds`` is by how much the log loss would rise without it, and ``without`` the share of
     functions right without it, out of fold, with the others weighed again; ``milliseconds`` is what
