@@ -103,7 +103,7 @@ def test_indexing_names_what_it_needs(
     schema = {"functions": [{"name": "sing", "description": "Sing a song."}]}
     (tmp_path / "schema.json").write_text(json.dumps(schema), encoding="utf-8")
     rows = write_jsonl([{"id": "1", "utterance": "sing to me", "function": "sing"}])
-    assert radu("init", "acme_music_en", "--schema", str(tmp_path / "schema.json"))[0] == 0
+    assert radu("init", "-m", "acme_music_en", "--schema", str(tmp_path / "schema.json"))[0] == 0
     assert radu("import", "jsonl", str(rows), "-m", "acme_music_en")[0] == 0
     model = tmp_path / "home" / "models" / "all-MiniLM-L6-v2"
     model.mkdir(parents=True)

@@ -31,7 +31,7 @@ def test_a_wheel_leads_from_the_sample_to_a_call(
         return json.loads(done.stdout)
 
     radu("sample")
-    fitted = radu("fit", MODULE, "--minutes", "1")
+    fitted = radu("fit", "-m", MODULE, "--minutes", "1")
     bundle = tmp_path / "bundle"
     written = radu("export-model", fitted["run"], "--to", "bundle", str(bundle))
     test = written["manifest"]["self_test"]

@@ -155,7 +155,7 @@ def test_reading_a_csv_needs_no_torch(
     (tmp_path / "rows.csv").write_text("\n".join(lines), encoding="utf-8")
     module = SCHEMA["module"]
     for arguments in (
-        ["init", module, "--schema", "schema.json"],
+        ["init", "-m", module, "--schema", "schema.json"],
         ["import", "csv", "rows.csv", "-m", module],
         ["sample"],
         ["export", "csv", "-m", module, "-o", "out.csv"],

@@ -29,13 +29,24 @@ KeepGood = Annotated[bool, typer.Option("--keep-good", help="Leave out unusable 
 
 @command("init")
 def init(
-    module: Annotated[str, typer.Argument(help="The module's id, e.g. acme_travel_en.")],
+    module: Annotated[
+        str | None,
+        typer.Option(
+            "--module",
+            "-m",
+            help="The new module's id, <org>_<bot>_<lang>. Default: the one in the schema JSON.",
+        ),
+    ] = None,
     schema_path: Annotated[
         Path | None,
-        typer.Option("--schema", help="Schema JSON, or OpenAI tools JSON."),
+        typer.Option(
+            "--schema",
+            help="The functions: a schema JSON, or tools of OpenAI, MCP, Anthropic, Gemini or "
+            "Bedrock.",
+        ),
     ] = None,
     function: Annotated[
-        str | None, typer.Option(help="Without a file: the name of the first function.")
+        str | None, typer.Option(help="The name of a first function, in place of --schema.")
     ] = None,
     description: Annotated[
         str, typer.Option(help="With --function: what it does, in a sentence.")
@@ -45,12 +56,16 @@ def init(
     ] = False,
     keep_good: KeepGood = False,
 ) -> Output:
-    """Create a module from a schema or with one function.
+    """Create a module from a schema file, or with one function.
 
-    With --replace, replace the schema of a module.
+    With --replace, replace the schema of a module that exists.
     """
     space = workspace()
     cost = None
+    if module is None:
+        module = None if schema_path is None else files.module_in(schema_path)
+    if module is None:
+        raise InputError("A module needs an id", remedy="Give --module <org>_<bot>_<lang>.")
     if schema_path is None:
         if function is None or replace:
             raise InputError(
@@ -82,7 +97,7 @@ def left_out_lines(found: files.SchemaFile) -> list[Any]:
 def _init_answer(found: files.SchemaFile, cost: SchemaCost | None) -> Output:
     made = found.schema
     module = made.module
-    findings = view(workspace(), module).findings
+    module_view = view(workspace(), module)
     slots = sum(len(f.slots) for f in made.functions)
     lines: list[Any] = [
         f"{module}: {quantity(len(made.functions), 'function')}, {quantity(slots, 'slot')}."
@@ -90,7 +105,7 @@ def _init_answer(found: files.SchemaFile, cost: SchemaCost | None) -> Output:
     lines += left_out_lines(found)
     if cost is not None:
         lines += [f"The schema was replaced. {cost}", f"Now: radu resolve --module {module}"]
-    lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in findings]
+    lines += module_view.remarks
     if cost is None:
         lines.append(f"Next: radu import FORMAT PATH --module {module}")
     return Output(
@@ -101,7 +116,7 @@ def _init_answer(found: files.SchemaFile, cost: SchemaCost | None) -> Output:
             "replaced": cost,
             "left_out": found.left_out,
             "rejections": found.rejections,
-            "findings": findings,
+            "findings": module_view.findings,
         },
         lines,
     )
@@ -118,7 +133,7 @@ def import_(
     ],
     module: Module,
     keep_good: Annotated[
-        bool, typer.Option(help="Store the good rows although others were rejected.")
+        bool, typer.Option(help="Store the good rows even if others are rejected.")
     ] = False,
     map: Annotated[
         list[str] | None, typer.Option(help="csv: field=column, e.g. utterance=Text. Repeatable.")
@@ -168,8 +183,8 @@ def import_(
 ) -> Output:
     """Import labelled utterances: all or nothing unless --keep-good.
 
-    A module keeps its schema unless --replace-schema. Of a server's traces, the utterances that
-    somebody should look at come in, unlabelled.
+    A module keeps its schema unless --replace-schema. From a server's traces, the utterances
+    that are worth a look are taken, unlabelled.
     """
     options: dict[str, Any] = {**_pairs(option or [], as_json=True)}
     if map:
@@ -369,10 +384,10 @@ def accept(
         bool, typer.Option("--dry-run", help="Only show what would be accepted.")
     ] = False,
     undo: Annotated[
-        str | None, typer.Option(help="Take back what was accepted under this number.")
+        str | None, typer.Option(help="Undo a bulk accept, by the number that it printed.")
     ] = None,
 ) -> Output:
-    """Accept the likely readings of a queue at once, as one person's decisions."""
+    """Accept the likely readings of a queue at once, each as your own decision."""
     space = workspace()
     if undo is not None:
         return _undo_output(bulk.undo_bulk(space, module, undo, who=who()))

@@ -82,7 +82,8 @@ def _config(space: Workspace, modules: list[str], options: Mapping[str, Any]) ->
 def build_dataset(
     module: Modules,
     out: Annotated[
-        Path | None, typer.Option(help="Directory; each module gets its own in it.")
+        Path | None,
+        typer.Option(help="The directory to write to; each module gets a directory in it."),
     ] = None,
     name: Annotated[
         str, typer.Option(help="Its name in the workspace when no --out is given.")
@@ -167,10 +168,13 @@ def datasets_list(
         str | None, typer.Option("--module", "-m", help="Only those of this module.")
     ] = None,
 ) -> Output:
-    """The datasets in the workspace, with their rows."""
+    """List the datasets in the workspace, with their rows."""
     from radu_core.workflows.train import dataset
 
-    datasets = dataset.datasets(workspace(), module)
+    space = workspace()
+    datasets = dataset.datasets(space, module)
+    if module is not None and not datasets:
+        space.store.schema(module)  # datasets of a module that was deleted stay
     rows = [
         (
             v.name,
@@ -197,7 +201,7 @@ def datasets_list(
 
 @command("show", group=_datasets)
 def datasets_show(name: Named) -> Output:
-    """One dataset: rows, tokens, what was shortened and discarded, what it was made from."""
+    """Show a dataset: rows, tokens, what was shortened or discarded, and what it was made from."""
     from radu_core.workflows.train import dataset
 
     view = dataset.find(workspace(), name)
@@ -213,7 +217,7 @@ def datasets_preview(
     sample: Annotated[int, typer.Option(min=2, help="Exemplars of each split to look at.")] = 300,
     **options: Any,
 ) -> Output:
-    """What build-dataset would make, from a sample, in seconds. It writes nothing."""
+    """Estimate from a sample what build-dataset would make; nothing is written."""
     from radu_core.workflows.train import dataset
 
     space = workspace()
@@ -259,7 +263,7 @@ def datasets_diff(
         Path | None, typer.Option("--out", "-o", help="Write every difference as JSONL.")
     ] = None,
 ) -> Output:
-    """Rows added, removed and changed between two datasets, and why. Exit 1: they differ."""
+    """List the rows that differ between two datasets, and why. Exit 1: some differ."""
     from radu_core.workflows.train import dataset
 
     space = workspace()

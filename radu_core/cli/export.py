@@ -24,8 +24,7 @@ __all__: list[str] = []
 @command("export-model")
 def export_run(
     run: Run,
-    directory: Annotated[Path | None, typer.Argument(help="A new or empty directory.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The same as DIRECTORY.")] = None,
+    directory: Annotated[Path, typer.Argument(help="A new or empty directory.")],
     to: Annotated[
         Literal["model", "bundle", "onnx"],
         typer.Option(
@@ -68,12 +67,6 @@ def export_run(
     ] = None,
 ) -> Output:
     """Write a finished run's model with a card: as weights, or as a bundle that answers."""
-    target = directory or out
-    if target is None or (directory and out):
-        raise InputError(
-            "There is no directory to write to" if target is None else "There are two directories",
-            remedy="Name one: radu export-model RUN DIR.",
-        )
     if to != "model" and (adapter_only or gguf or gguf_type):
         raise InputError(
             f"{'A bundle holds' if to == 'bundle' else 'ONNX is of'} the whole model",
@@ -86,7 +79,7 @@ def export_run(
             "--no-texts.",
         )
     if to == "onnx":
-        return _export_onnx(run, target)
+        return _export_onnx(run, directory)
     if to == "bundle":
         from radu_core.workflows.playground.bundle import write_bundle
 
@@ -94,7 +87,7 @@ def export_run(
             bundle = write_bundle(
                 workspace(),
                 run,
-                target,
+                directory,
                 generator=generator,
                 module=module,
                 runtime=runtime,
@@ -109,7 +102,7 @@ def export_run(
         model = export_model(
             workspace(),
             run,
-            target,
+            directory,
             adapter_only=adapter_only,
             gguf=gguf or gguf_type is not None,
             gguf_type=gguf_type,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from radu_core.cli.data import Module
 from radu_core.cli.model import evaluation_text
 from radu_core.cli.output import Output, command, progress_bar, table, who, workspace
 from radu_core.cli.retrieval import split_of
@@ -23,21 +24,24 @@ Minutes = Annotated[
 
 @command("fit")
 def fit_module(
-    module: Annotated[str, typer.Argument(help="The module to fit.")],
+    module: Module,
     minutes: Minutes = None,
     generator_minutes: Annotated[
         float | None,
         typer.Option(
             min=0.05,
-            help="Also train a language model for this many minutes, and measure what it adds.",
+            help="Also train a language model, for at most this many minutes, and measure what "
+            "it adds.",
         ),
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="What is measured: test (default), or validation if test is empty."),
+        typer.Option(
+            help="The split to measure on. Default: test, or validation if test is empty."
+        ),
     ] = None,
 ) -> Output:
-    """Resolve, index, tune the retriever, fit the head, evaluate. Run it again to continue."""
+    """Resolve, index, train a fast model and evaluate it. Run it again to continue."""
     from radu_core.workflows.train.fit import fit
 
     with progress_bar() as progress:

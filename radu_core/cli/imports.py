@@ -27,7 +27,7 @@ _LISTED = 20
 
 @command("list", group=_imports)
 def imports_list(module: Module) -> Output:
-    """All imports into a module and splits of it, newest first.
+    """List a module's imports and splits, newest first.
 
     Example: radu imports list --module acme_travel_en
     """

@@ -118,11 +118,11 @@ def evaluate(
         int | None, typer.Option(min=1, help="Measure a fixed sample of this many rows.")
     ] = None,
     untrained: Annotated[
-        bool, typer.Option(help="Measure the model before training, too.")
+        bool, typer.Option(help="Also measure the model before training.")
     ] = False,
     generated: Annotated[
         bool,
-        typer.Option(help="Measure it with values generated freely, instead of chosen, too."),
+        typer.Option(help="Also measure it with values generated freely instead of chosen."),
     ] = False,
     generator: Annotated[
         str | None,
@@ -130,9 +130,7 @@ def evaluate(
     ] = None,
     ensemble: Annotated[
         bool,
-        typer.Option(
-            help="Measure it with one prompt per exemplar, too; with --generator: that model."
-        ),
+        typer.Option(help="Also measure the language model with one prompt per exemplar."),
     ] = False,
     send_errors: Annotated[
         bool, typer.Option(help="Send wrong answers to the annotation queue.")
@@ -239,7 +237,10 @@ def _of(share: Share) -> str:
 def parse(
     run: Annotated[
         str,
-        typer.Argument(help="A run's id, 'last', or a directory that export-model wrote."),
+        typer.Argument(
+            help="A run's id or name, 'last' for the newest, or a directory that export-model "
+            "wrote."
+        ),
     ],
     utterances: Annotated[
         list[str] | None,
@@ -249,7 +250,8 @@ def parse(
     ] = None,
     module: RunModule = None,
     context: Annotated[
-        str | None, typer.Option(help="The function.slot that the bot asked about just before.")
+        str | None,
+        typer.Option(help="The function, or function.slot, that the bot last asked for."),
     ] = None,
     generator: Annotated[
         str | None,

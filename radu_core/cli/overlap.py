@@ -24,7 +24,9 @@ _LISTED = 20
 @command("overlap")
 def overlap(
     module: Module,
-    enough: Annotated[int, typer.Option(min=1, help="Exemplars a function needs.")] = 10,
+    enough: Annotated[
+        int, typer.Option(min=1, help="Report functions with fewer exemplars than this.")
+    ] = 10,
     near_duplicate: Annotated[
         float,
         typer.Option(
@@ -177,10 +179,12 @@ def _dial(found: Any) -> Output:
 
 @command("list", group=_pairs)
 def pairs_list(module: Module) -> Output:
-    """All judged pairs, newest first, and what follows from each."""
+    """List the judged pairs, newest first, and what follows from each."""
     from radu_core.workflows.coverage import judgements
 
-    pairs = judgements.judged_pairs(workspace(), module)
+    space = workspace()
+    space.store.schema(module)  # an unknown module has no judged pairs either
+    pairs = judgements.judged_pairs(space, module)
     rows = [
         (
             p.verdict,

@@ -45,7 +45,8 @@ def prompts(
         str | None, typer.Option(help="The function of the utterance; none means out of scope.")
     ] = None,
     context: Annotated[
-        str | None, typer.Option(help="The function.slot that the bot asked about just before.")
+        str | None,
+        typer.Option(help="The function, or function.slot, that the bot last asked for."),
     ] = None,
     k_desc: Annotated[
         int | None, typer.Option(min=0, max=50, help="Default: the module's (find-k --use).")
@@ -59,14 +60,14 @@ def prompts(
     chat_template: Annotated[
         str, typer.Option(help="none, auto (the base model's own), or a jinja file's path.")
     ] = "none",
-    limit: Annotated[
-        int | None, typer.Option(min=16, help="Longest row in tokens (max_length).")
+    max_length: Annotated[
+        int | None, typer.Option(min=16, help="Most tokens of a row, completion included.")
     ] = None,
     tokens: Annotated[
         bool, typer.Option("--tokens", help="Print every token, learnt ones in ⟦ ⟧.")
     ] = False,
 ) -> Output:
-    """Show the prompts and completions that a strategy makes of an utterance, and their problems.
+    """Show an utterance's prompts and completions, and what is wrong with them.
 
     Exit 1: something is wrong.
     """
@@ -89,7 +90,7 @@ def prompts(
             k_exemplar=first_exemplar if k_exemplar is None else k_exemplar,
             model=model or BASE,
             chat_template=chat_template,
-            limit=limit or preview.LIMIT,
+            limit=max_length or preview.LIMIT,
             progress=progress,
         )
     lines: list[Any] = []
@@ -156,6 +157,7 @@ def templates_list(module: Module) -> Output:
     from radu_core.workflows.prompts import templates
 
     space = workspace()
+    space.store.schema(module)  # an unknown module would use the shipped ones
     views = [
         templates.template(space, module, name)
         for name in templates.template_sources(space, module)
@@ -174,7 +176,7 @@ def templates_show(
         int | None, typer.Option(min=0, help="The version; 0 is the shipped one.")
     ] = None,
 ) -> Output:
-    """A template's source: the version in use, or another."""
+    """Show a template's source: the version in use, or another."""
     text, number = _version(name, module, version)
     return Output({"name": name, "version": number, "text": text}, [text])
 
@@ -199,7 +201,7 @@ def templates_diff(
         int, typer.Option(min=0, help="The version to compare with; 0 is the shipped one.")
     ] = 0,
 ) -> Output:
-    """What the version in use changes. Exit 1: they differ."""
+    """Compare the version in use with another. Exit 1: they differ."""
     from radu_core.workflows.prompts import templates
 
     old, _ = _version(name, module, version)
@@ -221,8 +223,7 @@ def templates_set(
 ) -> Output:
     """Check a template on the pinned examples and save it as a new version.
 
-    Old ones stay. Refused if one of them can't be rendered, or if it makes one wrong that isn't
-    now.
+    Refused if a pinned example can't be rendered with it, or is newly wrong. Old versions stay.
     """
     from radu_core.workflows.prompts import templates
 

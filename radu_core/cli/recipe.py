@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from radu_core.cli.data import Module
 from radu_core.cli.fit import Minutes
 from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.cli.retrieval import split_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _recipe = typer.Typer(
-    help="Methods of the literature on a module's own labels.", no_args_is_help=True
+    help="Try methods from the literature on a module's own labels.", no_args_is_help=True
 )
 app.add_typer(_recipe, name="recipe")
 
@@ -31,20 +32,22 @@ def _group() -> None:
 
 @command("ra-dit", group=_recipe)
 def run_ra_dit(
-    module: Annotated[str, typer.Argument(help="The module.")],
+    module: Module,
     minutes: Minutes = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Measure a fixed sample of this many rows.")
     ] = 100,
     split: Annotated[
         str | None,
-        typer.Option(help="What is measured: test (default), or validation if test is empty."),
+        typer.Option(
+            help="The split to measure on. Default: test, or validation if test is empty."
+        ),
     ] = None,
     generator: Annotated[
-        str, typer.Option(help="The language model: teacher, and tuned itself.")
+        str, typer.Option(help="The language model, which is tuned and teaches the retriever.")
     ] = DEFAULT_GENERATOR,
 ) -> Output:
-    """Tune the language model, the retriever taught by it, and both: the 2 × 2 of RA-DIT."""
+    """Tune the language model, the retriever, and both, and compare all four (RA-DIT)."""
     from radu_core.workflows.train.recipe import ra_dit
 
     with progress_bar() as progress:

@@ -42,7 +42,7 @@ Weight = Annotated[
 ]
 GraphFrom = Annotated[
     int | None,
-    typer.Option(min=1, help=f"{label('graph_from')}: {TERMS['graph_from'].help}"),
+    typer.Option(min=1, help=TERMS["graph_from"].help),
 ]
 EmbedderName = Annotated[
     str | None, typer.Option(help="A model's name, a directory, or a run's id.")
@@ -313,8 +313,8 @@ def compare_retrieval(
 ) -> Output:
     """Measure other settings beside the module's own, on the same utterances.
 
-    At --k-desc and --k-exemplar, or at the point recommended for the module's own settings; where
-    that has no exemplars and only they can differ, at k_desc 0 and k_exemplar 4.
+    Without --k-desc and --k-exemplar, at the point recommended for the module's own settings, or
+    at k_desc 0 and k_exemplar 4 where no difference could show there.
     Exit 1: the other settings aren't significantly better (McNemar's exact test, p < 0.05).
     """
     from radu_core.workflows.coverage import report, what_if
@@ -415,14 +415,14 @@ def try_what_if(
         bool,
         typer.Option(
             "--keep",
-            help="Save the description (never the exemplars), unless it alone covers less.",
+            help="Save the description (never the exemplars), unless it covers less.",
         ),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="With --keep: save it even then.")] = (
-        False
-    ),
+    force: Annotated[
+        bool, typer.Option("--force", help="With --keep: save it even if it covers less.")
+    ] = (False),
 ) -> Output:
-    """Measure coverage with another description or more exemplars; asking stores nothing.
+    """Measure coverage as if a function had another description or more exemplars.
 
     At --k-desc and --k-exemplar, or at the recommended point.
     Exit 1: coverage isn't higher than now.

@@ -26,7 +26,7 @@ app.add_typer(_retriever, name="retriever")
 
 @command("show", group=_retriever)
 def retriever_show(module: Module) -> Output:
-    """Show a module's retriever, the one before it, and what is stale."""
+    """Show a module's retriever, the previous one, and what is stale."""
     from radu_core.workflows.train.retriever import standing
 
     standing_now = standing(workspace(), module)
@@ -59,7 +59,7 @@ def retriever_use(
 
 @command("restore", group=_retriever)
 def retriever_restore(module: Module) -> Output:
-    """Go back to the retriever before, and build again what depends on it."""
+    """Go back to the previous retriever, and build again what depends on it."""
     from radu_core.workflows.train.retriever import restore
 
     with progress_bar() as progress:

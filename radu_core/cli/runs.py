@@ -1,4 +1,4 @@
-"""Commands that list, show, stop, resume, fork, describe, delete and compare runs."""
+"""Commands about runs: ``radu runs``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 _runs = typer.Typer(
-    help="List, show, stop, resume, fork, name, describe, delete and compare training runs.",
+    help="List, show, stop, resume, fork, rename, note, delete, restore and compare runs.",
     no_args_is_help=True,
 )
 app.add_typer(_runs, name="runs")
@@ -46,12 +46,14 @@ def runs_list(
         str | None, typer.Option("--module", "-m", help="Only those of this module.")
     ] = None,
 ) -> Output:
-    """All runs, newest first, with their states."""
+    """List all runs, newest first, with their states."""
     from radu_core.workflows.frame.run_list import runs
 
     space = workspace()
     seen = ((_view(run), _about_run(run)) for run in runs(space, module))
     found = [(view, about) for view, about in seen if view]
+    if module is not None and not found:
+        space.store.schema(module)  # runs of a module that was deleted stay
     elsewhere = any(view.where for view, _ in found)
     named = any(about.name for _, about in found)
     rows = [
@@ -113,7 +115,7 @@ def _round(value: object) -> object:
 
 @command("show", group=_runs)
 def runs_show(run: Run) -> Output:
-    """One run: state, newest figures, settings, the end of its log."""
+    """Show a run: its state, newest figures and settings; of a failed one the end of its log."""
     from radu_core.workflows.frame.run_list import open_run
     from radu_core.workflows.load.deletion_notes import note_of
     from radu_core.workflows.runs import launch
@@ -193,7 +195,7 @@ def _progress(view: RunView) -> str:
 
 @command("stop", group=_runs)
 def runs_stop(run: Run) -> Output:
-    """Stop a run: it keeps what it has learnt and ends within 10 s."""
+    """Stop a run within 10 s; it keeps what it has learnt."""
     from radu_core.workflows.frame.run_list import open_run
     from radu_core.workflows.runs import launch
 
@@ -258,7 +260,7 @@ def runs_delete(run: Run) -> Output:
 
 @command("restore", group=_runs)
 def runs_restore(
-    run: Annotated[str, typer.Argument(help="The id of a run in the trash.")],
+    run: Annotated[str, typer.Argument(help="The id of a run in the trash: radu runs trash.")],
 ) -> Output:
     """Bring a run back from the trash."""
     from radu_core.workflows.train import manage_runs
@@ -271,7 +273,7 @@ def runs_restore(
 def runs_trash(
     empty: Annotated[bool, typer.Option(help="Delete them for good.")] = False,
 ) -> Output:
-    """The runs in the trash, newest first."""
+    """List the runs in the trash, newest first."""
     from radu_core.workflows.frame.run_list import list_trash
     from radu_core.workflows.train import manage_runs
 
@@ -301,9 +303,9 @@ def runs_note(
 @command("rename", group=_runs)
 def runs_rename(
     run: Run,
-    name: Annotated[str, typer.Argument(help="The name; an empty one takes it away.")],
+    name: Annotated[str, typer.Argument(help='The new name; "" removes it.')],
 ) -> Output:
-    """Give a run a name, shown wherever the run is. Its id and its directory stay."""
+    """Give a run a name, which every command takes in place of its id. The id stays."""
     from radu_core.workflows.frame.run_list import open_run
     from radu_core.workflows.train import manage_runs
 
@@ -322,10 +324,7 @@ def runs_scope(
         typer.Argument(help="The share of utterances in scope to keep; 1 refuses nothing."),
     ] = None,
 ) -> Output:
-    """Show, or with SHARE set, how much of what is in scope a fast model keeps.
-
-    Nothing is trained again.
-    """
+    """Show or set which share of the utterances in scope a fast model keeps, without training."""
     from radu_core.workflows.frame.run_list import open_run
     from radu_core.workflows.runs import scope
 
@@ -347,7 +346,7 @@ def runs_compare(
         str | None, typer.Option("--module", "-m", help="The module, if the runs have several.")
     ] = None,
 ) -> Output:
-    """Settings that differ, and measurements side by side with a paired test of every two."""
+    """Compare runs: settings that differ, and measurements with a paired test of every two."""
     from radu_core.workflows.train import manage_runs
 
     found = manage_runs.compare_runs(workspace(), runs, split=split, module=module)

@@ -60,7 +60,7 @@ def show(
         "strays": module_view.strays,
     }
     lines: list[Any] = [as_text(shown)]
-    lines += [f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in module_view.findings]
+    lines += module_view.remarks
     lines += [
         f"{quantity(n, 'exemplar is', 'exemplars are')} labelled {name}: no such function"
         for name, n in module_view.strays.items()
@@ -95,7 +95,7 @@ def versions(module: Module) -> Output:
 
 @command("set", group=_schema)
 def set_(
-    path: Annotated[Path, typer.Argument(help="Schema JSON, or OpenAI tools JSON.")],
+    path: Annotated[Path, typer.Argument(help="The functions: a schema JSON, or a file of tools.")],
     module: Module,
     expect: Annotated[
         str | None,

@@ -23,7 +23,9 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @command("serve")
 def serve_bundles(
-    directories: Annotated[list[Path], typer.Argument(metavar="DIR", help="Bundles.")],
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR", help="Bundles that export-model wrote.")
+    ],
     host: Annotated[str, typer.Option(help="0.0.0.0: all networks.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8000,
     key_file: Annotated[
@@ -45,10 +47,10 @@ def serve_bundles(
     ] = 10_000,
     allow_origin: Annotated[
         list[str] | None,
-        typer.Option(help="A web page's origin that may ask (CORS); may be repeated."),
+        typer.Option(help="A web page's origin that may ask (CORS). Repeatable."),
     ] = None,
     rollback: Annotated[
-        bool, typer.Option(help="Keep the version before a reload in memory.")
+        bool, typer.Option(help="Keep the previous version in memory, for /rollback.")
     ] = True,
     log_utterances: Annotated[
         bool, typer.Option("--log-utterances", help="Write utterances into the log.")

@@ -23,7 +23,7 @@ app.add_typer(_models, name="models")
 
 @command("list", group=_models)
 def models_list() -> Output:
-    """The models in the workspace."""
+    """List the models in the workspace."""
     from radu_core.models import installed_models
 
     models = installed_models(workspace().models)
@@ -63,7 +63,7 @@ def studio(
 
 @command("sample")
 def sample() -> Output:
-    """Load the sample project, three modules, into the workspace; repeating changes nothing."""
+    """Load the sample project (three modules) into the workspace. Repeating it changes nothing."""
     from radu_core.workflows.load.sample import load_sample
 
     with progress_bar() as progress:
@@ -83,7 +83,7 @@ def train_demo(
     ] = "aurora_travel_en",
     minutes: Minutes = None,
 ) -> Output:
-    """`radu fit` on the sample project: import, resolve, coverage, training, evaluation."""
+    """Import, fit and evaluate a module of the sample project."""
     from radu_core.workflows.train.demo import demo
 
     with progress_bar() as progress:
@@ -104,7 +104,7 @@ def train_demo(
 def write_backup(
     path: Annotated[Path, typer.Argument(help="The ZIP to write.")],
 ) -> Output:
-    """Write database, datasets and runs to one ZIP."""
+    """Write the database, datasets and runs to one ZIP."""
     from radu_core.workflows.home.backup import backup
 
     with progress_bar() as progress:

@@ -91,7 +91,7 @@ def exemplars_trash(
         bool, typer.Option("--empty", help="Delete them (or only these ids) for good.")
     ] = False,
 ) -> Output:
-    """The exemplars in the trash, newest first.
+    """List the exemplars in the trash, newest first.
 
     Example: radu exemplars trash --module acme_travel_en --empty
     """
@@ -111,7 +111,7 @@ def exemplars_trash(
 
 @command("list", group=_modules)
 def modules_list() -> Output:
-    """All modules, with the number of their exemplars.
+    """List all modules, with the number of their exemplars.
 
     Example: radu modules list
     """
@@ -150,7 +150,7 @@ def modules_trash(
     module: Annotated[str | None, typer.Argument(help="Only this module.")] = None,
     empty: Annotated[bool, typer.Option("--empty", help="Delete them for good.")] = False,
 ) -> Output:
-    """The modules in the trash.
+    """List the modules in the trash.
 
     Example: radu modules trash acme_travel_en --empty
     """

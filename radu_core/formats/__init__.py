@@ -157,7 +157,12 @@ def write(
     """Write a module's exemplars (or its schema) in a format; returns the rows written."""
     writer = format_info(format).writer
     if writer is None:
-        raise InputError("That format can't be written", value=format, remedy="Use jsonl.")
+        writers = [name for name, info in FORMATS.items() if info.writer is not None]
+        raise InputError(
+            "That format can't be written",
+            value=format,
+            remedy=f"Use {join_words(writers, 'or')}.",
+        )
     return writer(path, schema, exemplars)
 
 
@@ -170,5 +175,7 @@ def export_names(format: str, schema: Schema) -> dict[str, str]:
 def format_info(format: str) -> FormatInfo:
     """The format of that name; ``InputError`` names those there are."""
     if format not in FORMATS:
-        raise InputError("No such format", value=format, remedy=f"Use {', '.join(FORMATS)}.")
+        raise InputError(
+            "No such format", value=format, remedy=f"Use {join_words([*FORMATS], 'or')}."
+        )
     return FORMATS[format]

@@ -81,7 +81,7 @@ def row_of(w: Writing, id: str) -> RowMapping:
         raise NotFoundError(
             f"{w.module} has no exemplar of that id",
             value=id,
-            remedy="Check it, or reload.",
+            remedy="Check the id, or reload the page.",
         )
     return row
 
@@ -179,7 +179,7 @@ def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
         raise NotFoundError(
             f"Exemplar {id} has no state before that event",
             value=event_id,
-            remedy="Check it, or reload.",
+            remedy="Check the id, or reload the page.",
         )
     list_of_renames = renames.list_renames(w.connection, w.module)
     return renames.in_state(state_before(before), list_of_renames, after=event_id)

@@ -54,7 +54,7 @@ def withdraw(w: Writing, one: str, other: str) -> None:
         raise InputError(
             "Nobody has judged that pair",
             value=f"{one}, {other}",
-            remedy="Reload the page; nothing was changed.",
+            remedy="Check both ids, or reload the page. Nothing was changed.",
         )
     _add(w, one, other, _WITHDRAWN)
 

@@ -78,7 +78,9 @@ def read_exemplar(text: str, *, module: str, id: str) -> AnnotatedExemplar:
 
 def read_schema(text: str, *, module: str) -> Schema:
     """A schema as it is stored; ``DamagedError`` with the remedy if it can't be read."""
-    replace = f"Replace it: radu init {module} --schema FILE --replace. Or restore a backup."
+    replace = (
+        f"Replace it: radu init --module {module} --schema FILE --replace. Or restore a backup."
+    )
     with _explaining(f"The schema of {module}", replace):
         return Schema.model_validate_json(text)
 

@@ -168,12 +168,12 @@ class RunDirectory:
 
     @classmethod
     def open(cls, root: Path, name: str) -> RunDirectory:
-        """The run of that name; ``RunError`` when its directory is gone or isn't a run."""
+        """The run of that name; ``RunError`` when there is none, or its directory isn't a run."""
         run = cls(root / name)
         if Path(name).name != name or not run.exists:
             ids = [r.id for r in list_runs(root)][:5]
             raise RunError(
-                "There is no such run (its directory is gone)" if name else "No run was named",
+                "There is no such run" if name else "No run was named",
                 value=name,
                 remedy=f"The newest runs are {', '.join(ids)}." if ids else "Launch one.",
             )

@@ -21,6 +21,7 @@ import torch
 from radu_core.errors import RunError
 from radu_core.files import whole_directory, write_json
 from radu_core.training.config import TrainConfig
+from radu_core.training.limit import TimeLimit
 from radu_core.training.loss import rate_share
 from radu_core.training.runs import RunDirectory
 
@@ -211,12 +212,12 @@ def tell_step(
     )
 
 
-def pace(begun: float, *, made: int, left: int, tokens: int) -> dict[str, float]:
+def pace(begun: float, *, made: int, left: int, tokens: int, limit: TimeLimit) -> dict[str, float]:
     """What a step's event says of speed. ``begun``: when this process began with its steps."""
     elapsed = time.monotonic() - begun
     return {
         "tokens_per_second": round(tokens / max(_ROOM, elapsed), 1),
-        "eta_seconds": round(elapsed / max(1, made) * left, 1),
+        "eta_seconds": round(min(elapsed / max(1, made) * left, limit.seconds_left), 1),
     }
 
 

@@ -169,7 +169,7 @@ class Tuning(ABC, Generic[F]):
         make_steps(
             fitting,
             seconds=limit.seconds_left * todo / (todo + self._later(at)),
-            tell=lambda loss: self._tell(at, fitting, loss),
+            tell=lambda loss: self._tell(at, fitting, loss, limit),
             keep=lambda: self._keep(at, fitting, done=False),
             stopping=stopping,
             check=check,
@@ -188,7 +188,7 @@ class Tuning(ABC, Generic[F]):
         """The steps of the parts behind one."""
         return sum(part.steps for part in self.parts[at + 1 :])
 
-    def _tell(self, part: int, fitting: F, loss: float) -> None:
+    def _tell(self, part: int, fitting: F, loss: float, limit: TimeLimit) -> None:
         self.step += 1
         left = fitting.steps - fitting.step + self._later(part)
         tokens = self._tokens + fitting.tokens
@@ -200,7 +200,9 @@ class Tuning(ABC, Generic[F]):
             total=self.planned,
             part=part,
             parts=len(self.parts),
-            **pace(self._begun, made=self.step - self._first, left=left, tokens=tokens),
+            **pace(
+                self._begun, made=self.step - self._first, left=left, tokens=tokens, limit=limit
+            ),
         )
 
     def _keep(self, part: int, fitting: F, *, done: bool) -> None:

@@ -129,7 +129,7 @@ def _model(here: Page, run: RunDirectory) -> None:
     if shown.open:
         with shown, messages():
             st.caption(plain(run.model))
-            st.code(f"radu export-model {run.id} --out DIR", language="bash")
+            st.code(f"radu export-model {run.id} DIR", language="bash")
             for need in needs_outside(here.workspace, run):
                 st.warning(plain(need), icon=":material/link:")
             st.code(card(run), language="markdown")

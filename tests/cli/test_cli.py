@@ -67,7 +67,7 @@ def test_a_home_of_any_signs_holds_everything(
     radu: Any, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RADU_HOME", str(files / "a?b=c%20#d"))
-    assert radu("init", MODULE, "--schema", str(files / "schema.json"))[0] == 0
+    assert radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))[0] == 0
     assert {p.name for p in files.iterdir() if p.is_dir()} == {"a?b=c%20#d", "sgd"}
     assert (files / "a?b=c%20#d" / "radu.db").is_file()
 
@@ -109,7 +109,7 @@ def test_one_damaged_run_is_listed_and_the_others_too(radu: Any, tmp_path: Path)
 
 
 def test_rows_on_standard_output_leave_its_file_what_it_is(radu: Any, files: Path) -> None:
-    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))
     radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)
     command = [sys.executable, "-m", "radu_core", "export", "jsonl", "-m", MODULE, "-o"]
     target = files / "out.jsonl"
@@ -182,7 +182,7 @@ def test_every_command_has_help_and_is_in_the_docs(name: str) -> None:
 
 
 def test_from_a_schema_to_a_dataset(radu: Any, files: Path) -> None:
-    assert radu("init", MODULE, "--schema", str(files / "schema.json"))[0] == 0
+    assert radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))[0] == 0
     code, out, _ = radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE, "--json")
     assert (code, json.loads(out)["added"]) == (0, len(ROWS))
     code, out, _ = radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE, "--json")
@@ -253,7 +253,7 @@ def _datasets(radu: Any, files: Path) -> None:
     other = MODULE.replace("travel", "stays")
     schema = files / "other.json"
     schema.write_text(json.dumps({**SCHEMA, "module": other}))
-    radu("init", other, "--schema", str(schema))
+    radu("init", "-m", other, "--schema", str(schema))
     radu("import", "jsonl", str(files / "rows.jsonl"), "-m", other)
     radu("resolve", "-m", other)
     both = ("build-dataset", "-m", MODULE, "-m", other, "--name", "both")
@@ -273,7 +273,7 @@ def _datasets(radu: Any, files: Path) -> None:
 
 
 def test_accepting_in_bulk_and_taking_it_back(radu: Any, files: Path) -> None:
-    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))
     radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)
     radu("resolve", "-m", MODULE)
     ask = ("accept", "-m", MODULE, "--from", "0.5", "--json")
@@ -294,17 +294,17 @@ def test_accepting_in_bulk_and_taking_it_back(radu: Any, files: Path) -> None:
 
 
 def test_text_is_for_people(radu: Any, files: Path) -> None:
-    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))
     out = radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)[1]
     assert f"{len(ROWS)} rows = {len(ROWS)} accepted + 0 rejected + 0 skipped." in out
     assert "resolved" in radu("resolve", "-m", MODULE)[1]
 
 
 def test_replacing_a_schema_is_asked_for_and_says_its_cost(radu: Any, files: Path) -> None:
-    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))
     radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)
     (files / "less.json").write_text(json.dumps({**SCHEMA, "functions": SCHEMA["functions"][:1]}))
-    less = ("init", MODULE, "--schema", str(files / "less.json"))
+    less = ("init", "-m", MODULE, "--schema", str(files / "less.json"))
     code, out, err = radu(*less)
     assert (code, out) == (2, "")
     assert "--replace. That removes 1 function: book_hotel (named by 5). Of 15 exemplars 5" in err
@@ -316,7 +316,7 @@ def test_replacing_a_schema_is_asked_for_and_says_its_cost(radu: Any, files: Pat
 
 
 def test_prompts_say_whether_the_right_function_is_there(radu: Any, files: Path) -> None:
-    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))
     radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)
     radu("resolve", "-m", MODULE)
     asked = ("prompts", "fly me to Oslo", "-m", MODULE)
@@ -333,8 +333,24 @@ def test_prompts_say_whether_the_right_function_is_there(radu: Any, files: Path)
     assert (code, json.loads(out)["answer_retrieved"]) == (1, False)
 
 
+def test_a_new_module_takes_the_id_in_its_schema(radu: Any, files: Path) -> None:
+    path = str(files / "schema.json")
+    code, out, _ = radu("init", "--schema", path)
+    assert (code, out.splitlines()[0]) == (0, f"{MODULE}: 2 functions, 6 slots.")
+    assert out.count("warning") == 1
+    assert "warning: no utterance is labelled yet. Import or write at least 10 for each" in out
+    code, out, _ = radu("init", "--schema", path, "--module", "acme_copy_en")
+    assert (code, f"the file's module id ({MODULE}): the module is acme_copy_en" in out) == (
+        0,
+        True,
+    )
+    radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)
+    out = radu("schema", "show", "-m", MODULE)[1]
+    assert "warning: fewer than 10 labelled utterances: book_flight (8), book_hotel (5)." in out
+
+
 def test_rejected_rows_are_a_no_and_nothing_is_stored(radu: Any, files: Path) -> None:
-    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))
     code, out, _ = radu("import", "jsonl", str(files / "bad.jsonl"), "-m", MODULE, "--json")
     assert code == 1
     found = json.loads(out)
@@ -342,7 +358,7 @@ def test_rejected_rows_are_a_no_and_nothing_is_stored(radu: Any, files: Path) ->
 
 
 def test_a_schema_that_is_ignored_is_said(radu: Any, files: Path) -> None:
-    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))
     tools = str(files / "tools.json")
     code, out, _ = radu("import", "openai", tools, "-m", MODULE)
     assert code == 0
@@ -354,7 +370,7 @@ def test_a_schema_that_is_ignored_is_said(radu: Any, files: Path) -> None:
 
 
 def test_every_row_of_a_table_is_accounted_for(radu: Any, files: Path) -> None:
-    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))
     (files / "t.csv").write_text(
         'id,utterance\n1,a 5" pipe in Oslo\n2,a 6" pipe in Rome\n3,x\n4,"open\n5,y\n'
     )
@@ -370,7 +386,7 @@ def test_a_table_shows_brackets_as_they_are() -> None:
 
 
 def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> None:
-    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))
     (files / "sgd" / "schema.json").write_text(
         '[{"service_name": "S", "description": "d", "slots": [], "intents": [{"name": "I", '
         '"description": "d", "required_slots": [], "optional_slots": {}}]}]'
@@ -391,8 +407,8 @@ def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> N
     ("arguments", "words"),
     [
         (("resolve", "-m", "no_such_en"), "No such module"),
-        (("init", "../x_y_en", "--schema", "{schema}"), "Not a module id"),
-        (("init", MODULE, "--schema", "/no/such.json"), "No such file"),
+        (("init", "-m", "../x_y_en", "--schema", "{schema}"), "Not a module id"),
+        (("init", "-m", MODULE, "--schema", "/no/such.json"), "No such file"),
         (("import", "xml", "{rows}", "-m", MODULE), "No such format"),
         (("import", "jsonl", "/no/such", "-m", MODULE), "No such file"),
         (("train", "/no/such.yaml"), "No such file"),
@@ -403,7 +419,7 @@ def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> N
         (("find-k", "-m", MODULE, "--split", "dev"), "No such split"),
         (("prompts", "x", "-m", MODULE, "--strategy", "x"), "No such strategy"),
         (("prompts", "x", "-m", MODULE, "--function", "nope"), "no function of that name"),
-        (("init", MODULE, "--schema", "{schema}"), "a module of that id already"),
+        (("init", "-m", MODULE, "--schema", "{schema}"), "a module of that id already"),
         (("import", "csv", "{rows}", "-m", MODULE, "--map", "utterance"), "name=value"),
         (("import", "csv", "{rows}", "-m", MODULE, "--option", "delimiter=abc"), "one character"),
         (("import", "csv", "{rows}", "-m", MODULE, "--option", "mapping=5"), "names a column"),
@@ -416,7 +432,7 @@ def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> N
         (("import", "sgd", "{sgd}", "-m", MODULE, "--option", "services=5"), "must be names"),
         (("import", "sgd", "{sgd}", "-m", MODULE, "--option", "values=weird"), "kind of values"),
         (("import", "sgd", "{sgd}", "-m", MODULE), "isn't a list of services"),
-        (("init", MODULE, "--schema", "{rows}"), "isn't JSON .*choose another"),
+        (("init", "-m", MODULE, "--schema", "{rows}"), "isn't JSON .*choose another"),
         (("export", "csv", "-m", MODULE, "-o", "/proc/x/y.csv"), "/proc/x"),
         (("export", "csv", "-m", MODULE, "-o", "{rows}/y.csv"), "rows.jsonl"),
         (("export", "jsonl", "-m", MODULE, "-o", "{rows}", "--outcome", "weird"), "Use resolved"),
@@ -434,17 +450,31 @@ def test_rejected_turns_say_their_file_and_dialogue(radu: Any, files: Path) -> N
         (("export", "jsonl", "-m", MODULE, "-o", "{rows}/x"), "Can't write"),
         (("resolve", "-m", MODULE, "--report", "{rows}/x"), "Can't write"),
         (("train", "{rows}"), "rows.jsonl: The config isn't"),
+        (("init",), "A module needs an id. Give --module"),
+        (("init", "--schema", "{rows}"), "isn't JSON"),
+        (("init", "--schema", "{tools}"), "A module needs an id. Give --module"),
+        (("fit", "-m", "no_such_en"), "No such module"),
+        (("demo", "-m", "no_such_en"), "No such module in the sample: 'no_such_en'. Use aurora_"),
+        (("runs", "list", "-m", "no_such_en"), "No such module"),
+        (("datasets", "list", "-m", "no_such_en"), "No such module"),
+        (("pairs", "list", "-m", "no_such_en"), "No such module"),
+        (("templates", "list", "-m", "no_such_en"), "No such module"),
+        (("pairs", "withdraw", "a", "b", "-m", MODULE), "'a, b'. Check both ids"),
+        (("build-dataset", "-m", MODULE, "--strategy", "x"), "No such strategy: 'x'. Use some of"),
+        (("export", "traces", "-m", MODULE, "-o", "x"), "Use jsonl, csv, openai or sgd"),
+        (("modules", "restore", "no_such_en"), "The trash holds no module"),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])
 def test_bad_input_is_a_message_and_exit_2(
     radu: Any, files: Path, arguments: tuple[str, ...], words: str, as_json: bool
 ) -> None:
-    radu("init", MODULE, "--schema", str(files / "schema.json"))
+    radu("init", "-m", MODULE, "--schema", str(files / "schema.json"))
     places = {
         "schema": files / "schema.json",
         "rows": files / "rows.jsonl",
         "sgd": files / "sgd",
+        "tools": files / "tools.json",
     }
     filled = [a.format(**places) for a in arguments]
     code, out, err = radu(*filled, *(["--json"] if as_json else []))
@@ -460,7 +490,7 @@ def test_bad_input_is_a_message_and_exit_2(
 def test_what_looks_like_an_emoji_stays(radu: Any, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_text("root:x:0\na\n")
-    radu("init", MODULE, "--function", "ask", "--description", "Ask :smile: things.")
+    radu("init", "-m", MODULE, "--function", "ask", "--description", "Ask :smile: things.")
     code, _, err = radu("import", "csv", str(path), "-m", MODULE)
     assert (code, "root:x:0" in err) == (2, True)
     code, out, _ = radu("schema", "show", "-m", MODULE)

@@ -37,7 +37,9 @@ def radu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return done.exit_code, json.loads(done.stdout)
 
     assert (
-        runner.invoke(app, ["init", MODULE, "--schema", str(tmp_path / "schema.json")]).exit_code
+        runner.invoke(
+            app, ["init", "-m", MODULE, "--schema", str(tmp_path / "schema.json")]
+        ).exit_code
         == 0
     )
     run("import", "jsonl", str(tmp_path / "rows.jsonl"))

@@ -53,7 +53,7 @@ def test_tokens_are_a_line_each_with_what_is_learnt_in_brackets(radu: Any) -> No
 
 
 def test_json_carries_ids_labels_and_hashes(radu: Any) -> None:
-    code, out, _ = radu("prompts", "f00", "--id", "--json", "--limit", "64")
+    code, out, _ = radu("prompts", "f00", "--id", "--json", "--max-length", "64")
     data = json.loads(out)
     tokens = data["rows"][0]["tokens"]
     assert len(tokens["input_ids"]) == len(tokens["labels"])

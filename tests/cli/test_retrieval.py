@@ -30,7 +30,7 @@ def radu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done.exit_code, done.stdout, done.stderr
 
-    run("init", MODULE, "--schema", str(tmp_path / "schema.json"))
+    run("init", "-m", MODULE, "--schema", str(tmp_path / "schema.json"))
     run("import", "jsonl", str(tmp_path / "rows.jsonl"), "-m", MODULE)
     run("resolve", "-m", MODULE)
     return run

@@ -89,13 +89,15 @@ def test_a_schema_is_set_against_the_one_that_was_read(
 
 
 def test_a_module_is_made_without_a_file(radu: Radu, loaded: Workspace) -> None:
-    code, out = radu("init", "acme_hello_de", "--function", "grüßen", "--description", "Sag hallo")
+    code, out = radu(
+        "init", "-m", "acme_hello_de", "--function", "grüßen", "--description", "Sag hallo"
+    )
     assert (code, out["functions"]) == (0, 1)
     made = loaded.store.schema("acme_hello_de").functions[0]
     assert (made.name, made.description) == ("grüßen", "Sag hallo")
-    assert radu("init", "acme_hello_de", "--function", "x")[0] == 2
-    assert radu("init", "acme_other_de")[0] == 2
-    assert radu("init", "acme_other_de", "--function", " ")[0] == 2
+    assert radu("init", "-m", "acme_hello_de", "--function", "x")[0] == 2
+    assert radu("init", "-m", "acme_other_de")[0] == 2
+    assert radu("init", "-m", "acme_other_de", "--function", " ")[0] == 2
     assert "acme_other_de" not in loaded.store.modules()
 
 

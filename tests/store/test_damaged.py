@@ -51,7 +51,7 @@ def test_a_schema_that_cant_be_read_is_named_and_replaced(
     assert (other.module, other.functions, other.notes) == ("acme_bank_en", 1, ())
     assert (broken.module, broken.next) == (MODULE, None)
     assert broken.notes[0].startswith(f"The schema of {MODULE} can't be read from the database (")
-    assert f"radu init {MODULE} --schema FILE --replace" in broken.notes[0]
+    assert f"radu init --module {MODULE} --schema FILE --replace" in broken.notes[0]
     with pytest.raises(DamagedError, match="can't be read"):
         damaged.store.schema(MODULE)
     new = parse_schema(SCHEMA)

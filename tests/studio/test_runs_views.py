@@ -363,7 +363,7 @@ def test_a_finished_run_shows_its_card_and_how_to_export_it(space: Workspace) ->
     at.run()
     assert not at.exception
     codes = [c.value for c in at.code]
-    assert codes[:2] == [f"radu export-model {run.id} --out DIR", "# m | *x*"]
+    assert codes[:2] == [f"radu export-model {run.id} DIR", "# m | *x*"]
 
 
 def test_an_evaluation_under_way_is_told(space: Workspace) -> None:

@@ -15,6 +15,7 @@ from working import again
 
 from radu_core.training import RunDirectory, TrainConfig, loop, trainer, worker
 from radu_core.training.limit import TimeLimit, TimeUp
+from radu_core.training.steps import pace
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.launch import run_view
 from radu_core.workflows.train.dataset import build
@@ -28,6 +29,18 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def test_the_time_left_never_exceeds_the_limit() -> None:
+    ten_seconds_ago = time.monotonic() - 10
+
+    def left(limit: TimeLimit) -> float:
+        told = pace(ten_seconds_ago, made=1, left=100, tokens=50, limit=limit)
+        assert told["tokens_per_second"] == pytest.approx(5, abs=0.1)
+        return told["eta_seconds"]
+
+    assert left(TimeLimit(None)) == pytest.approx(1000, rel=0.01)
+    assert left(TimeLimit(1)) == pytest.approx(60, abs=1)
 
 
 def test_without_a_limit_time_is_never_over() -> None:

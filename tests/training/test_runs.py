@@ -272,7 +272,7 @@ def test_a_run_whose_directory_is_deleted_ends_by_itself(
     shutil.rmtree(run.path, ignore_errors=True)
     shutil.rmtree(run.path, ignore_errors=True)
     wait(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 30)
-    with pytest.raises(RunError, match="its directory is gone"):
+    with pytest.raises(RunError, match="There is no such run"):
         run_list.open_run(loaded, run.id)
     assert run_list.runs(loaded) == []
 

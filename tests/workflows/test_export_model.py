@@ -194,13 +194,11 @@ def test_the_command_prints_how_to_serve_it(
     loaded: Workspace, run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RADU_HOME", str(loaded.home))
-    command = ["export-model", run.id, "--out", str(tmp_path / "o")]
+    command = ["export-model", run.id, str(tmp_path / "o")]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     assert f"vllm serve {tmp_path / 'o'} --max-model-len 512" in done.stdout
     assert "When it was saved, beside the trained model: the same next token for 100" in done.stdout
-    again = CliRunner().invoke(
-        app, ["export-model", run.id, "--out", str(tmp_path / "o"), "--json"]
-    )
+    again = CliRunner().invoke(app, ["export-model", run.id, str(tmp_path / "o"), "--json"])
     assert again.exit_code == 2
     assert json.loads(again.stdout)["error"] == "InputError"

@@ -68,7 +68,7 @@ def test_a_module_without_rows_to_measure_is_refused(
     train = [row for row in ROWS if row["split"] == "train"]
     import_file(workspace, "jsonl", write_jsonl(train), module=MODULE, who="test")
     result = CliRunner(env={"RADU_HOME": str(workspace.home)}).invoke(
-        app, ["recipe", "ra-dit", MODULE, "--json"]
+        app, ["recipe", "ra-dit", "-m", MODULE, "--json"]
     )
     assert result.exit_code == 2
     assert "radu split" in json.loads(result.stdout)["message"]

@@ -271,7 +271,7 @@ def test_a_module_in_the_trash_is_nowhere_until_it_is_back(space: Workspace) -> 
     assert (name, who) == (MODULE, "eve")
     trash.restore_module(space, MODULE, who="eve")
     assert [i.exemplar for i in space.store.exemplars(MODULE)] == before
-    with pytest.raises(NotFoundError, match="It holds no module"):
+    with pytest.raises(NotFoundError, match="The trash holds no module"):
         trash.restore_module(space, MODULE, who="eve")
 
 

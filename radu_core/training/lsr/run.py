@@ -276,7 +276,7 @@ class _Work:
         make_steps(
             self.fitting,
             seconds=limit.seconds_left,
-            tell=self._tell,
+            tell=lambda loss: self._tell(loss, limit),
             keep=self._keep,
             stopping=stopping,
             check=check,
@@ -346,10 +346,14 @@ class _Work:
         self.run.append("validation", step=step, function_accuracy=share)
         return share
 
-    def _tell(self, loss: float) -> None:
+    def _tell(self, loss: float, limit: TimeLimit) -> None:
         left = self.fitting.steps - self.step
         speed = pace(
-            self._begun, made=self.step - self._first, left=left, tokens=self.fitting.tokens
+            self._begun,
+            made=self.step - self._first,
+            left=left,
+            tokens=self.fitting.tokens,
+            limit=limit,
         )
         tell_step(self.run, self.fitting, loss, step=self.step, total=self.fitting.steps, **speed)
 

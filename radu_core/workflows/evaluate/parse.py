@@ -319,7 +319,7 @@ def exported_directory(workspace: Workspace, name: str) -> Path | None:
         raise InputError(
             "That directory holds no exported model",
             value=str(path),
-            remedy="Write one with `radu export-model RUN --out DIR`, or give a run's id.",
+            remedy="Write one with `radu export-model RUN DIR`, or give a run's id.",
         )
     return path.resolve()
 

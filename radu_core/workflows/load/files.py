@@ -42,6 +42,7 @@ __all__ = [
     "export",
     "import_file",
     "init_module",
+    "module_in",
     "only_file",
     "read_schema",
     "remarks",
@@ -176,6 +177,13 @@ def _is_schema(data: Mapping[str, Any]) -> bool:
     return not any(isinstance(f, dict) and "parameters" in f for f in listed)
 
 
+def module_in(path: Path) -> str | None:
+    """The id of the module that a schema JSON names; None for other files."""
+    with readable(path):
+        data = load_json(path)
+    return data.get("module") if isinstance(data, dict) and _is_schema(data) else None
+
+
 def _own_schema(module: str, data: dict[str, Any]) -> SchemaFile:
     """A schema JSON. A function that means out of scope is left out: its utterances have none."""
     functions = data["functions"] if isinstance(data["functions"], list) else []
@@ -184,6 +192,9 @@ def _own_schema(module: str, data: dict[str, Any]) -> SchemaFile:
     if functions_kept and len(functions_kept) < len(functions):
         data = {**data, "functions": functions_kept}
         left_out[f"a function named {OUT_OF_SCOPE!r}: it means out of scope"] = 1
+    named = data.get("module")
+    if named is not None and named != module:
+        left_out[f"the file's module id ({named}): the module is {module}"] = 1
     return SchemaFile(parse_schema(data, module=module), left_out)
 
 

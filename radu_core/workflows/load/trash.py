@@ -322,5 +322,7 @@ def _require_trashed(workspace: Workspace, module: str) -> None:
         raise NotFoundError(
             "No such module in the trash",
             value=module,
-            remedy=f"It holds {', '.join(known_ids)}." if known_ids else "It holds no module.",
+            remedy=f"It holds {', '.join(known_ids)}."
+            if known_ids
+            else "The trash holds no module.",
         )

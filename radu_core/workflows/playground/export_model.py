@@ -149,7 +149,7 @@ def _check_gguf(gguf: bool, *, fast: bool, adapter_only: bool) -> None:
     if gguf and adapter_only:
         raise InputError(
             "A GGUF is made of the merged model, not of the adapter alone",
-            remedy="Ask for one of the two: radu export-model RUN --out DIR --gguf.",
+            remedy="Ask for one of the two: radu export-model RUN DIR --gguf.",
         )
 
 
@@ -168,7 +168,7 @@ def _source(run: RunDirectory, *, adapter_only: bool) -> Path:
         kept = (run.path / "adapter").is_dir() and state == "failed" and not adapter_only
         raise InputError(
             f"Run {run.id} has no {named} to export: it is {state}. {reason}".rstrip(),
-            remedy=f"Export its adapter: radu export-model {run.id} --out DIR --adapter-only."
+            remedy=f"Export its adapter: radu export-model {run.id} DIR --adapter-only."
             if kept
             else "Choose a finished run.",
         )

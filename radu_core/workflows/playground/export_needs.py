@@ -38,7 +38,7 @@ def needs_outside(
     if adapter_only and not is_recorded and (place := _place(workspace, base)):
         needs.append(
             f"The adapter needs its base model {base}, which is {place} and no part of the export. "
-            f"Export the merged model instead: radu export-model {run.id} --out DIR."
+            f"Export the merged model instead: radu export-model {run.id} DIR."
         )
     return tuple(needs)
 

@@ -60,6 +60,26 @@ class SchemaView:
                 findings[place[0].name].append(finding)
         return findings
 
+    @property
+    def remarks(self) -> list[str]:
+        """What lint says, a line each; functions that lack labels are named in one line."""
+        few = [*_few(self.labelled)]
+        lines = [
+            f"{f.level}: {f.where} {f.what}. {f.remedy}" for f in self.findings if f not in few
+        ]
+        if few and not any(self.labelled.values()):
+            lines.append(
+                f"warning: no utterance is labelled yet. Import or write at least {FEW} for each "
+                "function."
+            )
+        elif few:
+            counts = ", ".join(f"{f.where} ({self.labelled[f.where]})" for f in few)
+            lines.append(
+                f"warning: fewer than {quantity(FEW, 'labelled utterance')}: {counts}. "
+                "Import or write more."
+            )
+        return lines
+
 
 @dataclass(frozen=True)
 class Saved:

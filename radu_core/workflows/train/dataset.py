@@ -20,6 +20,7 @@ from radu_core.dataset import (
     preview_dataset,
     read_dataset,
 )
+from radu_core.dataset.config import check_config
 from radu_core.dataset.mix import check_weights
 from radu_core.errors import DatasetError, InputError, ModelError, NotFoundError
 from radu_core.exemplars import AnnotatedExemplar
@@ -80,6 +81,7 @@ def build(
     """Build the dataset ``name`` of a module into ``out`` (``RADU_HOME/datasets/<name>``)."""
     _check_name(name)
     chosen = config or DatasetConfig()
+    check_config(chosen)  # before a model is loaded
     schema, exemplars, index, templates = _inputs(workspace, module, progress)
     directory = (out or workspace.datasets / name) / module
     manifest = build_dataset(

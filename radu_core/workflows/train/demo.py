@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from radu_core.errors import NotFoundError
 from radu_core.progress import Progress, silent
+from radu_core.words import join_words
 from radu_core.workflows.coverage.report import CoverageReport, coverage_report
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.outcomes import ResolveReport
@@ -37,8 +39,15 @@ def demo(
     progress: Progress = silent,
 ) -> DemoResult:
     """Import and ``fit`` one sample module. ``minutes`` bounds the training."""
-    bot = module.split("_")[1]
-    directory = next(p for p in sample_modules() if p.name == bot)
+    samples = {f"aurora_{path.name}_en": path for path in sample_modules()}
+    if module not in samples:
+        raise NotFoundError(
+            "No such module in the sample",
+            value=module,
+            remedy=f"Use {join_words([*samples], 'or')}.",
+        )
+    directory = samples[module]
+    bot = directory.name
     resolved = load_sample(workspace, only=(bot,), progress=progress)[0]
     gold = check_against_gold(workspace, directory)
     covered = coverage_report(workspace, module, progress=progress)
