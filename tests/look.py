@@ -152,10 +152,14 @@ def views(home: str) -> Iterator[View]:
         yield View("utterances-row", f"utterances?{at}&row=travel-001")
         for queue in ("ambiguous", "unlocated"):
             yield View(f"annotate-{queue}", f"annotate?{at}&queue={queue}")
-        yield View("annotate-keys", f"annotate?{at}", click("button", "Keys"))
-        for tool in ("Bulk", "Add", "Guidelines", "Agreement"):
-            then = lambda page, tool=tool: page.get_by_role("button", name=tool).last.click()  # noqa: E731
-            yield View(f"annotate-{tool.lower()}", f"annotate?{at}", then)
+        yield View("annotate-keys", f"annotate?{at}", click("button", "Keys", exact=False))
+        for number, tool in enumerate(("bulk", "add", "guidelines", "agreement")):
+            yield View(f"annotate-{tool}", f"annotate?{at}", _press_tool(number))
+        for popover in ("Fork", "Name and notes", "Delete"):
+            name = popover.split()[0].lower()
+            yield View(
+                f"train-{name}", f"train?{at}&tab=3 Runs", click("button", popover, exact=False)
+            )
         for strategy in ("knn", "single", "all"):
             yield View(f"prompts-{strategy}", f"prompts?{at}&strategy={strategy}")
         yield View("train-more", f"train?{at}&tab=1 Dataset", unfold)
@@ -180,6 +184,14 @@ def views(home: str) -> Iterator[View]:
         yield View("coverage", f"coverage?module={TRAVEL}", click("button", "Measure"))
         yield View("prompts", f"prompts?module={TRAVEL}")
         yield View("schema", f"schema?module={TRAVEL}&tab=JSON", _break_schema)
+
+
+def _press_tool(number: int) -> Callable[[Page], None]:
+    def press(page: Page) -> None:
+        row = page.get_by_test_id("stButtonGroup").last
+        row.locator("button[data-variant]").nth(number).click()
+
+    return press
 
 
 def _measure(page: Page) -> None:

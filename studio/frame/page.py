@@ -41,10 +41,16 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 [data-testid="stCode"] :is(.linenumber, .react-syntax-highlighter-line-number) {
   color: var(--_pale) !important;
 }
+[data-testid="stMarkdownContainer"] :is(code, a) { overflow-wrap: anywhere; }
 [data-testid="stWidgetLabel"] p { white-space: normal; }
 ::placeholder { color: var(--_pale) !important; opacity: 1; }
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
-@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding-top: 4rem; } }
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
+  [data-testid="stCode"] :is(pre, code) { /* a key can't scroll it sideways */
+    white-space: pre-wrap !important; overflow-wrap: anywhere;
+  }
+}
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { /* else it looks like mere text */
   color: var(--_chosen); text-decoration: underline; text-underline-offset: 3px;
 }

@@ -12,8 +12,11 @@ from studio.frame.markdown import plain
 __all__ = ["show_result"]
 
 _SHARE = st.column_config.ProgressColumn(
-    format="%.1f %%", min_value=0.0, max_value=100.0, width="small"
+    format="%.1f%%", min_value=0.0, max_value=100.0, width="small"
 )
+_WIDE_SHARE = st.column_config.ProgressColumn(
+    format="%.1f%%", min_value=0.0, max_value=100.0, width=130
+)  # for a name that is longer than "exact match"
 
 
 def show_result(report: EvaluationReport | None) -> None:
@@ -38,7 +41,7 @@ def show_result(report: EvaluationReport | None) -> None:
             for m in report.systems
         ]
     )
-    shares = dict.fromkeys(("function accuracy", "slot F1", "exact match"), _SHARE)
+    shares = {"function accuracy": _WIDE_SHARE, "slot F1": _SHARE, "exact match": _SHARE}
     st.dataframe(frame, hide_index=True, column_config=shares)
     left_out = "; ".join(f"{n} {plain(why)}" for why, n in report.left_out.items())
     st.caption(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from unicodedata import east_asian_width
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +17,9 @@ from radu_core.files import content_hash
 from radu_core.instructions import worded_in
 from radu_core.words import quantity
 from studio.frame.words import WORDS, on_page
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
 
 __all__ = [
     "TABLE_STYLE",
@@ -31,6 +36,9 @@ __all__ = [
 
 # Translucent, so that one palette is readable on light and dark ground.
 _COLOURS = ("#0b9e97", "#d08700", "#7c6cff", "#d14d72", "#3f8fd2", "#6d9b1f", "#b65fcf", "#c2562d")
+
+_SHORT = 24  # characters of a cell that is always shown whole
+_CHARACTER, _PADDING = 7.4, 22  # pixels of a grid's text
 
 
 def colour(name: str, among: Sequence[str]) -> str:
@@ -69,7 +77,6 @@ TABLE_STYLE = """
 .radu-table :is(th, td) {
   padding: 4px 10px 4px 0; vertical-align: top; text-align: start; overflow-wrap: break-word;
 }
-.radu-table td { overflow-wrap: anywhere; min-width: 5em; } /* a name may have 100 characters */
 .radu-table tr { border-bottom: 1px solid #8884; }
 @media (max-width: 640px) {
   .radu-table :is(tr, td) { display: block; overflow-wrap: anywhere; }
@@ -92,7 +99,7 @@ def table_html(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         '<tr role="row">'
         + "".join(
             f'<td role="cell" dir="auto" data-column="{escape(column)}">'
-            f"{escape(on_page(cell))}</td>"
+            f"{_breakable(on_page(cell))}</td>"
             for column, cell in zip(columns, row, strict=True)
         )
         + "</tr>"
@@ -102,6 +109,34 @@ def table_html(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         f'<table class="radu-table" role="table"><thead><tr role="row">{head}</tr></thead>'
         f'<tbody role="rowgroup">{body}</tbody></table>'
     )
+
+
+def _breakable(text: object) -> str:
+    """Escaped, with places where a long word may be broken: a name has up to 100 characters."""
+    words = re.split(r"(\S{25,})", str(text))
+    for n in range(1, len(words), 2):
+        words[n] = "\0".join(re.findall(r".{1,19}[_./-]|.{1,20}", words[n]))
+    return escape("".join(words)).replace("\0", "<wbr>")
+
+
+def _widths(frame: pd.DataFrame, columns: Mapping[str, Any] | None) -> dict[str, ColumnConfig]:
+    """The configuration of the columns, with a width for those whose texts are all short: the
+    grid measures the first rows alone, and would cut longer ones below by a letter or two."""
+    widths: dict[str, ColumnConfig] = {}
+    for name in frame.columns:
+        cells = [name, *frame[name]]
+        if all(isinstance(cell, str) for cell in cells):
+            longest = max(_width(cell) for cell in cells)
+            if longest <= _SHORT:
+                widths[str(name)] = {"width": _PADDING + round(_CHARACTER * longest)}
+    if len(widths) == len(frame.columns):  # nothing else would take up the rest of the line
+        widths = {}
+    return {**widths, **(columns or {})}
+
+
+def _width(text: str) -> int:
+    """In characters, of which those of East Asia take two."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def rows(
@@ -114,7 +149,7 @@ def rows(
 ) -> None:
     """A table with a download of all of it as CSV; ``columns`` configures what isn't plain."""
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
-    st.dataframe(frame, hide_index=True, key=f"{key} table", column_config=columns)
+    st.dataframe(frame, hide_index=True, key=f"{key} table", column_config=_widths(frame, columns))
     download(frame, name=name, key=key, label=quantity(len(frame), label.removesuffix("s"), label))
 
 
@@ -137,7 +172,7 @@ def choose_row(
         frame,
         hide_index=True,
         key=f"{key} table {seen}",
-        column_config=columns,
+        column_config=_widths(frame, columns),
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
         selection_default={"selection": {"rows": [first]}} if first is not None else None,
@@ -167,7 +202,7 @@ def choose_rows(
         frame,
         hide_index=True,
         key=f"{key} table {content_hash(frame.to_csv())[:12]}",
-        column_config=columns,
+        column_config=_widths(frame, columns),
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
         selection_default=None
