@@ -144,10 +144,15 @@ def views(home: str) -> Iterator[View]:
         at = f"module={TRAVEL}"
         unfold = lambda page: [e.click() for e in page.locator("summary").all()]  # noqa: E731
         yield View("home-funnel", "", unfold)
-        yield View("home-tour", "", click("button", "Tour of this page"))
+        yield View("home-tour", "", _open_tour)
+        yield View("sidebar", "", _open_sidebar)
         yield View("load-imports", f"load?{at}&tab=Earlier imports")
-        yield View("schema-rename", f"schema?{at}", click("button", "Rename function"))
-        yield View("schema-remove", f"schema?{at}", click("button", "Remove function"))
+        yield View(
+            "schema-rename", f"schema?{at}&function=book_flight", click("button", "Rename function")
+        )
+        yield View(
+            "schema-remove", f"schema?{at}&function=book_flight", click("button", "Remove function")
+        )
         yield View("utterances-filters", f"utterances?{at}&outcome=ambiguous", unfold)
         yield View("utterances-row", f"utterances?{at}&row=travel-001")
         for queue in ("ambiguous", "unlocated"):
@@ -184,6 +189,21 @@ def views(home: str) -> Iterator[View]:
         yield View("coverage", f"coverage?module={TRAVEL}", click("button", "Measure"))
         yield View("prompts", f"prompts?module={TRAVEL}")
         yield View("schema", f"schema?module={TRAVEL}&tab=JSON", _break_schema)
+
+
+def _open_sidebar(page: Page) -> None:
+    button = page.get_by_test_id("stExpandSidebarButton")
+    if button.count():
+        button.click()
+        page.wait_for_timeout(500)
+
+
+def _open_tour(page: Page) -> None:
+    _open_sidebar(page)
+    page.get_by_role("button", name="Tour of this page").click()
+    collapse = page.get_by_test_id("stSidebarCollapseButton").get_by_role("button")
+    if page.viewport_size and page.viewport_size["width"] < 700:
+        collapse.click()
 
 
 def _press_tool(number: int) -> Callable[[Page], None]:

@@ -68,7 +68,7 @@ def chart(
     legend = alt.Legend(
         orient="bottom",
         title=None,
-        columns=2,
+        columns=1,
         labelLimit=280,
         symbolType="stroke",
         symbolStrokeWidth=3,

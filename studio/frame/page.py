@@ -47,6 +47,17 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
+  [data-testid="stMarkdownContainer"] :is(th, td) { overflow-wrap: anywhere; }
+  [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; overflow: visible; }
+  button[data-variant="segmented_control"] { margin: 0; border: 1px solid; border-radius: 8px; }
+  button[data-variant="segmented_control"]:not([data-selected="true"]) {
+    border-color: light-dark(#31333f33, #fafafa33); /* as that of the outer sides */
+  }
+  [data-testid="stHorizontalBlock"] > [data-testid="stElementContainer"]:has(
+    > :is([data-testid="stNumberInput"], [data-testid="stSelectbox"])
+  ) {
+    flex-grow: 1 !important;
+  }
   [data-testid="stCode"] :is(pre, code) { /* a key can't scroll it sideways */
     white-space: pre-wrap !important; overflow-wrap: anywhere;
   }
@@ -69,6 +80,8 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
   }
   [data-testid="stTooltipIcon"] button { padding: 14px; margin: -14px; box-sizing: content-box; }
   :is([data-testid="stTabsScrollLeft"], [data-testid="stTabsScrollRight"]) { min-width: 32px; }
+  /* the table's tools are always there: not over what stands above it */
+  [data-testid="stElementContainer"]:has(> * > [data-testid="stDataFrame"]) { margin-top: 28px; }
   .react-aria-ComboBox button { min-height: 36px; }
   [data-tag] button { padding: 14px 12px; margin: -10px -6px -10px 0; box-sizing: content-box; }
 }

@@ -85,6 +85,7 @@ TABLE_STYLE = """
   .radu-table td { padding: 1px 0; }
   .radu-table td::before { content: attr(data-column) ": "; opacity: .75; }
   .radu-table td:first-child { font-weight: 600; }
+  .radu-table td:first-child::before { content: none; }
 }
 """
 

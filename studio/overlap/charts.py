@@ -192,7 +192,7 @@ def _map_chart(frame: pd.DataFrame, names: list[str], highlighted: list[str]) ->
     colour = alt.Color(
         "shown:N",
         scale=alt.Scale(domain=domain, range=palette),
-        legend=alt.Legend(title=None, orient="bottom", columns=4, labelLimit=220)
+        legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=150)
         if len(domain) > 1
         else None,
     )

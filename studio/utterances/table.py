@@ -159,8 +159,6 @@ def page_of_rows(
         st.session_state[key] = 1 + page.first // _SIZE
         if pages > 1:
             st.pagination(pages, key=key, width=420)
-    if pages > 1:
-        st.space("small")  # for the table's toolbar: on a phone it is always there
     _put_in_address(1 + page.first // _SIZE)
     if not page.items:
         if found.splits:
