@@ -65,6 +65,9 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { /* else it looks like mere text */
   color: var(--_chosen); text-decoration: underline; text-underline-offset: 3px;
 }
+.stApp :is(a, canvas, [data-testid="stBaseButton-elementToolbar"]):focus-visible {
+  outline: 2px solid var(--_chosen); outline-offset: 2px; /* Streamlit shows none */
+}
 [data-testid="stCaptionContainer"] { color: inherit; opacity: .8; }
 @media (pointer: coarse) { /* a finger needs 44 px */
   :is([data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapseButton"] button) {

@@ -257,7 +257,13 @@ def _describe(here: Page, run: RunDirectory) -> None:
             max_chars=manage_runs.LONGEST_NAME,
             help="Shown wherever the run is. Its id and its directory stay.",
         )
-        notes = st.text_area("Notes", about.notes, key=f"notes {version}", persist_state="page")
+        notes = st.text_area(
+            "Notes",
+            about.notes,
+            key=f"notes {version}",
+            persist_state="page",
+            height=68,  # pixels: taller, the button below isn't on a screen of 768
+        )
         tags = st.multiselect(
             "Tags",
             list(about.tags),
