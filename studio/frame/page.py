@@ -41,14 +41,14 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 [data-testid="stCode"] :is(.linenumber, .react-syntax-highlighter-line-number) {
   color: var(--_pale) !important;
 }
-[data-testid="stMarkdownContainer"] :is(code, a) { overflow-wrap: anywhere; }
+[data-testid="stMarkdownContainer"] :is(code, a) { overflow-wrap: break-word; }
 [data-testid="stWidgetLabel"] p { white-space: normal; }
 ::placeholder { color: var(--_pale) !important; opacity: 1; }
+[data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; overflow: visible; }
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
   [data-testid="stMarkdownContainer"] :is(th, td) { overflow-wrap: anywhere; }
-  [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; overflow: visible; }
   button[data-variant="segmented_control"] { margin: 0; border: 1px solid; border-radius: 8px; }
   button[data-variant="segmented_control"]:not([data-selected="true"]) {
     border-color: light-dark(#31333f33, #fafafa33); /* as that of the outer sides */

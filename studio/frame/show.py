@@ -121,8 +121,10 @@ def _breakable(text: object) -> str:
 
 
 def _widths(frame: pd.DataFrame, columns: Mapping[str, Any] | None) -> dict[str, ColumnConfig]:
-    """The configuration of the columns, with a width for those whose texts are all short: the
-    grid measures the first rows alone, and would cut longer ones below by a letter or two."""
+    """The configuration of the columns, with a width for those whose texts are all short.
+
+    The grid measures the first rows alone, and would cut longer ones below by a letter or two.
+    """
     widths: dict[str, ColumnConfig] = {}
     for name in frame.columns:
         cells = [name, *frame[name]]

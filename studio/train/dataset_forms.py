@@ -94,7 +94,7 @@ def _forget(key: Hashable) -> None:
 
 def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float]]:
     """The form, outside an ``st.form``: what is asked depends on what was answered."""
-    left, right = st.columns([1, 2])
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
     name = left.text_input(
         "Name",
         "default",
@@ -129,7 +129,7 @@ def _choices(here: Page) -> tuple[str, list[str], DatasetConfig, dict[str, float
 
 
 def _sizes(here: Page) -> dict[str, Any]:
-    columns = st.columns(3)
+    columns = st.columns(3, vertical_alignment="bottom")
     first_desc, first_exemplar = chosen_point(here.workspace, here.module)
     sizes: dict[str, Any] = {}
     for column, (name, most, value, of) in zip(
@@ -144,7 +144,7 @@ def _sizes(here: Page) -> dict[str, Any]:
         sizes[name] = int(
             column.number_input(label(name), 0, most, value, **_kept_field(name + of, name))
         )
-    left, right, last = st.columns([1, 2, 1])
+    left, right, last = st.columns([1, 2, 1], vertical_alignment="bottom")
     sizes["max_length"] = int(
         left.number_input(
             label("max_length"),
@@ -175,7 +175,7 @@ def _sizes(here: Page) -> dict[str, Any]:
 def _variants() -> dict[str, Any]:
     st.markdown("**Prompts that vary**, of the training split only")
     variants: dict[str, Any] = {}
-    for column, name in zip(st.columns(4), _SHARES, strict=True):
+    for column, name in zip(st.columns(4, vertical_alignment="bottom"), _SHARES, strict=True):
         default = _default(name)
         variants[name] = column.number_input(
             label(name),
@@ -187,7 +187,7 @@ def _variants() -> dict[str, Any]:
             persist_state="page",
             help=DatasetConfig.help(name),
         )
-    left, right = st.columns([3, 1])
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
     variants["order"] = left.segmented_control(
         "Order in the prompt",
         list(_ORDERS),
@@ -212,7 +212,7 @@ def _variants() -> dict[str, Any]:
 
 def _negatives() -> dict[str, Any]:
     st.markdown("**Negatives**")
-    columns = st.columns(3)
+    columns = st.columns(3, vertical_alignment="bottom")
     negatives: dict[str, Any] = {}
     pairs = (("knn_pairs", 1, 20), ("knn_negatives", 0, 50))
     for column, (name, least, most) in zip(columns, pairs, strict=False):
@@ -225,7 +225,7 @@ def _negatives() -> dict[str, Any]:
         0.1,
         **_kept_field("hardness"),
     )
-    left, right, _ = st.columns(3)
+    left, right, _ = st.columns(3, vertical_alignment="bottom")
     negatives["near_duplicate"] = left.number_input(
         label("near_duplicate"),
         0.5,

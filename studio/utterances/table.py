@@ -158,7 +158,7 @@ def page_of_rows(
         st.markdown(f"**{rows}{quantity(page.total, 'utterance')}**")
         st.session_state[key] = 1 + page.first // _SIZE
         if pages > 1:
-            st.pagination(pages, key=key, width=420)
+            st.pagination(pages, key=key)
     _put_in_address(1 + page.first // _SIZE)
     if not page.items:
         if found.splits:
