@@ -25,7 +25,7 @@ def ask_bundle(directory: str, utterance: str) -> Call:
     model = radu.load(directory)
     answer = model.parse(utterance)
     if answer.confidence < 0.5:
-        print(f"Unsure ({answer.confidence:.0%}): better ask back.", file=sys.stderr)
+        print(f"Unsure ({100 * answer.confidence:.0f} %): better ask back.", file=sys.stderr)
     return answer.function, answer.arguments
 
 

@@ -57,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report = evaluate(workspace, run.id, split="test")
     for each in report.systems:
         print(
-            f"{each.system:50} functions {each.function.share:6.1%}  slot F1 {each.slot_f1_text:>6}"
-            f"  exact match {each.exact_match.share:6.1%}"
+            f"{each.system:50} functions {each.function!s:>7}  slot F1 {each.slot_f1_text:>7}"
+            f"  exact match {each.exact_match!s:>7}"
         )
     verdict = against_baselines(report)
     for sentence in (*verdict.better, *verdict.worse, *verdict.unclear):

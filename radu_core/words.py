@@ -1,15 +1,25 @@
-"""Numbers and lists in sentences: "1 utterance", "2,000 utterances", "the 3rd", "a, b and c"."""
+"""Numbers and lists in sentences: "2,000 utterances", "98.4 %", "the 3rd", "a, b and c"."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["join_words", "ordinal", "quantity"]
+__all__ = ["join_words", "ordinal", "percent", "percent_range", "quantity"]
 
 
 def quantity(number: int, one: str, many: str = "") -> str:
     """A number with its noun; ``many`` is the plural where it isn't ``one`` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def percent(share: float, digits: int = 1, *, sign: bool = False) -> str:
+    """A share of 1 in percent: 0.984 is "98.4 %", with ``sign`` "+98.4 %"."""
+    return f"{100 * share:{'+' if sign else ''}.{digits}f} %"
+
+
+def percent_range(low: float, high: float) -> str:
+    """Two shares in percent: "38.6 to 81.5 %"."""
+    return f"{100 * low:.1f} to {percent(high)}"
 
 
 def ordinal(number: int) -> str:

@@ -15,7 +15,7 @@ from radu_core.errors import InputError
 from radu_core.files import parse_json
 from radu_core.formats import Notice, Rejection, export_names
 from radu_core.formats.traces import REASONS
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from radu_core.workflows.annotate import bulk
 from radu_core.workflows.load import files, outcomes, traces
 from radu_core.workflows.load.schema_cost import SchemaCost, schema_cost
@@ -394,7 +394,7 @@ def accept(
     preview = bulk.preview(space, module, from_=from_, queue=queue)
     lines: list[Any] = [
         table(
-            f"{module}: at least {from_:.0%} likely",
+            f"{module}: at least {percent(from_, 0)} likely",
             ["function", "readings"],
             list(preview.functions.items()),
         ),
@@ -402,7 +402,7 @@ def accept(
         "will be wrong.",
     ]
     if dry_run:
-        rows = [(i.id, f"{i.confidence:.0%}", i.template) for i in preview.items[:20]]
+        rows = [(i.id, percent(i.confidence, 0), i.template) for i in preview.items[:20]]
         title = "Least likely first" + (f" (20 of {len(preview.items)})" if len(rows) == 20 else "")
         return Output(preview, [*lines, table(title, ["id", "likely", "template"], rows)])
     done = bulk.accept(space, module, preview.revisions, who=who())

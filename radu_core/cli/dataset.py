@@ -13,7 +13,7 @@ from rich.table import Table
 from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.dataset import DatasetConfig
 from radu_core.errors import InputError
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -236,9 +236,9 @@ def _preview_lines(found: Preview) -> list[Any]:
             n.split,
             f"{n.task}/{n.kind}",
             f"{n.rows}{f' ± {n.error}' if n.error else ''}",
-            f"{n.negatives:.0%}",
+            percent(n.negatives, 0),
             _sizes(n.sizes),
-            f"{n.shortened:.0%}",
+            percent(n.shortened, 0),
         )
         for n in found.lines
     ]

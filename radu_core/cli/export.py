@@ -12,7 +12,7 @@ from radu_core.cli.model import RunModule
 from radu_core.cli.output import Output, command, progress_bar, workspace
 from radu_core.cli.runs import Run
 from radu_core.errors import InputError
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 
 if TYPE_CHECKING:
     from radu_core.workflows.playground.bundle import WrittenBundle
@@ -143,7 +143,7 @@ def _export_onnx(run: str, target: Path) -> Output:
 
 def _check_text(check: Mapping[str, Any]) -> str:
     return (
-        f"the same next token for {check['equal_argmax']:.2%} of "
+        f"the same next token for {percent(check['equal_argmax'], 2)} of "
         f"{quantity(check['supervised_tokens'], 'token')} in {quantity(check['rows'], 'row')}, "
         f"mean loss {check['loss_written']:.4f} (trained {check['loss_trained']:.4f})"
     )

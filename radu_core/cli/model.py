@@ -13,7 +13,7 @@ from radu_core.cli.output import Output, command, progress_bar, table, who, work
 from radu_core.cli.retrieval import split_of
 from radu_core.cli.runs import Run
 from radu_core.errors import InputError, RunError
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 
 if TYPE_CHECKING:
     from radu_core.evaluation import EvaluationReport, Share
@@ -169,9 +169,9 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     rows = [
         (
             m.system,
-            f"{m.function.share:.1%} ({m.function.low:.1%} to {m.function.high:.1%})",
+            m.function.with_interval,
             f"{m.slot_f1_text} ({m.slot_pairs})",
-            f"{m.exact_match.share:.1%} ({m.exact_match.low:.1%} to {m.exact_match.high:.1%})",
+            m.exact_match.with_interval,
             f"{_of(m.out_of_scope_precision)} / {_of(m.out_of_scope_recall)}",
             f"{1000 * m.seconds_p50:.0f} ms",
         )
@@ -214,7 +214,7 @@ def _sources(report: EvaluationReport) -> list[Any]:
             s.name,
             "–" if s.weight is None else f"{s.weight:.2f}",
             "–" if s.adds_rounded is None else f"{s.adds_rounded:+.3f}",
-            "–" if s.without is None else f"{s.without:.1%}",
+            "–" if s.without is None else percent(s.without),
             f"{s.milliseconds:.1f} ms",
         ]
         for s in report.sources
@@ -223,7 +223,7 @@ def _sources(report: EvaluationReport) -> list[Any]:
         return []
     title = "what the function is chosen by, on held-out parts (out of fold)"
     if report.head_accuracy is not None:
-        title += f" (right with all of them: {report.head_accuracy:.1%})"
+        title += f" (right with all of them: {percent(report.head_accuracy)})"
     columns = ["source", "weight", "log loss without it", "functions without it", "median"]
     return [table(title, columns, rows)]
 

@@ -69,7 +69,7 @@ def _lines(report: RaDitReport) -> list[Any]:
             cell.tuned,
             _with_p(cell.prompt, cell.p and cell.p[0]),
             _with_p(cell.ensemble, cell.p and cell.p[1]),
-            _interval(cell.vote),
+            cell.vote.with_interval,
         )
         for cell in report.cells
     ]
@@ -90,9 +90,5 @@ def _lines(report: RaDitReport) -> list[Any]:
     ]
 
 
-def _interval(share: Share) -> str:
-    return f"{share.share:.1%} ({share.low:.1%} to {share.high:.1%})"
-
-
 def _with_p(share: Share, p: float | None) -> str:
-    return _interval(share) + ("" if p is None else f", p {p:.3f}")
+    return share.with_interval + ("" if p is None else f", p {p:.3f}")

@@ -13,7 +13,7 @@ from radu_core.cli.data import Module
 from radu_core.cli.output import Output, command, progress_bar, table, who, workspace
 from radu_core.errors import InputError
 from radu_core.terms import TERMS, describe_point, label
-from radu_core.words import quantity
+from radu_core.words import percent, percent_range, quantity
 
 if TYPE_CHECKING:
     from radu_core.exemplars import Split
@@ -144,7 +144,7 @@ def index(
 def _source_lines(source: Mapping[str, Any]) -> list[str]:
     settings = source["settings"]
     dense = source["dense"]
-    kind = "all compared" if dense == "flat" else f"HNSW, recall {source['recall']:.1%}"
+    kind = "all compared" if dense == "flat" else f"HNSW, recall {percent(source['recall'])}"
     return [
         f"Embedder {source['embedder']}; dense: {kind}; weight of the dense ranking "
         f"{settings['dense_weight']:g}."
@@ -153,7 +153,7 @@ def _source_lines(source: Mapping[str, Any]) -> list[str]:
 
 def _tuning_lines(tuning: Tuning) -> list[Any]:
     rows = [
-        (f"{weight:g}", f"{share:.2%}", _mark(tuning, weight))
+        (f"{weight:g}", percent(share, 2), _mark(tuning, weight))
         for weight, share in tuning.shares.items()
     ]
     title = (
@@ -254,11 +254,11 @@ def _report_lines(
 ) -> list[Any]:
     choice = found.choice
     lines: list[Any] = [
-        f"{describe_point(choice.k_desc, choice.k_exemplar)}: coverage {choice.share:.1%} "
-        f"({choice.low:.1%} to {choice.high:.1%}) of "
+        f"{describe_point(choice.k_desc, choice.k_exemplar)}: coverage {percent(choice.share)} "
+        f"({percent_range(choice.low, choice.high)}) of "
         f"{quantity(found.grid.total, 'utterance')}, about {choice.cost:.0f} tokens.",
-        f"A vote of what is retrieved there is right for {choice.accuracy:.1%}; at best for "
-        f"{choice.best_accuracy:.1%}, with {describe_point(*choice.best)}.",
+        f"A vote of what is retrieved there is right for {percent(choice.accuracy)}; at best for "
+        f"{percent(choice.best_accuracy)}, with {describe_point(*choice.best)}.",
         choice.note,
     ]
     lines += [f"not measured {n}: {why}" for why, n in found.left_out.items()]
@@ -378,7 +378,8 @@ def _settings_text(settings: RetrievalSettings) -> str:
 def _difference_lines(moved: Difference, names: tuple[str, str]) -> list[str]:
     counts = (moved.before, moved.after)
     lines = [
-        f"{name}: {count} covered, {count / max(1, moved.total):.1%} ({low:.1%} to {high:.1%})"
+        f"{name}: {count} covered, {percent(count / max(1, moved.total))} "
+        f"({percent_range(low, high)})"
         for name, count, (low, high) in zip(names, counts, moved.intervals, strict=True)
     ]
     return [

@@ -10,6 +10,7 @@ from radu_core.cli.data import Module
 from radu_core.cli.output import Output, app, command, progress_bar, table, who, workspace
 from radu_core.cli.runs import Run
 from radu_core.terms import describe_point, label
+from radu_core.words import percent
 
 if TYPE_CHECKING:
     from radu_core.training.joint.guard import Guard
@@ -96,7 +97,7 @@ def _guard_lines(guard: Guard) -> list[Any]:
         (
             m.measure,
             m.rows,
-            *(f"{share:.1%}" for share in m.shares),
+            *(percent(share) for share in m.shares),
             m.gained,
             m.lost,
             f"{m.p:.2g}",

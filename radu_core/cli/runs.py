@@ -9,7 +9,7 @@ import yaml
 
 from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.errors import InputError, RaduError
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -333,7 +333,11 @@ def runs_scope(
     if share is not None:
         scope.set_kept(space, name, share)
     kept = scope.kept_by(space, name)
-    said = "refuses nothing by its score" if kept == 1 else f"keeps {kept:.1%} of what is in scope"
+    said = (
+        "refuses nothing by its score"
+        if kept == 1
+        else f"keeps {percent(kept)} of what is in scope"
+    )
     data = {"run": name, "kept": kept, "curve": scope.curve_of_run(space, name)}
     return Output(data, [f"{name} {said}."])
 
@@ -375,9 +379,9 @@ def _comparison_lines(found: Comparison) -> list[Any]:
             name,
             m.system,
             report.rows,
-            f"{m.function.share:.1%} ({m.function.low:.1%} to {m.function.high:.1%})",
+            m.function.with_interval,
             m.slot_f1_text,
-            f"{m.exact_match.share:.1%} ({m.exact_match.low:.1%} to {m.exact_match.high:.1%})",
+            m.exact_match.with_interval,
         )
         for name, report in found.reports.items()
         for m in report.ways

@@ -13,7 +13,7 @@ import typer
 from radu_core.cli.fit import Minutes, fit_data, fit_lines
 from radu_core.cli.output import Output, app, command, progress_bar, table, workspace
 from radu_core.terms import describe_point
-from radu_core.words import quantity
+from radu_core.words import percent, percent_range, quantity
 
 __all__: list[str] = []
 
@@ -92,8 +92,8 @@ def train_demo(
     lines: list[Any] = [
         f"Of {quantity(gold.total, 'labelled utterance')}: places found {gold.right}, asked of a "
         f"person {gold.asked}, wrong beside the gold file {len(gold.wrong)}.",
-        f"coverage with {describe_point(choice.k_desc, choice.k_exemplar)}: {choice.share:.1%} "
-        f"({choice.low:.1%} to {choice.high:.1%}).",
+        f"coverage with {describe_point(choice.k_desc, choice.k_exemplar)}: "
+        f"{percent(choice.share)} ({percent_range(choice.low, choice.high)}).",
         *fit_lines(result.fit),
     ]
     data = {"gold": gold, "resolve": result.resolve, "coverage": choice, **fit_data(result.fit)}

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Arguments, as_values
 from radu_core.statistics import wilson
+from radu_core.words import percent, percent_range
 
 __all__ = [
     "CallError",
@@ -66,8 +67,18 @@ class Share(_Model):
         """The share, or None when there was nothing to measure it on."""
         return self.share if self.total else None
 
+    @property
+    def interval(self) -> str:
+        """The interval as text: "38.6 to 81.5 %", or "–" when there was nothing to measure."""
+        return percent_range(self.low, self.high) if self.total else "–"
+
+    @property
+    def with_interval(self) -> str:
+        """Share and interval as text: "62.5 % (38.6 to 81.5 %)"."""
+        return f"{self} ({self.interval})" if self.total else "–"
+
     def __str__(self) -> str:
-        return f"{self.share:.1%}" if self.total else "–"
+        return percent(self.share) if self.total else "–"
 
 
 class FunctionScore(_Model):
@@ -158,7 +169,7 @@ class Metrics(_Model):
     @property
     def slot_f1_text(self) -> str:
         """The slot F1 as it is shown."""
-        return f"{self.slot_f1:.1%}" if self.slot_pairs else "–"
+        return percent(self.slot_f1) if self.slot_pairs else "–"
 
 
 def measure(

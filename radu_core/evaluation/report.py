@@ -14,7 +14,7 @@ from radu_core.evaluation.metrics import CallError, Metrics, Prediction
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, write_json
 from radu_core.training.joint.scope import Curve, curve_of
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 
 __all__ = [
     "EvaluationReport",
@@ -138,7 +138,9 @@ class WithGenerator(BaseModel):
 
 
 def _adds(comparisons: Iterable[Comparison]) -> str:
-    return ", ".join(f"{c.measure} {c.difference:+.1%} (p {c.p:.3f})" for c in comparisons)
+    return ", ".join(
+        f"{c.measure} {percent(c.difference, sign=True)} (p {c.p:.3f})" for c in comparisons
+    )
 
 
 class ScopeReport(BaseModel):
@@ -169,12 +171,13 @@ class ScopeReport(BaseModel):
     @property
     def _sentence(self) -> str:
         if self.curve is None:
-            return f"Out of scope: {self.kept:.1%} of what is in scope is to be kept; not measured."
+            kept = percent(self.kept)
+            return f"Out of scope: {kept} of what is in scope is to be kept; not measured."
         of = f"{quantity(self.curve.outside, 'row')} of {self.curve.by}"
         return (
-            f"Out of scope: AUROC {self.curve.auroc:.3f}; {self.curve.at(0.95):.1%} found where "
-            f"95 % of what is in scope is kept ({of}, {self.curve.inside:,} in scope). The model "
-            f"is to keep {self.kept:.1%}."
+            f"Out of scope: AUROC {self.curve.auroc:.3f}; {percent(self.curve.at(0.95))} found "
+            f"where 95 % of what is in scope is kept ({of}, {self.curve.inside:,} in scope). The "
+            f"model is to keep {percent(self.kept)}."
         )
 
 
@@ -358,7 +361,8 @@ def against_baselines(report: EvaluationReport) -> Verdict:
         unclear = [m for m in baselines if m.system not in won]
         worse = [m for m in baselines if m.system in lost]
         best = (worse or unclear or baselines)[0]
-        line = f"{label} {value(report.trained):.1%} against {value(best):.1%} ({best.system})"
+        ours, theirs = percent(value(report.trained)), percent(value(best))
+        line = f"{label} {ours} against {theirs} ({best.system})"
         (verdict.worse if worse else verdict.unclear if unclear else verdict.better).append(line)
     return verdict
 

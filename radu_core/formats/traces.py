@@ -31,7 +31,7 @@ from radu_core.formats.lines import TextFile
 from radu_core.instructions import instruct
 from radu_core.progress import Progress, silent
 from radu_core.schema import OUT_OF_SCOPE, Schema
-from radu_core.words import join_words, quantity
+from radu_core.words import join_words, percent, quantity
 
 __all__ = [
     "ASKED",
@@ -325,7 +325,7 @@ def _answer_text(trace: _Trace) -> str:
     """What a served model said of it, for whoever labels it."""
     text = "nothing to call" if trace.function in (None, OUT_OF_SCOPE) else str(trace.function)
     why = join_words(trace.reasons)
-    return f"A served model said: {text}, {trace.confidence:.0%} sure ({why})."
+    return f"A served model said: {text}, {percent(trace.confidence, 0)} sure ({why})."
 
 
 def _text(row: Mapping[str, Any], name: str) -> str | None:

@@ -10,7 +10,7 @@ from radu_core.errors import InputError
 from radu_core.retrieval.coverage import CoverageGrid
 from radu_core.retrieval.deciding import decisions
 from radu_core.statistics import wilson
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,18 +112,18 @@ def _is_worse(one: NDArray[np.bool_], best: NDArray[np.bool_]) -> bool:
 def _note(grid: CoverageGrid, chosen: Point, target: float, reached: bool) -> str:
     if reached:
         return (
-            f"Of the points whose lower bound reaches {target:.1%}, the cheapest whose votes have "
-            "the function right as often as anywhere among them (within one standard error)."
+            f"Of the points whose lower bound reaches {percent(target)}, the cheapest whose votes "
+            "have the function right as often as anywhere among them (within one standard error)."
         )
     possible = wilson(grid.total, grid.total)[0]
     if possible < target:
         return (
             f"With {quantity(grid.total, 'utterance')} even full coverage has a lower bound of "
-            f"{possible:.1%}: {target:.1%} can't be shown. This is the cheapest good point of the "
-            "highest coverage."
+            f"{percent(possible)}: {percent(target)} can't be shown. This is the cheapest good "
+            "point of the highest coverage."
         )
     missed = grid.total - int(grid.hits[chosen])
     return (
-        f"No point reaches {target:.1%}: {quantity(missed, 'utterance')} missed even here. Look at "
-        "the misses: a thin description, no exemplar, or two functions that overlap."
+        f"No point reaches {percent(target)}: {quantity(missed, 'utterance')} missed even here. "
+        "Look at the misses: a thin description, no exemplar, or two functions that overlap."
     )

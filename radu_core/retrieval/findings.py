@@ -17,7 +17,7 @@ from radu_core.retrieval.overlap import Confusion, Neighbours, two_groups
 from radu_core.retrieval.pairs import Judgements, bare, equality, frame, pair_of
 from radu_core.schema import Schema, Slot
 from radu_core.statistics import wilson
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,8 +177,8 @@ def _overlap(
     if mistaken:
         what.append(
             f"{there + back} of their {quantity(total, 'exemplar')} lie among the other's "
-            f"({share:.0%}, "
-            f"interval {low:.0%} to {high:.0%})"
+            f"({percent(share, 0)}, "
+            f"interval {100 * low:.0f} to {percent(high, 0)})"
         )
     if cosine >= _DESCRIPTIONS:
         what.append(f"their descriptions say nearly the same (cosine {cosine:.2f})")

@@ -13,7 +13,7 @@ from radu_core.errors import RaduError
 from radu_core.terms import describe_point
 from radu_core.training.base_licence import base_licence, cell
 from radu_core.training.config import TrainConfig, settings_of_retriever
-from radu_core.words import quantity
+from radu_core.words import percent, percent_range, quantity
 
 __all__ = ["PROMPT_FILE", "example_prompt", "model_card", "vllm_command"]
 
@@ -147,7 +147,7 @@ def _lessons(config: TrainConfig, report: Mapping[str, Any]) -> str:
     before = (report.get("before") or {}).get("function_accuracy")
     lines.append(
         "- Function accuracy of the exemplars' vote before tuning, on validation rows: "
-        f"{'not measured' if before is None else f'{before:.1%}'}"
+        f"{'not measured' if before is None else f'{percent(before)}'}"
     )
     return "## Lessons\n\n" + "\n".join(lines)
 
@@ -202,8 +202,9 @@ def _retrieval(told: Mapping[str, Any] | None) -> str:
         return ""
     k_desc, k_exemplar = told["point"]
     lines = [
-        f"| {m['measure']} | {m['rows']:,} | {m['before'] / max(1, m['rows']):.1%} | "
-        f"{m['after'] / max(1, m['rows']):.1%} | {m['gained']:,} | {m['lost']:,} | {m['p']:.2g} |"
+        f"| {m['measure']} | {m['rows']:,} | {percent(m['before'] / max(1, m['rows']))} | "
+        f"{percent(m['after'] / max(1, m['rows']))} | {m['gained']:,} | {m['lost']:,} | "
+        f"{m['p']:.2g} |"
         for m in told["measures"]
     ]
     table = "\n".join(lines)
@@ -336,9 +337,9 @@ def _measurement_row(report: Mapping[str, Any], metrics: Mapping[str, Any]) -> l
         report["split"],
         report["rows"],
         metrics["system"],
-        f"{function['share']:.1%} ({function['low']:.1%} to {function['high']:.1%})",
-        f"{metrics['slot_f1']:.1%}",
-        f"{metrics['exact_match']['share']:.1%}",
+        f"{percent(function['share'])} ({percent_range(function['low'], function['high'])})",
+        percent(metrics["slot_f1"]),
+        percent(metrics["exact_match"]["share"]),
     ]
 
 
@@ -354,7 +355,7 @@ def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:
         f"{quantity(check['rows'], 'row')} "
         f"({quantity(check['supervised_tokens'], 'supervised token')}):",
         "",
-        f"- Same most likely token: {check['equal_argmax']:.2%}",
+        f"- Same most likely token: {percent(check['equal_argmax'], 2)}",
         f"- Mean loss: {check['loss_written']:.4f} (as trained {check['loss_trained']:.4f})",
         f"- Largest difference of a logit: {check['max_logit_difference']:.3g}",
     ]

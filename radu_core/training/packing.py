@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from radu_core.tokenizing import IGNORED, Encoded
+from radu_core.words import percent
 
 if TYPE_CHECKING:
     import torch
@@ -207,5 +208,5 @@ def why_not_apart(model: Any, rows: Sequence[Encoded]) -> str:
         return ""
     return (
         "this kind of model doesn't keep packed rows apart: the logits of a row change by "
-        f"{off:.1%} when another stands before it"
+        f"{percent(off)} when another stands before it"
     )

@@ -22,7 +22,7 @@ from radu_core.training.config import TrainConfig
 from radu_core.training.encoding import Preflight
 from radu_core.training.quantized import dequantized_and_merged
 from radu_core.training.runs import RunDirectory
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +78,7 @@ class ModelCheck:
     def __str__(self) -> str:
         why = "; ".join(shortfalls(asdict(self)))
         return (
-            f"{self.dtype}: {self.equal_argmax:.2%} of "
+            f"{self.dtype}: {percent(self.equal_argmax, 2)} of "
             f"{quantity(self.supervised_tokens, 'token')} in {quantity(self.rows, 'row')} are "
             f"equal, loss {self.loss_written:.4f} instead of "
             f"{self.loss_trained:.4f}, logits differ by up to {self.max_logit_difference:.3g}"
@@ -103,7 +103,7 @@ def shortfalls(check: Mapping[str, Any]) -> tuple[str, ...]:
         found.append(
             f"{other:,} of {quantity(tokens, 'token')} differ from the trained model's, more than "
             f"the "
-            f"{1 - _LEAST_EQUAL:.0%} allowed"
+            f"{percent(1 - _LEAST_EQUAL, 0)} allowed"
         )
     if not abs(written - trained) <= bound:
         found.append(

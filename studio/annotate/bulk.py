@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from radu_core.errors import RaduError
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from radu_core.workflows.annotate import bulk
 from studio.frame import show
 from studio.frame.layout import side_by_side
@@ -91,7 +91,7 @@ def _preview(here: Page, found: bulk.Preview) -> None:
     show.rows(
         [
             {
-                "likely": f"{i.confidence:.1%}",
+                "likely": percent(i.confidence),
                 "utterance": i.utterance,
                 "reading": i.template,
                 "function": i.function or "out of scope",

@@ -23,7 +23,7 @@ from radu_core.workflows.coverage.what_if import (
 from studio.coverage.curves import NAMES, chart
 from studio.coverage.index import choose, use
 from studio.coverage.what_if import moved_figures, moved_table
-from studio.frame import jobs
+from studio.frame import jobs, show
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
@@ -170,7 +170,8 @@ def _curves(reports: Sequence[CoverageReport], names: Sequence[str]) -> None:
         for row in curve_rows(report)
         if row["curve"] == which
     ]
-    st.altair_chart(chart(rows, "k", names, bands=True, title="k"), alt="Both curves")
+    both = show.with_percent(chart(rows, "k", names, bands=True, title="k"))
+    st.altair_chart(both, alt="Both curves")
 
 
 def _functions(found: Compared) -> None:

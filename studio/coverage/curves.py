@@ -49,7 +49,9 @@ def curves(here: Page, report: CoverageReport) -> None:
         named_rows = [{**r, "curve": NAMES[str(r["curve"])]} for r in rows]
         x = "functions" if by_functions else "k"
         st.altair_chart(
-            chart(named_rows, x, list(NAMES.values()), bands=bands, title=str(over)),
+            show.with_percent(
+                chart(named_rows, x, list(NAMES.values()), bands=bands, title=str(over))
+            ),
             alt=f"Coverage over {over}",
         )
         show.download(rows, name=f"{here.module}-curves.csv", key="curves", label="the curves")

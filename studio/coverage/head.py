@@ -8,7 +8,7 @@ import streamlit as st
 
 from radu_core.exemplars import Split
 from radu_core.terms import TERMS, describe_point, label
-from radu_core.words import quantity
+from radu_core.words import percent, percent_range, quantity
 from radu_core.workflows.coverage.indexing import choose_point, chosen_point
 from radu_core.workflows.coverage.report import CoverageReport, measure, out_of_date
 from studio.frame import jobs
@@ -20,7 +20,7 @@ __all__ = ["figures", "keep_widgets", "measuring", "set_point"]
 _SPLITS: tuple[Split, ...] = ("validation", "test", "train")
 _PREFIX = "coverage "
 _BEGINNING = {
-    "coverage target": 0.99,
+    "coverage target": 99.0,
     "coverage over": "k",
     "coverage bands": True,
     "coverage compare curve": "fused",
@@ -46,10 +46,10 @@ def measuring(here: Page, key: Hashable) -> None:
     split = columns[0].selectbox("Measure on", _SPLITS, key="coverage split")
     target = columns[1].slider(
         "Target",
-        0.80,
-        0.995,
-        step=0.005,
-        format="percent",
+        80.0,
+        99.5,
+        step=0.5,
+        format="%.1f %%",
         key="coverage target",
         help="The recommended point gives the shortest prompt whose coverage reaches this with "
         "confidence (lower end of the 95 % interval).",
@@ -63,7 +63,7 @@ def measuring(here: Page, key: Hashable) -> None:
         disabled=running,
         key="coverage do measure",
     ):
-        _start(here, key, split, target)
+        _start(here, key, split, target / 100)
 
 
 def _as_measured(here: Page, key: Hashable) -> None:
@@ -74,7 +74,7 @@ def _as_measured(here: Page, key: Hashable) -> None:
         return
     st.session_state["coverage measured"] = (here.module, id(report))
     st.session_state["coverage split"] = report.split
-    st.session_state["coverage target"] = report.target
+    st.session_state["coverage target"] = 100 * report.target
 
 
 def _start(here: Page, key: Hashable, split: Split, target: float) -> None:
@@ -158,10 +158,10 @@ def _line(report: CoverageReport, d: int, e: int) -> None:
     grid, out = report.grid, sum(report.left_out.values())
     (low, high), missed = grid.interval(d, e), grid.total - int(grid.hits[d, e])
     st.markdown(
-        f"**{grid.share(d, e):.1%} covered** :small[({100 * low:.1f} to {100 * high:.1f} %)] · "
+        f"**{percent(grid.share(d, e))} covered** :small[({percent_range(low, high)})] · "
         f"**{missed:,}** of {grid.total:,} missed"
         + (f" · {out:,} left out" if out else "")
-        + f" · **{report.accuracy[d, e]:.1%}** right by vote"
+        + f" · **{percent(report.accuracy[d, e])}** right by vote"
         + f" · **{grid.mean_functions[d, e]:.1f}** functions · **{report.cost(d, e):.0f}** tokens"
     )
 
@@ -173,12 +173,12 @@ def _why(report: CoverageReport) -> None:
     st.markdown(
         f"Recommended: **{describe_point(choice.k_desc, choice.k_exemplar)}**. "
         f"{plain(choice.note)} "
-        f"95 % interval: {choice.low:.1%} to {choice.high:.1%}."
+        f"95 % interval: {percent_range(choice.low, choice.high)}."
     )
     st.markdown(
-        f"A vote of the retrieved exemplars and descriptions is right for {choice.accuracy:.1%} of "
-        f"the utterances; at best for {choice.best_accuracy:.1%}, with "
-        f"{describe_point(*choice.best)}."
+        "A vote of the retrieved exemplars and descriptions is right for "
+        f"{percent(choice.accuracy)} of the utterances; at best for "
+        f"{percent(choice.best_accuracy)}, with {describe_point(*choice.best)}."
     )
     st.markdown(
         f"Measured on {quantity(report.grid.total, 'utterance')} of {report.split}; "

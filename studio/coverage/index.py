@@ -11,7 +11,7 @@ import streamlit as st
 
 from radu_core.retrieval import RetrievalSettings, Tuning
 from radu_core.terms import TERMS, label
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from radu_core.workflows.coverage.report import (
     CoverageReport,
     embedders,
@@ -63,7 +63,7 @@ def _source(here: Page, report: CoverageReport) -> None:
     dense = (
         "every exemplar is compared (flat)"
         if source["dense"] == "flat"
-        else f"approximate (HNSW): it finds {source['recall']:.1%} of the true 20 nearest "
+        else f"approximate (HNSW): it finds {percent(source['recall'])} of the true 20 nearest "
         "(measured on 200)"
     )
     rows = {
@@ -201,12 +201,11 @@ def _tuning_table(here: Page, found: Tuning) -> None:
         {"weight of meaning": weight, "coverage": share, "": _mark(found, now, weight)}
         for weight, share in found.shares.items()
     ]
-    st.dataframe(
+    show.table(
         pd.DataFrame(rows),
-        hide_index=True,
         key="coverage do tuned",
         height=38 + 35 * len(rows),
-        column_config={
+        columns={
             "weight of meaning": st.column_config.NumberColumn(width=90),
             "coverage": st.column_config.ProgressColumn(
                 format="percent",

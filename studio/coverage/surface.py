@@ -44,7 +44,9 @@ def _heat_map(rows: list[dict[str, Any]], report: CoverageReport, point: tuple[i
     ]
     frame = frame.sort_values("mark")  # marked cells last: their borders lie above the others
     st.altair_chart(
-        _cells(frame).properties(height=_HEIGHT, padding={"left": 0, "right": 0}),
+        show.with_percent(
+            _cells(frame).properties(height=_HEIGHT, padding={"left": 0, "right": 0})
+        ),
         key="coverage do surface",
         on_select=_take_click,
         selection_mode="cell",
@@ -125,12 +127,11 @@ def _functions(here: Page, report: CoverageReport, point: tuple[int, int]) -> No
         "coverage", format="percent", min_value=0.0, max_value=1.0, width=105
     )
     number = st.column_config.NumberColumn(width=60)
-    st.dataframe(
+    show.table(
         frame,
-        hide_index=True,
         height=min(_HEIGHT, 38 + 35 * len(rows)),
         key="coverage do functions",
-        column_config={
+        columns={
             "function": st.column_config.TextColumn(width=135),
             "coverage": share,
             "covered": number,

@@ -12,7 +12,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
-from radu_core.words import quantity
+from radu_core.words import percent, percent_range, quantity
 from radu_core.workflows.coverage.report import CoverageReport
 from radu_core.workflows.coverage.what_if import (
     Difference,
@@ -185,10 +185,10 @@ def moved_figures(moved: Difference, names: tuple[str, str]) -> None:
         ):
             st.metric(
                 name,
-                f"{count / max(1, moved.total):.1%}",
+                percent(count / max(1, moved.total)),
                 width=125,
                 delta=f"{100 * change:+.1f} points" if place and change else None,
-                help=f"{count:,} of {moved.total:,}; 95 %: {_interval(low, high)} (Wilson)",
+                help=f"{count:,} of {moved.total:,}; 95 %: {percent_range(low, high)} (Wilson)",
             )
         st.metric("gained", len(moved.gained), width=70)
         st.metric("lost", len(moved.lost), width=60)
@@ -202,15 +202,11 @@ def moved_figures(moved: Difference, names: tuple[str, str]) -> None:
     st.caption(
         "95 % intervals: "
         + ", ".join(
-            f"{name} {_interval(*interval)}"
+            f"{name} {percent_range(*interval)}"
             for name, interval in zip(names, moved.intervals, strict=True)
         )
         + "."
     )
-
-
-def _interval(low: float, high: float) -> str:
-    return f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
 def moved_table(queries: Any, moved: Difference, key: str) -> None:

@@ -17,10 +17,9 @@ from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page
 
-__all__ = ["OUT", "error_rows", "errors"]
+__all__ = ["OUT", "choose_from", "error_rows", "errors"]
 
 OUT = "out of scope"
-_MOST, _HEIGHT = 7, 300  # rows without scrolling; pixels otherwise, so that what is chosen is seen
 _SINCE = {
     "deleted": "It was deleted from the module since.",
     "discarded": "It was discarded since.",
@@ -69,14 +68,13 @@ def error_rows(
         for n, e in enumerate(found)
     ]
     asked = st.query_params.get("row")
-    chosen = show.choose_row(
+    chosen = show.choose(
         rows,
         key=f"errors of {tab}",
         alt="Wrong rows; choose one to see it in full",
         columns={"utterance": st.column_config.TextColumn(width="large")},
         first=next((n for n, e in enumerate(found) if e.exemplar_id == asked), None),
-        height=_HEIGHT if len(rows) > _MOST else "auto",
-    )
+    ).opened
     if chosen is None:
         st.caption("Choose a row to see it in full and to open it in Annotate.")
     else:
@@ -87,6 +85,34 @@ def error_rows(
         key=f"errors of {tab}",
         label=quantity(len(rows), "error"),
     )
+
+
+def choose_from(
+    report: EvaluationReport,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    one: str,
+    columns: Mapping[str, Any],
+    first: int | None,
+) -> int | None:
+    """A table of figures with its download; the place of the row that is chosen, if any.
+    ``one`` names what a row is: a slot, a pair."""
+    chosen = show.choose(
+        rows,
+        key=f"{one}s",
+        alt=f"Figures of each {one}; choose one to see the utterances behind them",
+        columns=columns,
+        first=first,
+    ).opened
+    show.download(
+        rows,
+        name=f"{report.run}-{report.split}-{one}s.csv",
+        key=f"{one}s",
+        label=quantity(len(rows), one),
+    )
+    if chosen is None:
+        st.caption(f"Choose a {one} to see the utterances behind its figures.")
+    return chosen
 
 
 def _call(function: str | None, arguments: Arguments) -> str:

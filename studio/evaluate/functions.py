@@ -13,7 +13,7 @@ from radu_core.evaluation import EvaluationReport
 from radu_core.schema import OUT_OF_SCOPE
 from radu_core.words import quantity
 from radu_core.workflows.evaluate.mistakes import Confusion, find_confusion, find_errors_of
-from studio.evaluate.errors import OUT, error_rows
+from studio.evaluate.errors import OUT, choose_from, error_rows
 from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.page import Page
@@ -24,7 +24,6 @@ _VIEWS = ("Most confused", "Matrix", "Matrix as a table")
 _FIRST = 20  # functions in the matrix before anybody chooses
 _HEIGHT = 640  # pixels of the matrix's rows, where each gets at least 15
 _AROUND = 240  # pixels for names below it, and the legend
-_TALLEST = 300  # pixels of a table above the rows behind it
 _PICK = "cell"
 _CHART = "confusion chart"
 
@@ -72,22 +71,14 @@ def _pairs(report: EvaluationReport, found: Confusion) -> tuple[str, str] | None
         }
         for p in found.pairs
     ]
-    chosen = show.choose_row(
+    chosen = choose_from(
+        report,
         rows,
-        key="confused",
-        alt="Pairs of label and answer, the most rows first; choose one to see its rows",
+        one="pair",
         columns={"share": st.column_config.NumberColumn(format="percent")},
         first=_linked_pair(found),
-        height=_TALLEST if len(rows) > 7 else "auto",
-    )
-    show.download(
-        rows,
-        name=f"{report.run}-{report.split}-confusion.csv",
-        key="confused",
-        label=quantity(len(rows), "pair"),
     )
     if chosen is None:
-        st.caption("Choose a pair to see its rows.")
         return None
     return found.pairs[chosen].expected, found.pairs[chosen].predicted
 

@@ -6,17 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from radu_core.evaluation import EvaluationReport, Share
+from radu_core.evaluation import EvaluationReport
 from radu_core.words import quantity
 from radu_core.workflows.evaluate.mistakes import MISTAKES, SlotResult, find_slot_results
-from studio.evaluate.errors import error_rows
-from studio.frame import show
+from studio.evaluate.errors import choose_from, error_rows
 from studio.frame.markdown import plain
 from studio.frame.page import Page
 
 __all__ = ["slots"]
 
-_TALLEST = 300  # pixels of the table above the rows behind it
 _HELP = {
     "F1": "The harmonic mean of precision and recall.",
     "precision": "The share of the values that the model said that is labelled.",
@@ -50,25 +48,15 @@ def slots(here: Page, report: EvaluationReport) -> None:
     only = st.multiselect("Functions", functions, key="slot functions", placeholder="all")
     shown = [r for r in found if not only or r.function in only]
     asked = tuple(st.query_params.get(name, "") for name in ("function", "slot"))
-    rows = [_row(r) for r in shown]
-    chosen = show.choose_row(
-        rows,
-        key="slots",
-        alt="Scores of each slot; choose one to see its mistakes",
+    chosen = choose_from(
+        report,
+        [_row(r) for r in shown],
+        one="slot",
         columns=_columns(scored=report.trained.per_slot is not None),
         first=next((n for n, r in enumerate(shown) if (r.function, r.slot) == asked), None),
-        height=_TALLEST if len(rows) > 7 else "auto",
     )
-    show.download(
-        rows,
-        name=f"{report.run}-{report.split}-slots.csv",
-        key="slots",
-        label=quantity(len(rows), "slot"),
-    )
-    if chosen is None:
-        st.caption("Choose a slot to see the rows behind its figures.")
-        return
-    _behind(here, report, shown[chosen])
+    if chosen is not None:
+        _behind(here, report, shown[chosen])
 
 
 def _columns(*, scored: bool) -> dict[str, Any]:
@@ -94,13 +82,9 @@ def _row(result: SlotResult) -> dict[str, Any]:
         }
     row |= {kind: result.count(kind) for kind in MISTAKES}
     if score is not None:
-        row["95 % of precision"] = _interval(score.precision)
-        row["95 % of recall"] = _interval(score.recall)
+        row["95 % of precision"] = score.precision.interval
+        row["95 % of recall"] = score.recall.interval
     return row
-
-
-def _interval(share: Share) -> str:
-    return f"{share.low:.1%} to {share.high:.1%}" if share.total else "–"
 
 
 def _behind(here: Page, report: EvaluationReport, result: SlotResult) -> None:

@@ -11,9 +11,11 @@ import streamlit as st
 from radu_core.evaluation import EvaluationReport
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
+from radu_core.words import percent
 from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.runs.scope import kept_by, set_kept
+from studio.frame import show
 from studio.frame.markdown import plain
 from studio.frame.navigation import asked_for, link
 from studio.frame.page import Page
@@ -125,9 +127,9 @@ def sources(report: EvaluationReport) -> None:
         "function accuracy without it": st.column_config.NumberColumn(format="percent"),
         "ms": st.column_config.NumberColumn(format="%.1f"),
     }
-    st.dataframe(frame, hide_index=True, column_config=columns)
+    show.table(frame, columns=columns)
     whole = (
-        f" Right with all of them: {report.head_accuracy:.1%}."
+        f" Right with all of them: {percent(report.head_accuracy)}."
         if report.head_accuracy is not None
         else ""
     )

@@ -7,15 +7,16 @@ import streamlit as st
 
 from radu_core.evaluation import EvaluationReport, Share
 from radu_core.words import quantity
+from studio.frame import show
 from studio.frame.markdown import plain
 
 __all__ = ["show_result"]
 
 _SHARE = st.column_config.ProgressColumn(
-    format="%.1f%%", min_value=0.0, max_value=100.0, width="small"
+    format="percent", min_value=0.0, max_value=1.0, width="small"
 )
 _WIDE_SHARE = st.column_config.ProgressColumn(
-    format="%.1f%%", min_value=0.0, max_value=100.0, width=130
+    format="percent", min_value=0.0, max_value=1.0, width=130
 )  # for a name that is longer than "exact match"
 
 
@@ -29,11 +30,11 @@ def show_result(report: EvaluationReport | None) -> None:
         [
             {
                 "system": f"this model, {m.system}" if m == report.trained else m.system,
-                "function accuracy": _percent(m.function.share),
-                "accuracy, 95 %": _interval(m.function),
-                "slot F1": _percent(m.slot_f1_measured),
-                "exact match": _percent(m.exact_match.share),
-                "match, 95 %": _interval(m.exact_match),
+                "function accuracy": m.function.share,
+                "accuracy, 95 %": m.function.interval,
+                "slot F1": m.slot_f1_measured,
+                "exact match": m.exact_match.share,
+                "match, 95 %": m.exact_match.interval,
                 "out of scope, P / R": f"{_of(m.out_of_scope_precision)} / "
                 f"{_of(m.out_of_scope_recall)}",
                 "ms, p50 / p95": f"{1000 * m.seconds_p50:.0f} / {1000 * m.seconds_p95:.0f}",
@@ -42,7 +43,7 @@ def show_result(report: EvaluationReport | None) -> None:
         ]
     )
     shares = {"function accuracy": _WIDE_SHARE, "slot F1": _SHARE, "exact match": _SHARE}
-    st.dataframe(frame, hide_index=True, column_config=shares)
+    show.table(frame, columns=shares)
     left_out = "; ".join(f"{n} {plain(why)}" for why, n in report.left_out.items())
     st.caption(
         f"{quantity(report.rows, 'utterance')} of {report.split}, measured "
@@ -64,28 +65,15 @@ def show_result(report: EvaluationReport | None) -> None:
         {
             "function": f.function,
             "rows": f.rows,
-            "recall": _percent(f.recall.value_if_any),
-            "recall, 95 %": _interval(f.recall),
+            "recall": f.recall.value_if_any,
+            "recall, 95 %": f.recall.interval,
             "said": f.precision.total,
-            "precision": _percent(f.precision.value_if_any),
-            "precision, 95 %": _interval(f.precision),
+            "precision": f.precision.value_if_any,
+            "precision, 95 %": f.precision.interval,
         }
         for f in report.trained.per_function
     ]
-    st.dataframe(
-        pd.DataFrame(functions),
-        hide_index=True,
-        column_config={"recall": _SHARE, "precision": _SHARE},
-    )
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else 100 * share
-
-
-def _interval(share: Share) -> str:
-    """The 95 % interval, in percent."""
-    return f"{100 * share.low:.1f} to {100 * share.high:.1f}" if share.total else "–"
+    show.table(pd.DataFrame(functions), columns={"recall": _SHARE, "precision": _SHARE})
 
 
 def _of(share: Share) -> str:

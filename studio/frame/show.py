@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
 import pandas as pd
@@ -23,19 +24,31 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TABLE_STYLE",
+    "Chosen",
     "as_json",
-    "choose_row",
-    "choose_rows",
+    "choose",
     "colour",
     "download",
     "highlight",
     "rows",
+    "table",
     "table_html",
     "utterance",
+    "with_percent",
 ]
 
 # Translucent, so that one palette is readable on light and dark ground.
 _COLOURS = ("#0b9e97", "#d08700", "#7c6cff", "#d14d72", "#3f8fd2", "#6d9b1f", "#b65fcf", "#c2562d")
+_MOST, _TALLEST = 10, 400  # rows of a table that doesn't scroll; pixels of one that does
+_BOUNDS = ("min_value", "max_value", "step")  # of a column of numbers
+# How numbers are written in charts: Vega's own writing has no space before the sign.
+_LOCALE = {
+    "decimal": ".",
+    "thousands": ",",
+    "grouping": [3],
+    "currency": ["$", ""],
+    "percent": " %",
+}
 
 _SHORT = 24  # characters of a cell that is always shown whole
 _CHARACTER, _PADDING = 7.4, 22  # pixels of a grid's text
@@ -152,72 +165,70 @@ def rows(
 ) -> None:
     """A table with a download of all of it as CSV; ``columns`` configures what isn't plain."""
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(_flat(data))
-    st.dataframe(frame, hide_index=True, key=f"{key} table", column_config=_widths(frame, columns))
+    table(frame, columns=columns, key=f"{key} table")
     download(frame, name=name, key=key, label=quantity(len(frame), label.removesuffix("s"), label))
 
 
-def choose_row(
+def table(frame: pd.DataFrame, *, columns: Mapping[str, Any] | None = None, **options: Any) -> Any:
+    """``st.dataframe`` where a column of shares with the format "percent" reads "98.4 %", as in
+    sentences. ``options`` go to it as they are; returned is what it returns."""
+    shown, configured = frame.copy(deep=False), dict(_widths(frame, columns))
+    for name, column in configured.items():
+        kind = (column.get("type_config") or {}) if isinstance(column, dict) else {}
+        if name in shown and kind.get("format") == "percent":
+            bounds = {k: 100 * kind[k] for k in _BOUNDS if kind.get(k) is not None}
+            configured[name] = {**column, "type_config": {**kind, **bounds, "format": "%.1f %%"}}
+            shown[name] = 100 * shown[name].astype(float)
+    return st.dataframe(shown, hide_index=True, column_config=configured, **options)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is chosen in a table, as places of rows: the one that is ``opened``, and the
+    ``ticked``."""
+
+    opened: int | None
+    ticked: tuple[int, ...] = ()
+
+
+def choose(
     data: Sequence[Mapping[str, Any]],
     *,
     key: str,
     alt: str,
     columns: Mapping[str, Any] | None = None,
     first: int | None = None,
-    height: int | Literal["auto"] = "auto",
-) -> int | None:
-    """A table where one row can be chosen, by any of its cells: its place, ``first`` at the start.
+    with_ticks: bool = False,
+) -> Chosen:
+    """A table where one row can be opened, by any of its cells; ``first`` is open at the start.
+    ``with_ticks``, rows can be ticked besides. A long one scrolls, so that what is opened is seen.
 
     What was chosen is forgotten once the table holds other rows.
     """
     frame = pd.DataFrame(_flat(data))
-    seen = content_hash(frame.to_csv())[:12]
-    chosen = st.dataframe(
+    begins: dict[str, Any] = {"rows": [first]}
+    if with_ticks and first is not None:
+        begins = {"cells": [(first, frame.columns[0])]}
+    selection = table(
         frame,
-        hide_index=True,
-        key=f"{key} table {seen}",
-        column_config=_widths(frame, columns),
-        on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
-        selection_default={"selection": {"rows": [first]}} if first is not None else None,
-        height=height,
-        placeholder="–",
-        alt=alt,
-    ).selection
-    rows = [*chosen["rows"], *(row for row, _ in chosen["cells"])]
-    return rows[0] if rows and rows[0] < len(frame) else None
-
-
-def choose_rows(
-    data: Sequence[Mapping[str, Any]],
-    *,
-    key: str,
-    alt: str,
-    columns: Mapping[str, Any] | None = None,
-    first: int | None = None,
-    height: int | Literal["auto"] = "auto",
-) -> tuple[list[int], int | None]:
-    """A table where rows can be ticked, and one opened by a cell: their places, and its place.
-
-    The row ``first`` is opened at the start. Both are forgotten once the table holds other rows.
-    """
-    frame = pd.DataFrame(_flat(data))
-    chosen = st.dataframe(
-        frame,
-        hide_index=True,
+        columns=columns,
         key=f"{key} table {content_hash(frame.to_csv())[:12]}",
-        column_config=_widths(frame, columns),
         on_select="rerun",
-        selection_mode=["multi-row", "single-cell"],
-        selection_default=None
-        if first is None
-        else {"selection": {"cells": [(first, frame.columns[0])]}},
-        height=height,
+        selection_mode=["multi-row" if with_ticks else "single-row", "single-cell"],
+        selection_default=None if first is None else {"selection": begins},
+        height=_TALLEST if len(frame) > _MOST else "auto",
         placeholder="–",
         alt=alt,
     ).selection
-    ticked = [row for row in chosen["rows"] if row < len(frame)]
-    opened = [row for row, _ in chosen["cells"] if row < len(frame)]
-    return ticked, opened[0] if opened else None
+    ticked = tuple(row for row in selection["rows"] if row < len(frame))
+    cells = [row for row, _ in selection["cells"] if row < len(frame)]
+    opened = cells if with_ticks else [*ticked, *cells]
+    return Chosen(opened[0] if opened else None, ticked)
+
+
+def with_percent(chart: Any) -> Any:
+    """An Altair chart whose shares read "98.4 %", as in sentences."""
+    return chart.configure(locale={"number": _LOCALE})
 
 
 def download(

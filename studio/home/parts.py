@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from radu_core.workflows.home.attention import Attention
 from radu_core.workflows.home.funnels import STAGES, ModuleFunnel
 from radu_core.workflows.home.newest_result import Result
@@ -97,10 +97,12 @@ def _result(module: str, result: Result) -> None:
         link("evaluate", "Evaluate", module=module, run=result.run, split=result.split)
     with st.container(horizontal=True, gap="medium"):  # what doesn't fit goes to the next line
         for figure in result.figures:
-            beside = f"{figure.baseline_share:.1%} {figure.baseline}" if figure.baseline else None
+            beside = (
+                f"{percent(figure.baseline_share)} {figure.baseline}" if figure.baseline else None
+            )
             st.metric(
                 figure.measure,
-                f"{figure.share:.1%}",
+                percent(figure.share),
                 beside and plain(beside),
                 delta_color="off",
                 delta_arrow="off",
@@ -119,9 +121,9 @@ def _drift(module: str, days: Sequence[Day]) -> None:
         st.markdown(f"**Traces** · {quantity(len(days), 'day')} to {last.day}", width="content")
         link("annotate", "Label them", module=module, queue="unlabelled")
     st.caption(
-        f"Worth a look on {last.day}: {last.share:.1%} of "
+        f"Worth a look on {last.day}: {percent(last.share)} of "
         f"{quantity(last.asked, 'utterance')} asked. "
-        + ", ".join(f"{n / last.asked:.1%} {reason}" for reason, n in last.reasons.items())
+        + ", ".join(f"{percent(n / last.asked)} {reason}" for reason, n in last.reasons.items())
         + "."
     )
     if len(days) > 1:

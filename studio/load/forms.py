@@ -17,7 +17,7 @@ from radu_core.errors import InputError
 from radu_core.files import open_atomic
 from radu_core.formats import FORMATS
 from radu_core.progress import Progress
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from radu_core.workflows.load import file_view, files, outcomes, traces
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
@@ -259,7 +259,7 @@ def _acceptance(here: Page) -> None:
             "Accept likely readings by itself",
             options,
             index=options.index(now),
-            format_func=lambda c: "never" if c is None else f"from {c:.0%}",
+            format_func=lambda c: "never" if c is None else f"from {percent(c, 0)}",
             width=260,
             help="Readings with at least this confidence are accepted without a person. “never” "
             "takes all of them back.",

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from radu_core.workflows.overlap.report import OverlapReport, pairs_confused
 from studio.frame import show
 from studio.frame.page import Page
@@ -53,7 +53,7 @@ def confusion_chart(here: Page, report: OverlapReport) -> None:
         for b in shown
     ]
     st.altair_chart(
-        _heat_map(pd.DataFrame(cells), [names[i] for i in shown]),
+        show.with_percent(_heat_map(pd.DataFrame(cells), [names[i] for i in shown])),
         alt="Share of neighbours by function",
     )
     st.markdown("**Probably mislabelled**: most neighbours belong to another function")
@@ -148,9 +148,9 @@ def function_map(here: Page, report: OverlapReport) -> None:
         "" if map_drawn.sampled == map_drawn.total else f" {map_drawn.sampled:,} of them are drawn."
     )
     st.caption(
-        f"Two axes show {map_drawn.shown:.0%} of what tells the functions' centres apart: what is "
-        "far apart here is far apart, what is near may not be. Diamond: the centre of a function's "
-        "exemplars; square: its description; dots: "
+        f"Two axes show {percent(map_drawn.shown, 0)} of what tells the functions' centres apart: "
+        "what is far apart here is far apart, what is near may not be. Diamond: the centre of a "
+        "function's exemplars; square: its description; dots: "
         f"{quantity(map_drawn.total, 'exemplar')}.{sampled}"
     )
     rows = [

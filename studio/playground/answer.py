@@ -7,6 +7,7 @@ import streamlit as st
 
 from radu_core.inference.answers import Answer, Explanation
 from radu_core.schema import OUT_OF_SCOPE, Function, Scalar
+from radu_core.words import percent
 from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.playground.ask import Right, Sent, send_back, values_of
 from studio.frame import show
@@ -59,16 +60,16 @@ def answer(here: Page, number: int, model: str, found: Explanation | str) -> Non
 def call_line(said: Answer) -> str:
     """A call as a line of text."""
     if said.function is None:
-        return f"{_OUT} · {said.confidence:.0%}"
+        return f"{_OUT} · {percent(said.confidence, 0)}"
     values = ", ".join(f"{slot}={show.as_json(v)}" for slot, v in said.arguments.items())
-    return f"{said.function}({values}) · {said.confidence:.0%}"
+    return f"{said.function}({values}) · {percent(said.confidence, 0)}"
 
 
 def _figures(found: Explanation) -> str:
     said = found.answer
-    text = f"{said.confidence:.1%} confident · {1000 * said.seconds:,.0f} ms"
+    text = f"{percent(said.confidence)} confident · {1000 * said.seconds:,.0f} ms"
     if said.out_of_scope is not None:
-        text += f" · {said.out_of_scope:.1%} of in-scope utterances look more in scope"
+        text += f" · {percent(said.out_of_scope)} of in-scope utterances look more in scope"
     return text
 
 
@@ -79,21 +80,17 @@ def _why(found: Explanation) -> None:
         {"function": a.function or _OUT, "probability": a.confidence}
         for a in said.alternatives[:_LIKELY]
     ]
-    st.dataframe(
-        pd.DataFrame(likely), hide_index=True, column_config={"probability": _SHARE}, key=None
-    )
+    show.table(pd.DataFrame(likely), columns={"probability": _SHARE})
     if len(said.alternatives) > _LIKELY:
         rest = said.alternatives[_LIKELY:]
-        st.caption(f"{len(rest):,} less likely ones share {sum(a.confidence for a in rest):.1%}.")
+        st.caption(
+            f"{len(rest):,} less likely ones share {percent(sum(a.confidence for a in rest))}."
+        )
     if found.sources:
         _sources(found)
     spent = pd.DataFrame([{"stage": stage, "ms": ms} for stage, ms in found.milliseconds.items()])
     st.markdown("**Time**")
-    st.dataframe(
-        spent,
-        hide_index=True,
-        column_config={"ms": st.column_config.NumberColumn(format="%.1f")},
-    )
+    show.table(spent, columns={"ms": st.column_config.NumberColumn(format="%.1f")})
     if found.sources:
         st.caption("Times are measured by asking the sources again, one by one.")
 
@@ -123,7 +120,7 @@ def _sources(found: Explanation) -> None:
             format="percent", help="What the source gives to the function that was chosen."
         ),
     }
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns)
+    show.table(pd.DataFrame(rows), columns=columns)
     st.caption("Each source's own probabilities; a weight of 0 counts for nothing.")
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from radu_core.dataset import Preview, PreviewLine
 from radu_core.terms import label, label_of_rows
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from studio.frame import show
 from studio.frame.markdown import plain
 
@@ -37,7 +37,7 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
     train = [line for p in previews for line in p.lines if line.split == "train"]
     total = sum(line.rows for line in train)
     negatives = sum(line.rows * line.negatives for line in train)
-    columns[3].metric("negatives in train", f"{negatives / total:.0%}" if total else "–")
+    columns[3].metric("negatives in train", percent(negatives / total, 0) if total else "–")
     left, right = st.columns(2)
     with left:
         _kinds(rows)
@@ -65,11 +65,11 @@ def _preview_row(line: PreviewLine) -> dict[str, Any]:
         "task and kind": label_of_rows(f"{line.task}/{line.kind}"),
         "about": line.rows,
         "±": line.error,
-        "negatives": f"{line.negatives:.0%}",
+        "negatives": percent(line.negatives, 0),
         "median tokens": sizes.median if sizes else None,
         "95 %": sizes.p95 if sizes else None,
         "longest": sizes.max if sizes else None,
-        "shortened to fit": f"{line.shortened:.1%}",
+        "shortened to fit": percent(line.shortened),
     }
 
 

@@ -11,7 +11,7 @@ from radu_core.training.joint.guard import Guard
 from radu_core.workflows.coverage.indexing import retrieval_before
 from radu_core.workflows.train import retriever
 from radu_core.workflows.train.retriever import Standing, Switch
-from studio.frame import jobs
+from studio.frame import jobs, show
 from studio.frame.markdown import plain
 from studio.frame.page import Page, messages
 
@@ -143,10 +143,9 @@ def guard_table(guard: Guard) -> None:
         for m in guard.measures
     ]
     share = st.column_config.NumberColumn(format="percent")
-    st.dataframe(
+    show.table(
         pd.DataFrame(rows),
-        hide_index=True,
-        column_config={
+        columns={
             "before": share,
             "tuned": share,
             "p": st.column_config.NumberColumn(format="%.2g", help=TERMS["mcnemar"].help),

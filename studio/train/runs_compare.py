@@ -105,10 +105,10 @@ def _metrics(compared: Comparison, labels: Mapping[str, str]) -> None:
             "system": m.system,
             "rows": report.rows,
             "function accuracy": m.function.share,
-            "95 %": f"{m.function.low:.1%} to {m.function.high:.1%}",
+            "95 %": m.function.interval,
             "slot F1": m.slot_f1_measured,
             "exact match": m.exact_match.share,
-            "95 % of it": f"{m.exact_match.low:.1%} to {m.exact_match.high:.1%}",
+            "95 % of it": m.exact_match.interval,
         }
         for name, report in compared.reports.items()
         for m in report.ways
@@ -116,9 +116,7 @@ def _metrics(compared: Comparison, labels: Mapping[str, str]) -> None:
     if rows:
         st.markdown(f"**Measured on {compared.split}**")
         shares = dict.fromkeys(("function accuracy", "slot F1", "exact match"), _SHARE)
-        st.dataframe(
-            pd.DataFrame(rows), hide_index=True, key="compared metrics", column_config=shares
-        )
+        show.table(pd.DataFrame(rows), key="compared metrics", columns=shares)
 
 
 def _tests(compared: Comparison, labels: Mapping[str, str]) -> None:

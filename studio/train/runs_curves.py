@@ -14,6 +14,7 @@ from radu_core.training import RunEvent
 from radu_core.words import quantity
 from radu_core.workflows.runs.figures import SHARES
 from radu_core.workflows.runs.launch import RunView
+from studio.frame import show
 
 __all__ = ["drawable", "loss_axis", "losses", "scale_choice", "shares", "tell_left_out"]
 
@@ -84,7 +85,7 @@ def shares(view: RunView) -> None:
             title="share",
         )
         chart = _chart(points, y, ".1%", height=240)
-        st.altair_chart(chart, alt="Function accuracy and slot F1 by step")
+        st.altair_chart(show.with_percent(chart), alt="Function accuracy and slot F1 by step")
 
 
 def _thin(steps: Sequence[RunEvent], size: int) -> list[dict[str, Any]]:

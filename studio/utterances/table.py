@@ -29,7 +29,6 @@ _SIZE = 100  # rows of a page
 _LONGEST = 200  # characters of a search
 _DIGITS = 9  # of a page's number: Python refuses to read thousands
 _LISTED = "utterances listed"  # in the session: the list whose page the address has
-_HEIGHT = 400  # pixels of the table, so that what is chosen is seen below it
 _NAMES = {
     OUT_OF_SCOPE: "out of scope",
     table.UNALIGNED: "not aligned yet",
@@ -190,15 +189,16 @@ def _rows(
     rows = [_row(item, page, found) for item in page.items]
     asked = st.query_params.get("row")
     first = next((n for n, i in enumerate(page.items) if i.exemplar.id == asked), None)
-    ticked, opened = show.choose_rows(
+    chosen = show.choose(
         rows,
         key=f"utterances {here.module}",
         alt="Utterances; tick rows to edit them, choose a cell to see its row in full",
         columns={"utterance": st.column_config.TextColumn(width="large")},
         first=first,
-        height=_HEIGHT if len(rows) > 10 else "auto",
+        with_ticks=True,
     )
-    return [page.items[n] for n in ticked], None if opened is None else page.items[opened]
+    ticked = [page.items[n] for n in chosen.ticked]
+    return ticked, None if chosen.opened is None else page.items[chosen.opened]
 
 
 def _row(item: StoredExemplar, page: table.TablePage, found: table.Choices) -> dict[str, Any]:

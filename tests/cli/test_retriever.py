@@ -44,7 +44,7 @@ def test_use_refuses_what_is_worse_and_restore_is_the_way_back(space: Workspace)
     assert (code, data["done"], data["before"], data["now"]) == (0, True, BASE, run.id)
     assert [s["name"] for s in data["steps"]] == ["index", "dataset default"]
     code, out = radu("runs", "show", run.id)
-    assert "Out of fold, coverage 100.0% before, 85.7% tuned" in out
+    assert "Out of fold, coverage 100.0 % before, 85.7 % tuned" in out
     code, out = radu("retriever", "show", "-m", MODULE)
     assert (code, out.splitlines()[0]) == (0, f"{MODULE} retrieves with {run.id}.")
     assert f"radu retriever restore --module {MODULE}" in out

@@ -126,8 +126,8 @@ def test_what_has_ended_has_no_time_left_and_figures_are_rounded(
         "step 3 of 4 · epoch 0.333 · loss 1.235 · learning rate 1.2e-04 · 1,235 tokens/s · 1.2 GB"
     )
     assert "On validation, step 3: validation loss 1.235 (12 rows)" in lines
-    assert "On validation, step 3: function accuracy 62.5% (8 rows, 95 %: 30.6% to 86.3%)" in lines
-    assert "On validation, step 3: slot F1 50.0% (4 rows)" in lines
+    assert "On validation, step 3: function accuracy 62.5 % (8 rows, 95 %: 30.6 to 86.3 %)" in lines
+    assert "On validation, step 3: slot F1 50.0 % (4 rows)" in lines
     assert "left" not in out
     measured = json.loads(radu("show", "last", "--json")[1])["measured"]
     assert [(m["name"], m["rows"]) for m in measured] == [
@@ -170,7 +170,7 @@ def test_a_run_on_ray_and_the_check_of_its_model_are_told(two: list[str], tmp_pa
     assert "On Ray, http://head:8265" in out
     assert (
         "written in float32, which takes twice the disk and memory of bfloat16, because bfloat16 "
-        "was too coarse: 5 of 50 tokens differ from the trained model's, more than the 1% allowed. "
+        "was too coarse: 5 of 50 tokens differ from the trained model's, more than the 1 % allowed. "
         "In float32, on 4 rows all 50 tokens are as trained, and the loss is 1.0000 (trained: "
         "1.0000)."
     ) in " ".join(out.split())

@@ -64,7 +64,7 @@ def test_the_main_job(page: Page, home: Path, tmp_path: Path) -> None:
 
         go(page, "Coverage")
         page.get_by_role("button", name="Measure").click()
-        expect(page.get_by_text(re.compile(r"[\d.]+% covered .* tokens"))).to_be_visible(
+        expect(page.get_by_text(re.compile(r"[\d.]+ % covered .* tokens"))).to_be_visible(
             timeout=2 * MINUTES
         )
         page.get_by_role("button", name="Why").click()

@@ -67,7 +67,7 @@ def test_without_a_labelled_value_there_is_no_slot_f1() -> None:
     none, _ = measure("m", [row("a", "f")], [Prediction(function="f", arguments={"x": 1})])
     assert (none.slot_f1_measured, none.slot_f1_text) == (None, "–")
     wrong, _ = measure("m", [row("a", "f", x=2)], [Prediction(function="f")])
-    assert (wrong.slot_f1_measured, wrong.slot_f1_text) == (0.0, "0.0%")
+    assert (wrong.slot_f1_measured, wrong.slot_f1_text) == (0.0, "0.0 %")
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,12 @@ def report(count: int, own: int, other: int) -> EvaluationReport:
 def test_a_difference_is_claimed_only_where_it_is_more_than_chance() -> None:
     clear = against_baselines(report(40, 40, 20))
     assert (len(clear.better), clear.worse, clear.unclear) == (3, [], [])
-    assert clear.better[0] == "function accuracy 100.0% against 50.0% (base)"
+    assert clear.better[0] == "function accuracy 100.0 % against 50.0 % (base)"
     worse = against_baselines(report(40, 20, 40))
     assert (worse.better, len(worse.worse), worse.unclear) == ([], 3, [])
     few = against_baselines(report(8, 8, 5))
     assert (few.better, few.worse) == ([], [])
-    assert few.unclear[1] == "slot F1 100.0% against 76.9% (base)"
+    assert few.unclear[1] == "slot F1 100.0 % against 76.9 % (base)"
     same = against_baselines(report(40, 30, 30))
     assert (same.better, same.worse, len(same.unclear)) == ([], [], 3)
 
@@ -173,10 +173,10 @@ def test_better_is_better_than_every_baseline() -> None:
     functions = [Prediction(function="f")] * 40
     _, half = many(40, 20)
     found = judged(rows, own, functions=functions, half=half)
-    assert found.unclear == ["function accuracy 100.0% against 100.0% (functions)"]
+    assert found.unclear == ["function accuracy 100.0 % against 100.0 % (functions)"]
     assert found.better == [
-        "slot F1 100.0% against 66.7% (half)",
-        "exact match 100.0% against 50.0% (half)",
+        "slot F1 100.0 % against 66.7 % (half)",
+        "exact match 100.0 % against 50.0 % (half)",
     ]
     assert found.worse == []
 
@@ -188,7 +188,7 @@ def test_a_weaker_baseline_that_errs_elsewhere_leaves_it_unclear() -> None:
     other = [*strongest[29:], *strongest[:29]]  # wrong in the first 11, right in the last
     found = judged(rows, own, strongest=strongest, other=other)
     assert found.better == []
-    assert found.unclear[0] == "function accuracy 90.0% against 72.5% (other)"
+    assert found.unclear[0] == "function accuracy 90.0 % against 72.5 % (other)"
 
 
 def test_worse_counts_how_many_baselines_were_looked_at() -> None:
@@ -200,7 +200,7 @@ def test_worse_counts_how_many_baselines_were_looked_at() -> None:
     assert (two.better, two.worse, len(two.unclear)) == ([], [], 3)
     _, much = many(40, 40)
     three = judged(rows, own, much=much, better=better, same=own)
-    assert three.worse[0] == "function accuracy 75.0% against 100.0% (much)"
+    assert three.worse[0] == "function accuracy 75.0 % against 100.0 % (much)"
 
 
 def test_nothing_is_said_of_what_was_not_compared_or_has_no_values() -> None:

@@ -53,7 +53,7 @@ def test_what_was_measured_as_well_is_kept_by_the_next_report() -> None:
     assert (kept.ensemble, kept.untrained, kept.full) == (MIXED, earlier.untrained, FULL)
     assert [m.system for m in kept.ways] == ["after training", "an ensemble", "with g"]
     assert kept.additions()[0] == (
-        "with a prompt for each exemplar instead of one: exact match +25.0% (p 0.040)"
+        "with a prompt for each exemplar instead of one: exact match +25.0 % (p 0.040)"
     )
 
 

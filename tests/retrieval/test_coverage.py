@@ -114,7 +114,7 @@ def test_misses_that_no_k_cures_are_said(index: ModuleIndex) -> None:
     queries = [Query("fly", function="book_flight")] * 900 + [Query("fly", function="unknown")] * 9
     choice = find_k(coverage(index, queries, max_desc=2, max_exemplar=2), target=0.995)
     assert (choice.reached, choice.share) == (False, pytest.approx(900 / 909))
-    assert choice.note.startswith("No point reaches 99.5%: 9 utterances missed even here.")
+    assert choice.note.startswith("No point reaches 99.5 %: 9 utterances missed even here.")
 
 
 def test_a_grid_of_nothing_has_nothing_to_choose(index: ModuleIndex) -> None:

@@ -62,9 +62,9 @@ def test_home_shows_it_beside_the_best_baseline(
     assert any(run.id in plain(m.value) for m in at.markdown)
     shown = {m.label: (m.value, plain(m.delta)) for m in at.metric if m.delta}
     assert shown == {
-        "function accuracy": ("100.0%", "100.0% nearest exemplar"),
-        "slot F1": ("100.0%", "0.0% nearest exemplar"),
-        "exact match": ("100.0%", "0.0% nearest exemplar"),
+        "function accuracy": ("100.0 %", "100.0 % nearest exemplar"),
+        "slot F1": ("100.0 %", "0.0 % nearest exemplar"),
+        "exact match": ("100.0 %", "0.0 % nearest exemplar"),
     }
     assert any("On 1 utterance of validation" in c.value for c in at.caption)
 

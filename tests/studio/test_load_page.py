@@ -129,7 +129,7 @@ def test_a_servers_traces_are_told_by_their_lines_and_come_in_unlabelled(
     assert "skipped 1: the model was sure" in said(at)
     assert space.store.waiting(MODULE)["unlabelled"] == 1
     home = AppTest.from_file(str(ROOT / "pages" / "home.py"), default_timeout=30).run()
-    assert "Worth a look on 2026-11-30: 50.0% of 2 utterances asked." in said(home)
+    assert "Worth a look on 2026-11-30: 50.0 % of 2 utterances asked." in said(home)
     assert "Traces" in "".join(m.value for m in home.markdown)
 
 

@@ -111,7 +111,7 @@ def test_two_models_are_asked_side_by_side(
     assert [c.value for c in at.code] == [
         '{"function": "book_flight", "arguments": {"destination": "Oslo"}}'
     ] * 2
-    assert "80.0% confident" in shown(at).replace("\\", "")
+    assert "80.0 % confident" in shown(at).replace("\\", "")
     assert [w.value.replace("\\", "") for w in at.warning] == [
         "Left out: 'home' is no value of origin."
     ] * 2
@@ -198,12 +198,12 @@ def test_why_it_is_that_one(runs: list[str], asked: list[tuple[str, str, str | N
     opened_box(at, f"playground why {runs[0]}")
     likely, sources, spent = (d.value for d in at.dataframe)
     assert likely.to_dict("records") == [
-        {"function": "book_flight", "probability": 0.8},
-        {"function": "out of scope", "probability": 0.2},
+        {"function": "book_flight", "probability": 80.0},
+        {"function": "out of scope", "probability": 20.0},
     ]
     assert sources["source"].tolist() == ["words", "linear"]  # the one that counts most first
     assert sources["says"].tolist() == ["out of scope", "book_flight"]
-    assert sources["of the answer"].tolist() == [0.4, 0.7]
+    assert sources["of the answer"].tolist() == [40.0, 70.0]
     assert spent["ms"].tolist() == [10.0, 2.0]
     opened_box(at, f"playground shown {runs[0]}")
     assert f"Which one, {runs[0]}?" in [c.value for c in at.code]

@@ -104,7 +104,7 @@ def test_the_table_and_the_live_view_show_what_a_run_says(space: Workspace) -> N
     assert newest(at) == {run.id: "step 3 of 4 · loss 1.000 · t1"}
     assert sum(":blue-badge[running]" in m.value for m in at.markdown) == 2  # there and below
     text = shown(at)
-    for figure in ("best validation loss 1.250", "function accuracy 62.5%", "slot F1 50.0%"):
+    for figure in ("best validation loss 1.250", "function accuracy 62.5 %", "slot F1 50.0 %"):
         assert figure in text
     assert f"{run.id} is running. Stop it first." in shown(at)
     assert not [b for b in at.button if b.key == "delete confirmed"]
@@ -175,8 +175,8 @@ def test_figures_say_of_how_many_rows_they_are(space: Workspace) -> None:
     told = {m.label: (m.value, m.delta) for m in at.metric}
     assert told["best validation loss"] == ("1.250", "12 rows")
     # 5 of 8; Wilson's interval by hand: (5 + 1.92) / 11.84 ± 1.96 · √(5·3/8 + 0.96) / 11.84
-    assert told["function accuracy"] == ("62.5%", "8 rows, 95 %: 30.6% to 86.3%")
-    assert told["slot F1"] == ("50.0%", "4 rows")
+    assert told["function accuracy"] == ("62.5 %", "8 rows, 95 %: 30.6 to 86.3 %")
+    assert told["slot F1"] == ("50.0 %", "4 rows")
 
 
 def test_a_model_that_bfloat16_was_too_coarse_for_is_told(space: Workspace) -> None:
@@ -188,7 +188,7 @@ def test_a_model_that_bfloat16_was_too_coarse_for_is_told(space: Workspace) -> N
     [told] = opened().warning
     text = re.sub(r"\\(.)", r"\1", told.value)
     assert "written in float32" in text
-    assert "5 of 50 tokens differ from the trained model's, more than the 1% allowed" in text
+    assert "5 of 50 tokens differ from the trained model's, more than the 1 % allowed" in text
 
 
 def test_rows_that_are_padded_instead_of_packed_are_told(space: Workspace) -> None:

@@ -59,7 +59,7 @@ def test_what_is_good_enough(more: dict[str, Any], passed: bool) -> None:
     [
         (
             {"equal_argmax": 0.98},
-            "2 of 100 tokens differ from the trained model's, more than the 1% allowed",
+            "2 of 100 tokens differ from the trained model's, more than the 1 % allowed",
         ),
         (
             {"loss_written": 1.02},

@@ -58,7 +58,7 @@ def test_an_older_run_says_the_rows_of_its_loss_only(run: RunDirectory) -> None:
     run.append("validation", step=5, loss=1.0, function_accuracy=0.5)
     loss, accuracy = last_figures(run.events()[-1:], {"loss": 64})
     assert str(loss) == "validation loss 1.000 (64 rows)"
-    assert (str(accuracy), accuracy.low) == ("function accuracy 50.0%", None)
+    assert (str(accuracy), accuracy.low) == ("function accuracy 50.0 %", None)
 
 
 def test_the_newest_of_each_figure_counts(run: RunDirectory) -> None:

@@ -56,7 +56,7 @@ def test_what_matters_waits_to_be_labelled(loaded: Workspace, write_jsonl: Write
     assert sum(after.values()) == sum(before.values()) + 1
     [item] = loaded.store.saying(MODULE, "a boat")
     assert item.exemplar.tags == ("traces", "unsure")
-    said = "A served model said: book_flight, 10% sure (unsure)."
+    said = "A served model said: book_flight, 10 % sure (unsure)."
     assert item.exemplar.reason == f"{UNLABELLED} {said}"
     resolve(loaded, MODULE, who="ann")
     [item] = loaded.store.saying(MODULE, "a boat")

@@ -21,7 +21,7 @@ from radu_core.retrieval.best import best
 from radu_core.retrieval.embedder import Side
 from radu_core.schema import Schema
 from radu_core.statistics import mcnemar
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -207,8 +207,9 @@ class Compared:
         """A sentence's part for people."""
         before, after = self.shares
         return (
-            f"{self.measure} {before:.1%} before, {after:.1%} tuned ({self.gained:,} gained, "
-            f"{self.lost:,} lost of {quantity(self.rows, 'row')}, p = {self.p:.2g})"
+            f"{self.measure} {percent(before)} before, {percent(after)} tuned "
+            f"({self.gained:,} gained, {self.lost:,} lost of {quantity(self.rows, 'row')}, "
+            f"p = {self.p:.2g})"
         )
 
 

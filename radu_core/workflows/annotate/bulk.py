@@ -12,6 +12,7 @@ from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar, Span, make_template
 from radu_core.schema import Schema, as_values
 from radu_core.store import StoredExemplar
+from radu_core.words import percent
 from radu_core.workflows.frame.annotators import annotators
 from radu_core.workflows.frame.workspace import Workspace
 
@@ -212,7 +213,7 @@ def _decide(schema: Schema, item: StoredExemplar, revision: int) -> AnnotatedExe
     result = align(schema, accepted)
     if result.outcome != "resolved":
         return result.reason
-    reason = f"Accepted in bulk: {best.confidence:.0%} likely."
+    reason = f"Accepted in bulk: {percent(best.confidence, 0)} likely."
     return accepted.model_copy(
         update={"outcome": "resolved", "resolved_by": "suggestion", "reason": reason}
     )

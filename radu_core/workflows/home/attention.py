@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from radu_core.training import RunDirectory, RunState
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from radu_core.workflows.frame.last_measured import last_measured
 from radu_core.workflows.frame.run_names import label_with, run_name
 from radu_core.workflows.frame.workspace import Workspace
@@ -162,9 +162,9 @@ def _coverage(workspace: Workspace, module: str) -> list[Attention]:
     if measured is None or measured.reaches_target:
         return []
     text = (
-        f"Coverage is under its target of {measured.target:.1%}: {measured.share:.1%} of "
+        f"Coverage is under its target of {percent(measured.target)}: {percent(measured.share)} of "
         f"{quantity(measured.utterances, 'utterance')} of {measured.split}, at least "
-        f"{measured.low:.1%} with 95 % confidence."
+        f"{percent(measured.low)} with 95 % confidence."
     )
     return [Attention("warn", text, "coverage", "See the misses", {"module": module})]
 

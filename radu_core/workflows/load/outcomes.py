@@ -14,6 +14,7 @@ from radu_core.exemplars import DISCARDED, AnnotatedExemplar
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
 from radu_core.store import AlignmentRecord, StoredExemplar
+from radu_core.words import percent
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = [
@@ -145,7 +146,7 @@ def accept(result: Alignment, threshold: float | None) -> Alignment:
         result,
         outcome="resolved",
         resolved_by="automatic",
-        reason=f"Accepted automatically: {best.confidence:.0%} likely. {result.reason}",
+        reason=f"Accepted automatically: {percent(best.confidence, 0)} likely. {result.reason}",
         spans=best.spans,
         template=best.template,
     )

@@ -19,7 +19,7 @@ from radu_core.instructions import instruct
 from radu_core.schema import OUT_OF_SCOPE, as_values
 from radu_core.store import NewBatch, StoredExemplar, imports, splits
 from radu_core.store.derived import fold_for_search
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = [
@@ -230,7 +230,7 @@ def _check(wanted: Wanted) -> None:
         raise InputError(
             "The shares of validation and test must leave something to train on, and something "
             "to hold out",
-            value=f"{wanted.validation:.0%} and {wanted.test:.0%}",
+            value=f"{percent(wanted.validation, 0)} and {percent(wanted.test, 0)}",
             remedy="Use 10% each, for example.",
         )
 

@@ -13,7 +13,7 @@ from radu_core.training import Preflight, RunDirectory, RunEvent, TrainConfig
 from radu_core.training.measures import CHOOSES, FILLS
 from radu_core.training.saving import CHECK_FILE, shortfalls
 from radu_core.training.trainer import rows_to_evaluate
-from radu_core.words import quantity
+from radu_core.words import percent, percent_range, quantity
 
 __all__ = [
     "Figure",
@@ -79,18 +79,18 @@ class Figure:
 
     @property
     def text(self) -> str:
-        """The value: "1.250", "62.5%"."""
-        return f"{self.value:.1%}" if self.name in SHARES else f"{self.value:.3f}"
+        """The value: "1.250", "62.5 %"."""
+        return percent(self.value) if self.name in SHARES else f"{self.value:.3f}"
 
     @property
     def basis(self) -> str:
-        """What it rests on: "12 rows, 95 %: 38.6% to 81.5%"; empty when that isn't known."""
+        """What it rests on: "12 rows, 95 %: 38.6 to 81.5 %"; empty when that isn't known."""
         if self.rows is None:
             return ""
         rows_text = quantity(self.rows, "row")
         if self.low is None or self.high is None:
             return rows_text
-        return f"{rows_text}, 95 %: {self.low:.1%} to {self.high:.1%}"
+        return f"{rows_text}, 95 %: {percent_range(self.low, self.high)}"
 
     def __str__(self) -> str:
         return f"{self.label} {self.text}{f' ({self.basis})' if self.basis else ''}"

@@ -24,7 +24,7 @@ from radu_core.progress import Progress, silent
 from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.joint.files import CONTRASTIVE_ROUNDS, JOINT_ROUNDS, epochs_for
 from radu_core.training.tokens import FILE
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from radu_core.workflows.coverage.indexing import build_index, retrieval_settings
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.frame.labelled_rows import labelled_rows
@@ -150,7 +150,10 @@ def fit(
             generator=report.generator or None,
             progress=progress,
         ),
-        lambda e: (f"function accuracy {e.trained.function.share:.1%}", f"on all of {split_used}"),
+        lambda e: (
+            f"function accuracy {percent(e.trained.function.share)}",
+            f"on all of {split_used}",
+        ),
     )
     return report
 
@@ -328,12 +331,12 @@ def _figure(run: RunDirectory) -> str:
     share = (report.get("task_metrics") or {}).get("function_accuracy")
     if share is not None:
         alone = "the encoder alone: " if run.config().target == "retriever" else ""
-        return f"{alone}{share:.1%} of validation's functions"
+        return f"{alone}{percent(share)} of validation's functions"
     figures_held = report.get("out_of_fold") or {}
     if figures_held.get("function_accuracy") is None:
         return "not measured: too few labels"
     return (
-        f"function accuracy {figures_held['function_accuracy']:.1%} on held-out parts (out of "
+        f"function accuracy {percent(figures_held['function_accuracy'])} on held-out parts (out of "
         f"fold) ({quantity(figures_held['rows'], 'row')})"
     )
 

@@ -31,7 +31,7 @@ from radu_core.training.joint.guard import (
     compare,
     retrieve,
 )
-from radu_core.words import quantity
+from radu_core.words import percent, quantity
 from radu_core.workflows.coverage.indexing import (
     build_index,
     choose_point,
@@ -305,7 +305,7 @@ def _point(workspace: Workspace, module: str, who: str, progress: Progress) -> l
     now = (choice.k_desc, choice.k_exemplar)
     choose_point(workspace, module, now, who=who)
     text = "as before" if now == before else f"before {before[0]} and {before[1]}"
-    return [Step("k", f"{describe_point(*now)}, {text}, coverage {choice.share:.1%}")]
+    return [Step("k", f"{describe_point(*now)}, {text}, coverage {percent(choice.share)}")]
 
 
 def _rebuilt(

@@ -133,7 +133,7 @@ def test_out_of_scope_counts_for_the_function_only_and_the_verdict_says_why() ->
         "The difference may be chance."
     )
     assert str(guard.measures[0]) == (
-        "coverage 100.0% before, 50.0% tuned (0 gained, 1 lost of 2 rows, p = 1)"
+        "coverage 100.0 % before, 50.0 % tuned (0 gained, 1 lost of 2 rows, p = 1)"
     )
     better = compare("base", untuned, {**tuned, "b": (True, True)}, (3, 4))
     assert better.ok
