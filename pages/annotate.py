@@ -1,7 +1,7 @@
 """Annotate: one utterance at a time, decided from the keyboard."""
 
 from components.span_marker import span_marker
-from studio.annotate.page import filters, token, tools, version
+from studio.annotate.page import MARKER, filters, token, tools, version
 from studio.frame.page import page
 
 with page(
@@ -12,7 +12,7 @@ with page(
 ) as here:
     chosen = filters(here)
     span_marker(
-        key="span marker",
+        key=MARKER,
         who=here.who,
         module=here.module,
         language=here.module.rsplit("_", 1)[-1],

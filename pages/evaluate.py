@@ -6,7 +6,8 @@ from radu_core.workflows.evaluate.evaluation import SPLITS, damaged_reports, eva
 from radu_core.workflows.frame.run_list import answers, module_at_work, runs
 from studio.evaluate import tabs, views
 from studio.frame import jobs
-from studio.frame.navigation import asked_for, link
+from studio.frame.address import position
+from studio.frame.navigation import link
 from studio.frame.page import messages, page
 
 with page(
@@ -22,7 +23,8 @@ with page(
     first, second, third, fourth = st.columns([4, 2, 2, 2], vertical_alignment="bottom")
     with first:
         id = views.choose_run(here, [r.id for r in found])
-    split = second.selectbox("Split", SPLITS, index=asked_for("split", SPLITS))
+    first_split = position("split", SPLITS, what="split", remedy="Choose one under “Split”.")
+    split = second.selectbox("Split", SPLITS, index=first_split)
     limit = third.number_input(
         "Row limit", 0, 1_000_000, 0, help="Measure a fixed sample of so many rows. 0: all."
     )

@@ -8,6 +8,7 @@ from radu_core.workflows.home.funnels import funnels
 from radu_core.workflows.home.newest_runs import newest_runs
 from radu_core.workflows.load.sample import load_sample
 from studio.frame import jobs, trash
+from studio.frame.funnel import explain_funnel
 from studio.frame.page import messages, page
 from studio.home import empty, parts, runs
 
@@ -34,7 +35,7 @@ with page(
     for item in found:
         parts.show_module(item)
     if found:
-        parts.explain_funnel()
+        explain_funnel()
         with messages():
             runs.show_runs(newest_runs(here.workspace, modules))
         if not any(name.startswith("aurora_") for name in modules):

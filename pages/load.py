@@ -3,12 +3,30 @@
 import streamlit as st
 
 from studio.frame import trash
-from studio.frame.navigation import asked_for
-from studio.frame.page import messages, page
+from studio.frame.layout import open_tab
+from studio.frame.page import Page, messages, page
 from studio.load import forms, split
 from studio.load.imports import show_imports
+from studio.load.outcome import outcome
 
-TABS = ("Utterances", "Outcome", "Splits", "Export", "Earlier imports", "Delete")
+
+def bring(here: Page) -> None:
+    """A new module, and its utterances."""
+    left, right = st.columns([2, 3], gap="large")
+    with left, messages():
+        forms.new_module(here)
+    with right, messages():
+        forms.utterances(here)
+
+
+TABS = {
+    "Utterances": bring,
+    "Outcome": outcome,
+    "Splits": split.splits,
+    "Export": forms.export,
+    "Earlier imports": show_imports,
+    "Delete": trash.delete,
+}
 
 with page(
     "Load",
@@ -16,22 +34,6 @@ with page(
     "without guessing waits on the Annotate page.",
     needs_module=False,
 ) as here:
-    bring, funnel, splits, export, past, remove = st.tabs(
-        TABS, key="load tab", default=TABS[asked_for("tab", TABS)]
-    )
-    with bring:
-        left, right = st.columns([2, 3], gap="large")
-        with left, messages():
-            forms.new_module(here)
-        with right, messages():
-            forms.utterances(here)
-    with funnel, messages():
-        forms.outcome(here)
-    with splits, messages():
-        split.splits(here)
-    with export, messages():
-        forms.export(here)
-    with past, messages():
-        show_imports(here)
-    with remove, messages():
-        trash.delete(here)
+    tab = open_tab(list(TABS), key="load tab")
+    with messages():
+        TABS[tab](here)

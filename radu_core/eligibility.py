@@ -39,9 +39,9 @@ class Reason(StrEnum):
     """Why an exemplar isn't used, in the order in which reasons are checked."""
 
     DISCARDED = "discarded by a person"
-    UNLABELLED = "unlabelled: nobody has said its function"
+    UNLABELLED = "unlabelled"
     CONTRADICTS = "contradicts the schema"
-    INVALID = "invalid: its labels contradict its text or each other"
+    INVALID = "invalid: the labels contradict the text or each other"
     UNRESOLVED = "not resolved"
     NEGATIVE = "marked as negative"
     TRAIN = "train split"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from radu_core.words import quantity
 
-__all__ = ["TERMS", "Term", "describe_point", "label", "label_of_rows"]
+__all__ = ["OUTCOMES", "STAGES", "TERMS", "Term", "describe_point", "label", "label_of_rows"]
 
 
 @dataclass(frozen=True)
@@ -293,6 +293,26 @@ _MEASURES = (
 )
 TERMS: dict[str, Term] = {
     t.key: t for t in (*_RETRIEVAL, *_STRATEGIES, *_DATASET, *_TRAINING, *_MEASURES)
+}
+# How far utterances have come: each stage of a module's funnel counts some of the one before.
+STAGES: dict[str, str] = {
+    "loaded": "Utterances of the module in all splits. Deleted ones don't count.",
+    "resolved": "Loaded utterances whose values all have a known place, or that have no values. "
+    "Only these are used for training; the others wait on the Annotate page.",
+    "in an index": "Resolved utterances of the training split that the saved index stands for. "
+    "Validation and test are never indexed, so that they stay unseen.",
+    "in a dataset": "Training utterances with at least one row in a dataset; of several datasets, "
+    "the one with the most.",
+    "trained": "Training utterances that a finished run has learnt from; of several runs, the one "
+    "with the most.",
+}
+# What an utterance can be, in the words of pages, commands and files: each has this one name.
+OUTCOMES: dict[str, str] = {
+    "resolved": "Each value has one known place in the text, or is implied.",
+    "ambiguous": "Several readings fit, with different templates.",
+    "unlocated": "A value isn't in the text.",
+    "invalid": "The labels contradict the schema, the text or each other.",
+    "unlabelled": "Nobody has said which function is meant.",
 }
 
 

@@ -183,7 +183,7 @@ def stored(home: Path, rows: list[AnnotatedExemplar]) -> Workspace:
 
 
 def test_home_follows_what_changes(loaded: Workspace) -> None:
-    assert funnels(loaded)[0].unused_text == "No dataset can use these: 2 not resolved."
+    assert funnels(loaded)[0].unused_text == "No dataset can use these: not resolved (2)."
     before = loaded.store.state(MODULE)
     one = loaded.store.exemplar(MODULE, "f00")
     negative = one.exemplar.model_copy(update={"mode": "negative", "outcome": "invalid"})

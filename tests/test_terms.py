@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import get_args
 
 import click
 from typer.main import get_command
 
 from radu_core.cli import app
 from radu_core.dataset import DatasetConfig
+from radu_core.exemplars import Outcome
 from radu_core.prompts import STRATEGIES
-from radu_core.terms import TERMS, describe_point, label, label_of_rows
+from radu_core.terms import OUTCOMES, TERMS, describe_point, label, label_of_rows
 from radu_core.training import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +47,20 @@ def test_the_page_of_terms_has_every_row() -> None:
     page = (ROOT / "docs" / "reference" / "terms.md").read_text("utf-8")
     rows = [f"| {t.name} | {t.word or t.key} | `{t.key}` | {t.help} |\n" for t in TERMS.values()]
     assert [row for row in rows if row not in page] == []
-    assert page.count("\n| ") == len(rows) + 1
+    outcomes = [f"| {name} | {meaning} |\n" for name, meaning in OUTCOMES.items()]
+    assert [row for row in outcomes if row not in page] == []
+    assert page.count("\n| ") == len(rows) + len(outcomes) + 2
+
+
+def test_an_outcome_has_one_name_on_every_page() -> None:
+    assert set(OUTCOMES) == set(get_args(Outcome))
+    written = [
+        *(ROOT / "studio").rglob("*.py"),
+        *(ROOT / "components").rglob("*.js"),
+        *(ROOT / "radu_core" / "workflows").rglob("*.py"),
+    ]
+    others = re.compile(r"[\"“](?:not in the text|not labelled|without a label)\b", re.IGNORECASE)
+    assert [str(path) for path in written if others.search(path.read_text("utf-8"))] == []
 
 
 def help_of(command: str, option: str) -> str:

@@ -46,7 +46,8 @@ def span_marker(
     """Mount the marker. ``filter`` is the protocol's; ``token`` lets the tab talk to the route.
 
     ``version`` changes when functions or guidelines do, so that the tab gets them again. When the
-    token has expired, the component asks for a rerun.
+    token has expired, the component asks for a rerun. Its state ``left`` is the item of the
+    filter once another one is shown.
     """
     _component()(
         key=key,
@@ -62,4 +63,5 @@ def span_marker(
             "modules": _modules(),
         },
         on_renewed_change=lambda: None,
+        on_left_change=lambda: None,
     )

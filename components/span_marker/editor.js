@@ -406,6 +406,13 @@ export class Editor {
     };
   }
 
+  /** What can be done about a value that is neither placed nor implied. */
+  get wayOn() {
+    const first = { readings: "press 1 for the first reading", places: "press 1 for its first place" };
+    const begin = first[this.digits];
+    return `${begin ? `${begin}, ` : ""}mark it, or press i (implied) or n (edit)`;
+  }
+
   /** Accept what is shown and continue; where something is open, say what. */
   accept() {
     if (this.item.waits || (this.draft.function && !this.session.about)) {
@@ -431,7 +438,7 @@ export class Editor {
     if (left) {
       this.activate(left.key);
       this.say(`${left.slot} is neither placed nor implied`);
-      this.hint = `${left.slot} = ${left.value} is open: mark it, or press i (implied) or n (edit).`;
+      this.hint = `${left.slot} = ${left.value} is open: ${this.wayOn}.`;
       this.changed();
       return;
     }

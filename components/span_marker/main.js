@@ -111,6 +111,7 @@ class Marker {
     this.part("stage").hidden = !item;
     this.part("empty").hidden = Boolean(item);
     this.marker.dataset.item = item?.id ?? "";
+    this.tellLeft(item?.id ?? "");
     for (const button of this.part("actions").children) {
       button.disabled = !item && !ALWAYS.has(button.dataset.act);
     }
@@ -143,10 +144,17 @@ class Marker {
     this.arriving = false; // after this only where what had the focus was painted again
   }
 
+  /** Tell the page once that the item of the link isn't the one that is shown any more. */
+  tellLeft(id) {
+    const linked = this.config.filter.item;
+    if (linked && this.linked === linked && id !== linked) this.config.leave(linked);
+    this.linked = id === linked ? linked : null;
+  }
+
   announce() {
     const { item } = this.editor;
     if (!item) return;
-    const meant = item.unlabelled ? "not labelled" : (item.function ?? "out of scope");
+    const meant = item.unlabelled ? "unlabelled" : (item.function ?? "out of scope");
     this.say(`${item.utterance}. ${meant}. ${item.reason}`);
   }
 
@@ -401,7 +409,11 @@ export function mount({ data, parentElement, setStateValue }) {
   }
   const call = {};
   marker.call = call;
-  marker.configure({ ...data, renew: () => setStateValue("renewed", Date.now()) });
+  marker.configure({
+    ...data,
+    renew: () => setStateValue("renewed", Date.now()),
+    leave: (id) => setStateValue("left", id),
+  });
   return () => {
     if (marker.call !== call) return;
     marker.close();

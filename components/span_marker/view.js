@@ -6,12 +6,12 @@ import { pieces, templateParts } from "./text.js";
 
 const QUEUES = {
   ambiguous: "ambiguous",
-  unlocated: "not in the text",
+  unlocated: "unlocated",
   invalid: "invalid",
   suspected: "suspected errors",
   disagreement: "disagreements",
   evaluation: "errors in evaluation",
-  unlabelled: "not labelled",
+  unlabelled: "unlabelled",
 };
 
 export const hue = (number) => `h${number % 8}`;
@@ -65,7 +65,7 @@ export function head(editor) {
     el(
       "span",
       { class: "function" },
-      editor.unlabelled ? "not labelled" : (name ?? "out of scope"),
+      editor.unlabelled ? "unlabelled" : (name ?? "out of scope"),
     ),
     name && el("span", { class: "about", title: about }, about),
     el(
@@ -265,7 +265,7 @@ function conflict(editor, on) {
 
 const said = ({ discarded, unlabelled, function: name }) => {
   if (discarded) return "discarded";
-  return unlabelled ? "not labelled" : (name ?? "out of scope");
+  return unlabelled ? "unlabelled" : (name ?? "out of scope");
 };
 
 function chosen(editor, lines, on, name) {

@@ -356,8 +356,10 @@ def resolve(
             "slots kept empty",
         ]
         lines.append(table("Unresolved exemplars and their effect", columns, rows))
-    for name, count in funnel.thin_functions.items():
-        lines.append(f"warning: {name} has only {quantity(count, 'resolved training exemplar')}.")
+    if funnel.thin:
+        title = f"warning: functions with fewer than {ENOUGH} resolved training exemplars"
+        thin = [(t.function, t.resolved, t.waiting, t.remedy) for t in funnel.thin]
+        lines.append(table(title, ["function", "resolved", "waiting", "what to do"], thin))
     for name in funnel.empty_slots:
         lines.append(f"warning: no resolved exemplar fills {name}.")
     if report is not None:

@@ -18,7 +18,7 @@ from studio.frame.page import Page, messages
 __all__ = ["show_bulk"]
 
 _LISTED = 20
-_NAMES = {"ambiguous": "Ambiguous", "unlocated": "Not in the text"}
+_NAMES = {"ambiguous": "Ambiguous", "unlocated": "Unlocated"}
 
 
 @st.fragment
@@ -31,7 +31,7 @@ def show_bulk(here: Page) -> None:
 
 def _choice_form(here: Page) -> None:
     left, right = side_by_side([3, 2], key="annotate-bulk")
-    percent = left.slider(
+    least = left.slider(
         "Accept readings with at least this confidence",
         50,
         100,
@@ -42,7 +42,7 @@ def _choice_form(here: Page) -> None:
         args=(here,),
     )
     previews = {
-        queue: bulk.preview(here.workspace, here.module, from_=percent / 100, queue=queue)
+        queue: bulk.preview(here.workspace, here.module, from_=least / 100, queue=queue)
         for queue in bulk.QUEUES
     }
     # one that holds something, and then the one that was chosen; as a default it would be lost when

@@ -10,31 +10,38 @@ import streamlit as st
 from radu_core.errors import RaduError
 from radu_core.files import content_hash
 from radu_core.schema import OUT_OF_SCOPE
+from radu_core.terms import OUTCOMES
+from radu_core.workflows.annotate.lookup import has_exemplar
 from radu_core.workflows.annotate.token import make_token
 from radu_core.workflows.schema.guidelines import guidelines
 from studio.annotate.add import show_add_form
 from studio.annotate.agreement import agreement
 from studio.annotate.bulk import show_bulk
 from studio.annotate.guidelines import edit_guidelines
+from studio.frame.address import asked, tell_unknown
 from studio.frame.markdown import plain
 from studio.frame.navigation import link_back
 from studio.frame.page import Page, messages
 
-__all__ = ["filters", "token", "tools", "version"]
+__all__ = ["MARKER", "filters", "token", "tools", "version"]
 
 _SKIPPED = "skipped"
 _QUEUES = {
     "": "Everything that waits",
     "ambiguous": "Ambiguous",
-    "unlocated": "Not in the text",
+    "unlocated": "Unlocated",
     "invalid": "Invalid",
     "suspected": "Suspected errors",
     "disagreement": "Disagreements",
     "evaluation": "Errors in evaluation",
-    "unlabelled": "Not labelled",
+    "unlabelled": "Unlabelled",
     "all": "All utterances",
     _SKIPPED: "Skipped by me",
 }
+_WAITING = "  \n".join(
+    f"**{_QUEUES[name]}**: {OUTCOMES[name]}"
+    for name in ("ambiguous", "unlocated", "invalid", "unlabelled")
+)
 _TOOLS = {
     "bulk": ":material/done_all: Accept in bulk",
     "add": ":material/add: Add an utterance",
@@ -48,6 +55,7 @@ _STYLE = """<style>
   .st-key-annotate-filters [data-testid="stColumn"]:last-child { min-width: 100%; }
 }
 </style>"""
+MARKER = "span marker"  # the component's key
 _LONGEST = 200  # characters of a search or an id
 _FRESH = 3600.0  # seconds a token is used by new mounts; it is good for twelve hours
 
@@ -59,7 +67,9 @@ def filters(here: Page) -> dict[str, Any]:
     link_back()
     if len(st.query_params.get("search", "")) > _LONGEST:
         st.query_params["search"] = st.query_params["search"][:_LONGEST]
-    if item:
+    if item and not _is_there(here, item):
+        tell_unknown("item", f"{here.module} has no utterance {item}.", "“Search” finds ids.")
+    if item and item != getattr(st.session_state.get(MARKER), "left", None):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(plain(f"Starts with {item} from the link; the queue follows."))
             if st.button("Leave the link", icon=":material/close:"):
@@ -72,7 +82,7 @@ def filters(here: Page) -> dict[str, Any]:
         name: name for name in _functions(here)
     }
     with left:
-        queue = _choice("Queue", "queue", _QUEUES)
+        queue = _choice("Queue", "queue", _QUEUES, help=_WAITING)
     with middle:
         function = _choice("Function", "function", functions)
     search = right.text_input(
@@ -94,17 +104,32 @@ def filters(here: Page) -> dict[str, Any]:
     }
 
 
-def _choice(label: str, name: str, options: dict[str, str]) -> str:
+def _choice(label: str, name: str, options: dict[str, str], *, help: str | None = None) -> str:
     """A select box that the address follows: by the option's own name, not by what is shown."""
     key = f"annotate {name}"
-    asked = st.session_state.get(key, st.query_params.get(name, ""))
-    st.session_state[key] = asked if asked in options else ""  # another module, another choice
-    chosen = str(st.selectbox(label, list(options), format_func=options.__getitem__, key=key) or "")
+    if key in st.session_state:
+        wanted = st.session_state[key]
+        st.session_state[key] = wanted if wanted in options else ""  # another module's
+    else:
+        st.session_state[key] = asked(
+            name, options, what=label.lower(), remedy=f"Choose one under “{label}”."
+        )
+    chosen = str(
+        st.selectbox(label, list(options), format_func=options.__getitem__, key=key, help=help)
+        or ""
+    )
     if chosen:
         st.query_params[name] = chosen
     elif name in st.query_params:
         del st.query_params[name]
     return chosen
+
+
+def _is_there(here: Page, id: str) -> bool:
+    try:
+        return has_exemplar(here.workspace, here.module, id)
+    except RaduError:
+        return True  # the marker says that the studio's database can't be reached
 
 
 def _functions(here: Page) -> list[str]:
@@ -117,7 +142,7 @@ def _functions(here: Page) -> list[str]:
 def token(here: Page) -> str:
     """What lets this person's tab talk to the annotation route about this module."""
     kept = st.session_state.get("annotation token", {})
-    asked = getattr(st.session_state.get("span marker"), "renewed", None)
+    asked = getattr(st.session_state.get(MARKER), "renewed", None)
     owner = (here.who, here.module, asked)
     if kept.get("owner") != owner or time.time() - kept["at"] > _FRESH:
         made = make_token(here.workspace, who=here.who, module=here.module)
@@ -137,7 +162,7 @@ def version(here: Page) -> str:
 
 def tools(here: Page) -> None:
     """One tool at a time below the marker: none is computed before it is asked for."""
-    _asked_to_add()
+    _asked_to_add(here)
     chosen = st.pills(
         "Tools",
         list(_TOOLS),
@@ -156,8 +181,14 @@ def tools(here: Page) -> None:
             shown[chosen](here)
 
 
-def _asked_to_add() -> None:
+def _asked_to_add(here: Page) -> None:
     """A link may ask for an utterance of a function to be added; it asks once."""
-    function = st.query_params.pop("add", "")[:_LONGEST]
+    function = asked(
+        "add",
+        _functions(here),
+        what="function",
+        remedy="Choose one under “Add an utterance”.",
+    )
     if function:
+        del st.query_params["add"]
         st.session_state.update({"annotate tool": "add", "add function": function})

@@ -11,20 +11,44 @@ from radu_core.evaluation import CallError, EvaluationReport
 from radu_core.schema import Arguments
 from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import send_errors
-from radu_core.workflows.evaluate.mistakes import change_since
+from radu_core.workflows.evaluate.mistakes import (
+    change_since,
+    find_confusion,
+    find_slot_results,
+)
 from studio.frame import show
+from studio.frame.address import tell_unknown
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page
 
-__all__ = ["OUT", "choose_from", "error_rows", "errors"]
+__all__ = ["OUT", "check_address", "choose_from", "error_rows", "errors"]
 
 OUT = "out of scope"
+_LONGEST = 80  # characters of what an address names
 _SINCE = {
     "deleted": "It was deleted from the module since.",
     "discarded": "It was discarded since.",
     "labelled differently": "Its label was changed since: evaluate again to measure the new one.",
 }
+
+
+def check_address(report: EvaluationReport) -> None:
+    """Say which row, pair or slot the address names that the report has nothing of."""
+    query = st.query_params
+    row, pair = query.get("row", ""), (query.get("label", ""), query.get("answer", ""))
+    slot = (query.get("function", ""), query.get("slot", ""))
+    again = "It may be answered right by now, or its label has changed."
+    if row and row not in {e.exemplar_id for e in report.errors}:
+        tell_unknown("row", f"This report lists no error in utterance {row[:_LONGEST]}.", again)
+    if any(pair) and pair not in {(p.expected, p.predicted) for p in find_confusion(report).pairs}:
+        query.pop("answer", None)
+        text = f"In this report, {pair[0][:_LONGEST]} is never taken for {pair[1][:_LONGEST]}."
+        tell_unknown("label", text, "Choose a pair under “Functions”.")
+    if any(slot) and slot not in {(s.function, s.slot) for s in find_slot_results(report)}:
+        query.pop("slot", None)
+        text = f"This report has no slot {slot[1][:_LONGEST]} of {slot[0][:_LONGEST]}."
+        tell_unknown("function", text, "Choose a slot under “Slots”.")
 
 
 def errors(here: Page, report: EvaluationReport) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from radu_core.evaluation import EvaluationReport
 from studio.evaluate import views
-from studio.evaluate.errors import errors
+from studio.evaluate.errors import check_address, errors
 from studio.evaluate.functions import functions
 from studio.evaluate.slots import slots
 from studio.frame.layout import open_tab
@@ -16,24 +16,23 @@ from studio.frame.result import show_result
 __all__ = ["choose", "show"]
 
 _TABS = ("Result", "Errors", "Functions", "Slots", "Try it")
-_KEY = "evaluate tab"
 
 
 def choose() -> str:
     """The open tab. A link may ask for one; it asks once."""
-    asked = st.query_params.pop("tab", "")
-    if asked in _TABS:
-        st.session_state[_KEY] = asked
-    return open_tab(_TABS, key=_KEY)
+    return open_tab(_TABS, key="evaluate tab")
 
 
 def show(here: Page, tab: str, run: str, report: EvaluationReport | None) -> None:
     """What is in a tab."""
     if tab == "Try it":
         views.ask(here, run)
-    elif report is None:
+        return
+    if report is None:
         st.info("This run hasn't been measured on this split yet.")
-    elif tab == "Errors":
+        return
+    check_address(report)
+    if tab == "Errors":
         errors(here, report)
     elif tab == "Functions":
         functions(here, report)

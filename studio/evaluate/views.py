@@ -16,8 +16,9 @@ from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.runs.scope import kept_by, set_kept
 from studio.frame import show
+from studio.frame.address import position
 from studio.frame.markdown import plain
-from studio.frame.navigation import asked_for, link
+from studio.frame.navigation import link
 from studio.frame.page import Page
 
 __all__ = ["ask", "choose_run", "measured_too", "scope", "sources"]
@@ -27,18 +28,16 @@ _TOO = {
     "generated": "values it generates freely",
     "ensemble": "a prompt for each exemplar",
 }
+_OTHER_RUN = "Choose one under “Run”, or look under “3 Runs” on the Train page."
 _MIXED = "With a prompt for each exemplar, the function is the weighted mean of their answers."
 
 
 def choose_run(here: Page, ids: list[str]) -> str:
     """The run that is looked at: the one that the address names, or the newest."""
-    linked = st.query_params.get("run")
-    if linked and linked not in ids:
-        st.warning(plain(f"There is no evaluated run {linked[:80]} here. This is the newest."))
     return st.selectbox(
         "Run",
         ids,
-        index=asked_for("run", ids),
+        index=position("run", ids, what="finished run", remedy=_OTHER_RUN),
         format_func=partial(run_label, here.workspace),
     )
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
+from studio.frame import address
+
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
     from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
@@ -39,7 +41,7 @@ def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = st
     The script makes what is in it. The one that the address names is opened, once; where none is
     open, the first. Why not ``st.tabs``: docs/decisions/015-tabs.md.
     """
-    if st.query_params.get("tab") in names:
+    if address.asked("tab", names, what="tab", remedy="Choose one below the page's title."):
         st.session_state[key] = st.query_params.pop("tab")
     if st.session_state.get(key) not in names:  # given as a default, it would warn of callbacks
         st.session_state[key] = names[0]

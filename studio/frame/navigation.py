@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -11,7 +10,6 @@ import streamlit as st
 
 __all__ = [
     "DOCS",
-    "asked_for",
     "docs_link",
     "go_to",
     "link",
@@ -66,15 +64,21 @@ def navigation() -> Any:
 
 
 def link(
-    name: str, label: str, *, back: tuple[str, dict[str, str]] | None = None, **query: str
+    name: str,
+    label: str,
+    *,
+    back: tuple[str, dict[str, str]] | None = None,
+    icon: str | None = None,
+    **query: str,
 ) -> None:
-    """A link to the page ``name``, with its icon; ``query`` is what its address says besides.
+    """A link to the page ``name``, with its icon if no other is given; ``query`` is what its
+    address says besides.
 
     ``back`` is the page, with its own query, that ``link_back`` leads to from there.
     """
     if back is not None:
         query["back"] = f"{back[0]}?{urlencode(back[1])}"
-    st.page_link(_page(name), label=label, query_params=query)
+    st.page_link(_page(name), label=label, icon=icon, query_params=query)
 
 
 def docs_link(title: str) -> None:
@@ -98,12 +102,6 @@ def link_back() -> None:
 def link_to_prompt(module: str, exemplar_id: str, label: str, *, strategy: str = "rag") -> None:
     """A link to the prompt of an exemplar, as ``strategy`` makes it."""
     link("prompts", label, module=module, exemplar=exemplar_id, strategy=strategy)
-
-
-def asked_for(name: str, among: Sequence[str]) -> int:
-    """Where in a choice is what the page's address asks for under ``name``; else its first."""
-    asked = st.query_params.get(name)
-    return next((n for n, one in enumerate(among) if one == asked), 0)
 
 
 def go_to(name: str) -> None:

@@ -58,8 +58,7 @@ def _show_news(workspace: Workspace, who: str) -> None:
     st.html(_STYLE)
     with st.container(key="run-news", gap="xxsmall"):
         for end in found.unseen[:_MOST]:
-            label = f"{_icon(end)} {plain(end.sentence)}"
-            link("train", label, module=end.module, run=end.run)
+            link("train", plain(end.sentence), icon=_icon(end), module=end.module, run=end.run)
         if len(found.unseen) > _MOST:
             st.caption(f"and {len(found.unseen) - _MOST:,} more")
         if st.button("Mark as seen", type="tertiary", icon=":material/done_all:"):

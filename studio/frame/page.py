@@ -12,6 +12,7 @@ import streamlit as st
 from radu_core.errors import RaduError, StoreError, StoreLockedError
 from radu_core.extras import as_missing_package
 from radu_core.workflows.frame.workspace import Workspace
+from studio.frame import address
 from studio.frame.login import ask_name, gate, has_chosen
 from studio.frame.markdown import plain
 from studio.frame.navigation import docs_link, link
@@ -193,6 +194,7 @@ def _begin(
         st.error(plain(error), icon=":material/error:")
         modules = [str(kept)]
     name = "home" if title == "Radu Studio" else title.lower()
+    address.show_unknown(name)
     show_tour(space, who, name)
     module = _choose(modules, lambda: opens_on(space))
     offer_tour(space, who, name)
@@ -204,17 +206,17 @@ def _begin(
 def _choose(modules: list[str], otherwise: Callable[[], str | None]) -> str:
     if not modules:
         return ""
-    asked = st.query_params.get("module")
-    if asked in modules and asked != st.session_state.get(_ASKED):
+    asked = address.asked(
+        "module", modules, what="module", remedy="Choose one under “Module” in the sidebar."
+    )
+    if asked and asked != st.session_state.get(_ASKED):
         st.session_state["module"] = asked  # a link was followed: it wins over what was open
     kept = st.session_state.get("module") or asked
     if kept not in modules:
         kept = otherwise()
     position = modules.index(kept) if kept in modules else 0
     chosen = str(st.sidebar.selectbox("Module", modules, index=position))
-    if asked and asked not in modules:
-        st.warning(plain(f"There is no module {asked} here. This is {chosen}."))
-    elif asked and asked != chosen:
+    if asked and asked != chosen:
         st.query_params["module"] = chosen  # the address says what is shown
     st.session_state["module"] = chosen
     st.session_state[_ASKED] = st.query_params.get("module")

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from radu_core.terms import STAGES
 from radu_core.words import percent, quantity
 from radu_core.workflows.home.attention import Attention
-from radu_core.workflows.home.funnels import STAGES, ModuleFunnel
+from radu_core.workflows.home.funnels import ModuleFunnel
 from radu_core.workflows.home.newest_result import Result
 from radu_core.workflows.load.traces import Day
 from studio.frame.markdown import plain
 from studio.frame.navigation import go_to, link
-from studio.frame.show import table_html
 
-__all__ = ["explain_funnel", "show_module"]
+__all__ = ["show_module"]
 
 _STYLE = """<style>
 @media (max-width: 640px) {
@@ -64,12 +64,6 @@ def _stages(funnel: ModuleFunnel) -> None:
         for column, (stage, count) in zip(st.columns(5), funnel.stages, strict=True):
             column.metric(stage, f"{count:,}", help=STAGES[stage])
             column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
-
-
-def explain_funnel() -> None:
-    """What each stage of the funnel counts, and why a later one may hold fewer."""
-    with st.expander("What the funnel counts", icon=":material/help:"):
-        st.html(table_html(("stage", "what it counts"), STAGES.items()))
 
 
 def _attention(module: str, found: Sequence[Attention]) -> None:

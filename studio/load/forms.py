@@ -9,15 +9,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from radu_core.eligibility import ENOUGH
 from radu_core.errors import InputError
 from radu_core.files import open_atomic
 from radu_core.formats import FORMATS
 from radu_core.progress import Progress
-from radu_core.words import percent, quantity
+from radu_core.words import quantity
 from radu_core.workflows.load import file_view, files, outcomes, traces
 from studio.frame import jobs, show
 from studio.frame.markdown import plain
@@ -26,8 +24,9 @@ from studio.frame.page import Page, messages
 from studio.load.options import choose_options
 from studio.load.spans import spans
 
-__all__ = ["export", "new_module", "outcome", "utterances"]
+__all__ = ["export", "new_module", "utterances"]
 
+_FILE, _KEPT = "utterances file", "utterances upload"
 _LONGEST_NAME = 60  # characters: with what a temporary name adds, file systems take 255 bytes
 
 
@@ -76,22 +75,27 @@ def utterances(here: Page) -> None:
         st.info("Create a module first.")
         return None
     st.markdown(f"Import into **{plain(here.module)}**")
-    file = st.file_uploader(
+    st.file_uploader(
         "File (JSONL, CSV, TSV, XLSX or traces)",
         type=["jsonl", "csv", "tsv", "xlsx", "traces"],
-        key="utterances file",
-        on_change=_leave,
+        key=_FILE,
+        on_change=_take_upload,
         args=(here,),
     )
+    file = st.session_state.get(_KEPT)
+    if file and not st.session_state.get(_FILE):
+        st.caption(plain(f"{file.name} is still chosen."))
     typed = st.text_input(
         "Or a path on this computer",
         placeholder="/data/sgd/train",
-        on_change=_leave,
+        key="utterances path",
+        persist_state="page",
+        on_change=_take_path,
         args=(here,),
         help="For large files, for the directory of a Schema-Guided Dialogue dataset, and for "
         "several files of traces: /data/traces.jsonl*",
     )
-    path = _keep_upload(file) if file else _place(typed.strip()) if typed.strip() else None
+    path = file or (_place(typed.strip()) if typed.strip() else None)
     if path is None:
         return _report(here)
     paths = [path] if file else traces.files_of([path])
@@ -140,6 +144,19 @@ def _place(typed: str) -> Path:
 
 def _key(here: Page) -> tuple[str, str]:
     return ("import", here.module)
+
+
+def _take_upload(here: Page) -> None:
+    """Another file, or none. Streamlit forgets it when another tab is opened: we don't."""
+    _leave(here)
+    file = st.session_state.get(_FILE)
+    st.session_state[_KEPT] = _keep_upload(file) if file else None
+
+
+def _take_path(here: Page) -> None:
+    _leave(here)
+    if not st.session_state.get(_FILE):
+        st.session_state[_KEPT] = None
 
 
 def _leave(here: Page) -> None:
@@ -217,85 +234,6 @@ def _keep_upload(file: Any) -> Path:
                 out.write(data)
         paths[file.file_id] = path
     return paths[file.file_id]
-
-
-def outcome(here: Page) -> None:
-    """The funnel of the module, what is missing, and what isn't resolved."""
-    if not here.module:
-        st.info("Nothing is loaded yet.")
-        return
-    funnel = outcomes.funnel(here.workspace, here.module)
-    columns = st.columns(max(4, len(funnel.outcomes) + 1))
-    columns[0].metric("utterances", f"{funnel.total:,}")
-    for column, (name, count) in zip(columns[1:], funnel.outcomes.items(), strict=False):
-        column.metric(name, f"{count:,}")
-    _acceptance(here)
-    if jobs.show(("resolve", here.module)):
-        jobs.forget(("resolve", here.module))
-        st.rerun()
-    if funnel.costs:
-        _costs(funnel)
-    for name, count in funnel.thin_functions.items():
-        st.warning(
-            f"{plain(name)} has only {quantity(count, 'resolved training exemplar')}. Add "
-            "exemplars until it has 10."
-        )
-    if funnel.empty_slots:
-        st.warning(f"No resolved exemplar fills {plain(', '.join(funnel.empty_slots))}.")
-    left = outcomes.unresolved_rows(here.workspace, here.module)
-    if left:
-        name = f"{here.module}-unresolved.csv"
-        show.rows(left, name=name, key="unresolved", label="unresolved utterances")
-        link("annotate", "Annotate them")
-
-
-def _acceptance(here: Page) -> None:
-    """Resolve again, and from which confidence the module decides by itself."""
-    now = outcomes.acceptance(here.workspace, here.module)
-    offered = {0.99, 0.95, 0.9, 0.8, *([] if now is None else [now])}
-    options = [None, *sorted(offered, reverse=True)]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        option = st.selectbox(
-            "Accept likely readings by itself",
-            options,
-            index=options.index(now),
-            format_func=lambda c: "never" if c is None else f"from {percent(c, 0)}",
-            width=260,
-            help="Readings with at least this confidence are accepted without a person. “never” "
-            "takes all of them back.",
-        )
-        if st.button(
-            "Resolve again",
-            help="Use it after changing the schema or this confidence. People's decisions stay.",
-        ):
-            if option != now:
-                outcomes.set_acceptance(here.workspace, here.module, option, who=here.who)
-            jobs.start(
-                ("resolve", here.module),
-                "Placing values",
-                lambda p: outcomes.resolve(here.workspace, here.module, who=here.who, progress=p),
-            )
-
-
-def _costs(funnel: outcomes.ResolveReport) -> None:
-    """Why utterances aren't resolved, and which functions and slots lack them."""
-    rows = [
-        {
-            "why not": c.reason,
-            "utterances": c.exemplars,
-            f"functions kept under {ENOUGH}": ", ".join(c.functions),
-            "slots kept empty": ", ".join(c.slots),
-        }
-        for c in funnel.costs
-    ]
-    frame = pd.DataFrame(rows)
-    st.dataframe(frame.loc[:, (frame != "").any()], hide_index=True, width="content")
-    by = ", ".join(f"{how} {count:,}" for how, count in funnel.resolved_by.items())
-    other = ", ".join(f"{kind} {count:,}" for kind, count in funnel.inferred.items())
-    st.caption(
-        f"Resolved by: {by}."
-        + (f" Found under other words than the value: {other}." if other else "")
-    )
 
 
 def export(here: Page) -> None:

@@ -1,4 +1,4 @@
-"""How a file is read: its encoding, its sheet, what its columns hold, and rows without a label."""
+"""How a file is read: its encoding, its sheet, what its columns hold, and unlabelled rows."""
 
 from __future__ import annotations
 

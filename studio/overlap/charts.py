@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -35,11 +36,7 @@ def confusion_chart(here: Page, report: OverlapReport) -> None:
     st.caption(
         "The share of nearest exemplars of a row's function that belong to the column's function. "
         "The diagonal, in grey, is the rest."
-        + (
-            f" The {_MOST_CELLS} of {len(names)} functions confused most are shown."
-            if len(names) > len(shown)
-            else ""
-        )
+        + (f" {_how_many(c.functions)}" if len(names) > len(shown) else "")
     )
     cells = [
         {
@@ -79,6 +76,16 @@ def confusion_chart(here: Page, report: OverlapReport) -> None:
             name: st.column_config.NumberColumn(name, format="percent")
             for name in ("share", "share of neighbours")
         },
+    )
+
+
+def _how_many(functions: Sequence[str | None]) -> str:
+    """How many rows of the matrix are drawn; out of scope is a row, and no function."""
+    count = sum(name is not None for name in functions)
+    also = " and out of scope" if None in functions else ""
+    return (
+        f"The module has {quantity(count, 'function')}{also}: the {_MOST_CELLS} rows confused most "
+        "are shown."
     )
 
 

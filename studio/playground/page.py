@@ -15,14 +15,15 @@ from radu_core.progress import Progress
 from radu_core.words import quantity
 from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.playground.ask import ask
+from studio.frame.address import position
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
-from studio.frame.navigation import asked_for
 from studio.frame.page import Page, messages
 from studio.playground.answer import answer, call_line
 
 __all__ = ["Exchange", "choose", "conversation", "exchanges"]
 
+_OTHER_RUN = "Choose one under “Run or directory”."
 _SHOWN = 20  # earlier ones, until all are asked for
 _LONGEST = 200  # characters of an earlier one; asking again shows it whole
 _WIDTHS = {1: [1], 2: [1, 1]}
@@ -57,7 +58,7 @@ def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
     one = first.selectbox(
         "Run or directory",
         found,
-        index=asked_for("run", found) if found else None,
+        index=position("run", found, what="finished run", remedy=_OTHER_RUN) if found else None,
         format_func=label,
         key=f"playground first {here.module}",
         accept_new_options=True,

@@ -14,7 +14,7 @@ from radu_core.workflows.coverage.indexing import chosen_point
 from radu_core.workflows.coverage.prompt_tokens import BASE, generators
 from radu_core.workflows.prompts.choice import offer
 from radu_core.workflows.prompts.preview import LIMIT
-from studio.frame.markdown import plain
+from studio.frame.address import asked, tell_unknown
 from studio.frame.page import Page
 
 __all__ = ["choose", "settings"]
@@ -60,7 +60,7 @@ def _from_address() -> None:
             st.session_state[_ID] = address[0]
             st.session_state["prompt source"] = _STORED
             st.session_state["prompt search"] = ""
-        if address[1] in STRATEGIES:
+        if asked("strategy", STRATEGIES, what="strategy", remedy="Choose one under “Strategy”."):
             st.session_state[_STRATEGY] = address[1]
     st.session_state.setdefault(_STRATEGY, "rag")
     st.session_state.setdefault("prompt source", _STORED)
@@ -113,7 +113,11 @@ def _offer(here: Page, search: str) -> dict[str, AnnotatedExemplar]:
     id_kept = st.session_state.get(_ID)
     item_by_id, there = offer(here.workspace, here.module, search, limit=_OFFERED, shown=id_kept)
     if not there and id_kept == st.query_params.get("exemplar"):
-        st.warning(plain(f"{here.module} has no exemplar {id_kept}. This is another."))
+        tell_unknown(
+            "exemplar",
+            f"{here.module} has no exemplar {id_kept}.",
+            "Choose one under “Exemplar”; “Search” finds ids.",
+        )
     return item_by_id
 
 

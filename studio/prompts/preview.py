@@ -37,15 +37,10 @@ _KINDS = {
 }
 
 
+_ABSENT = "answer absent"  # the kind of a row's warning
 _PRESENT = {
     "rag": "The right function is in the prompt.",
     "knn": "An exemplar of the right function is among those that the model is asked about.",
-}
-_MISSING = {
-    "rag": "The right function isn't in the prompt, so the model couldn't choose it and this row "
-    "isn't trained on. Retrieve more, or see Coverage.",
-    "knn": "None of the nearest exemplars has the right function: at inference the model isn't "
-    "asked about one. Retrieve more exemplars, or see Coverage.",
 }
 _HINTS = {
     "yes_no": " Type an answer, such as “sure”, under “Any utterance”, and choose a slot of type "
@@ -78,7 +73,7 @@ def retrieving(here: Page) -> Iterator[Progress]:
 def shown_rows(here: Page, shown: Preview) -> None:
     """All of a preview: verdict and warnings, the rows, what to take away."""
     st.html(html.STYLE)
-    _verdict(shown)
+    _verdict(here, shown)
     if not shown.rows:
         st.info(
             "There is no prompt to show; the note above says why." + _HINTS.get(shown.strategy, "")
@@ -109,15 +104,28 @@ def shown_rows(here: Page, shown: Preview) -> None:
     _negatives(shown)
 
 
-def _verdict(shown: Preview) -> None:
+def _verdict(here: Page, shown: Preview) -> None:
+    """Whether the right function is there: said here, and not again by the rows."""
     if shown.answer_retrieved is True:
         st.success(_PRESENT[shown.strategy], icon=":material/check:")
     elif shown.answer_retrieved is False:
-        st.error(_MISSING[shown.strategy], icon=":material/error:")
+        found = (w for row in shown.rows for w in row.warnings if w.kind == _ABSENT)
+        absent = next(found, None)
+        text = f"{absent.text} {absent.remedy}" if absent else _missing(shown)
+        st.error(plain(text), icon=":material/error:")
+        link("coverage", "Open Coverage", module=here.module)
     for warning in shown.warnings:
         tell(warning)
     for note in shown.notes:
         st.info(f"{plain(note[:1].upper() + note[1:])}.", icon=":material/info:")
+
+
+def _missing(shown: Preview) -> str:
+    return (
+        f"None of the nearest exemplars has the right function, {shown.function}: at inference the "
+        "model isn't asked about one, and no row is made. Retrieve more exemplars, or see on the "
+        "Coverage page why it wasn't retrieved."
+    )
 
 
 def tell(warning: PromptWarning) -> None:
@@ -138,7 +146,8 @@ def _row(shown: Preview, made: PreviewRow, number: int, *, tokens: bool) -> None
         slot = f" · {row.slot}" if row.slot else ""
         st.markdown(f"**{plain(title + slot)}**: {plain(_KINDS.get(row.kind, ''))}")
         for warning in made.warnings:
-            tell(warning)
+            if shown.answer_retrieved is not False or warning.kind != _ABSENT:
+                tell(warning)
         if made.tokens is None:
             st.caption(f"prompt {quantity(made.prompt_tokens, 'word')}, {_completion(made)}")
             st.html(html.text_view(row))

@@ -10,6 +10,7 @@ from radu_core.workflows.schema import edits
 from radu_core.workflows.schema.remove import FATES, Fate, fates, relabel
 from radu_core.workflows.schema.rename import Target
 from studio.frame import show
+from studio.frame.address import asked
 from studio.frame.markdown import plain
 from studio.schema.slots import slots
 from studio.schema.state import LINK, Shown, finish, propose, start, widget_key
@@ -47,10 +48,8 @@ def _follow_link(names: list[str]) -> None:
     function_asked = st.query_params.get("function")
     if function_asked and st.session_state.get(LINK) != function_asked:
         st.session_state[LINK] = function_asked
-        if function_asked in names:
+        if asked("function", names, what="function", remedy="Choose one under “Function”."):
             st.session_state[_CHOSEN] = function_asked
-        else:
-            st.warning(plain(f"There is no function {function_asked} in this module."))
 
 
 def finding(found: LintFinding) -> None:

@@ -23,6 +23,7 @@ from radu_core.workflows.runs.figures import card, last_figures
 from radu_core.workflows.runs.launch import RunView
 from radu_core.workflows.train import manage_runs
 from studio.frame import jobs
+from studio.frame.address import asked
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page, messages
@@ -44,8 +45,10 @@ def lead_to(name: str) -> None:
 
 def lead_by_address(found: Sequence[RunDirectory]) -> None:
     """Show the run that the page's address names, once; before the tabs are drawn."""
-    if (name := st.query_params.pop("run", None)) in [run.id for run in found]:
-        lead_to(str(name))
+    names = [run.id for run in found]
+    if name := asked("run", names, what="run", remedy="Choose one under “3 Runs”."):
+        del st.query_params["run"]
+        lead_to(name)
 
 
 def watch(here: Page, found: Sequence[RunDirectory]) -> None:

@@ -15,6 +15,7 @@ from radu_core.store import StoredExemplar
 from radu_core.words import quantity
 from radu_core.workflows.utterances import table
 from studio.frame import show
+from studio.frame.address import asked, tell_unknown
 from studio.frame.layout import expander
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
@@ -28,11 +29,11 @@ __all__ = ["choose_filter", "export", "find_choices", "one", "page_of_rows"]
 _SIZE = 100  # rows of a page
 _LONGEST = 200  # characters of a search
 _DIGITS = 9  # of a page's number: Python refuses to read thousands
+_FIXED = ("source", "state", "sort")  # choices that have no others than those listed
 _LISTED = "utterances listed"  # in the session: the list whose page the address has
 _NAMES = {
     OUT_OF_SCOPE: "out of scope",
     table.UNALIGNED: "not aligned yet",
-    "unlocated": "not in the text",
 }
 _STATES = {
     "waiting": "Waiting for a person",
@@ -126,10 +127,12 @@ def _choice(label: str, name: str, options: Mapping[str, str], *, first: str = "
     """A select box that the address follows; where ``first`` is "", that means any."""
     key = f"utterances {name}"
     known = {**({} if first else {"": "any"}), **options}
+    if name in _FIXED and key not in st.session_state:
+        asked(name, known, what=label.lower(), remedy=f"Choose one under “{label}”.")
     if key not in st.session_state and (linked := st.query_params.get(name)) and not first:
         known.setdefault(linked, f"{_NAMES.get(linked, linked)} (0)")  # its last row is gone
-    asked = st.session_state.get(key, st.query_params.get(name, first))
-    st.session_state[key] = asked if asked in known else first  # another module, another choice
+    wanted = st.session_state.get(key, st.query_params.get(name, first))
+    st.session_state[key] = wanted if wanted in known else first  # another module, another choice
     chosen = str(st.selectbox(label, list(known), format_func=known.__getitem__, key=key) or "")
     if chosen != first:
         st.query_params[name] = chosen
@@ -143,7 +146,8 @@ def page_of_rows(
 ) -> tuple[table.TablePage, list[StoredExemplar], StoredExemplar | None]:
     """A page of what the filter finds, the rows that are ticked, and the one that is opened."""
     key = f"utterances page {here.module} {wanted}"  # another list begins with its first page
-    if key not in st.session_state:
+    is_new = key not in st.session_state
+    if is_new:
         is_same = st.session_state.get(_LISTED, key) == key
         st.session_state[key] = _page_asked_for() if is_same else 1
     st.session_state[_LISTED] = key
@@ -151,6 +155,9 @@ def page_of_rows(
         here.workspace, here.module, wanted, page=st.session_state[key], size=_SIZE
     )
     pages = max(1, -(-page.total // _SIZE))
+    if is_new and st.session_state[key] > pages:
+        wanted_page, ends = st.session_state.pop(key), quantity(pages, "page")
+        tell_unknown("page", f"There is no page {wanted_page:,} of the list.", f"It has {ends}.")
     last = page.first + len(page.items)
     with st.container(horizontal=True, vertical_alignment="center"):
         rows = f"{page.first + 1:,} to {last:,} of " if pages > 1 else ""
@@ -172,8 +179,10 @@ def page_of_rows(
 
 def _page_asked_for() -> int:
     """The page in the address."""
-    asked = st.query_params.get("page", "")
-    return int(asked[:_DIGITS]) if asked.isdecimal() else 1
+    wanted = st.query_params.get("page", "")
+    if wanted and not wanted.isdecimal():
+        tell_unknown("page", f"There is no page {wanted[:_DIGITS]} of the list.", "Use a number.")
+    return int(wanted[:_DIGITS]) if wanted else 1
 
 
 def _put_in_address(number: int) -> None:
@@ -187,8 +196,12 @@ def _rows(
     here: Page, page: table.TablePage, found: table.Choices
 ) -> tuple[list[StoredExemplar], StoredExemplar | None]:
     rows = [_row(item, page, found) for item in page.items]
-    asked = st.query_params.get("row")
-    first = next((n for n, i in enumerate(page.items) if i.exemplar.id == asked), None)
+    places = {item.exemplar.id: n for n, item in enumerate(page.items)}
+    row = st.query_params.get("row", "")
+    if row and row not in places:
+        text = f"The utterance {row[:_LONGEST]} isn't on this page of the list."
+        tell_unknown("row", text, "Search for its id to find it.")
+    first = places.get(row)
     chosen = show.choose(
         rows,
         key=f"utterances {here.module}",

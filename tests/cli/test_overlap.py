@@ -75,7 +75,7 @@ def test_negatives_of_an_utterance_and_of_the_module(radu: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["negatives", "get me"], "This utterance has no label"),
+        (["negatives", "get me"], "This utterance is unlabelled"),
         (["negatives", "gone", "--id"], "no exemplar of that id"),
         (["pairs", "judge", "t1", "t1", "same"], "two exemplars"),
         (["pairs", "judge", "t1", "t2", "equal"], "same or different"),

@@ -170,8 +170,8 @@ def test_a_run_on_ray_and_the_check_of_its_model_are_told(two: list[str], tmp_pa
     assert "On Ray, http://head:8265" in out
     assert (
         "written in float32, which takes twice the disk and memory of bfloat16, because bfloat16 "
-        "was too coarse: 5 of 50 tokens differ from the trained model's, more than the 1 % allowed. "
-        "In float32, on 4 rows all 50 tokens are as trained, and the loss is 1.0000 (trained: "
+        "was too coarse: 5 of 50 tokens differ from the trained model's, more than the 1 % allowed"
+        ". In float32, on 4 rows all 50 tokens are as trained, and the loss is 1.0000 (trained: "
         "1.0000)."
     ) in " ".join(out.split())
     (run.path / "model_check.json").write_text("{}")

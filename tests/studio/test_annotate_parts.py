@@ -118,7 +118,7 @@ def test_bulk_opens_on_a_queue_that_holds_something(
     at = part("bulk")
     assert at.button_group(key="bulk queue").value == "ambiguous"
     at.slider(key="bulk from").set_value(50).run()
-    assert at.button_group(key="bulk queue").options == ["Ambiguous (4)", "Not in the text (0)"]
+    assert at.button_group(key="bulk queue").options == ["Ambiguous (4)", "Unlocated (0)"]
     right = workflow.preview
 
     def other(*given: Any, from_: float, queue: str) -> workflow.Preview:
@@ -129,7 +129,7 @@ def test_bulk_opens_on_a_queue_that_holds_something(
     assert at.button_group(key="bulk queue").value == "unlocated"
     assert len(at.dataframe[0].value) == 4
     at.button_group(key="bulk queue").set_value("ambiguous").run()
-    assert "No reading here has this confidence. “Not in the text” has some" in words(at)
+    assert "No reading here has this confidence. “Unlocated” has some" in words(at)
 
 
 def test_bulk_says_when_there_is_nothing_or_it_must_not(space: Workspace) -> None:

@@ -133,7 +133,7 @@ def test_the_slots_and_the_rows_behind_one(measured: AppTest) -> None:
     row = next(r for r in table if (r["function"], r["slot"]) == ("book_flight", "destination"))
     assert (row["labelled"], row["said"]) == (8, 7)
     assert (row["missing"], row["wrong value"], row["spurious"]) == (1, 1, 0)
-    assert (row["recall"], row["precision"]) == (6 / 8, 6 / 7)
+    assert (row["recall"], row["precision"]) == pytest.approx((75, 600 / 7))  # shown in percent
     behind = at.dataframe[1].value
     assert list(behind["mistake"]) == ["missing", "wrong value"]
     assert list(behind["id"]) == ["f00", "f01"]

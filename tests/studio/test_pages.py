@@ -152,7 +152,7 @@ def test_annotate_filters_as_the_address_says(
     assert at.text_input(key="search").proto.max_chars == 200
     assert list(at.selectbox(key="annotate queue").options)[1:7] == [
         "Ambiguous",
-        "Not in the text",
+        "Unlocated",
         "Invalid",
         "Suspected errors",
         "Disagreements",

@@ -289,3 +289,17 @@ def test_links_carry_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     navigation.link_to_prompt(MODULE, "h01", "Its prompt", strategy="all")
     query = {"module": MODULE, "exemplar": "h01", "strategy": "all"}
     assert asked == [(("prompts", "Its prompt"), query)]
+
+
+def test_a_right_function_that_isnt_retrieved_is_said_once(space: Workspace) -> None:
+    at = opened(module=MODULE)
+    at.segmented_control(key="prompt source").set_value("Any utterance").run()
+    at.number_input(key="prompt k_desc").set_value(0).run()
+    at.number_input(key="prompt k_exemplar").set_value(1).run()
+    at.text_area(key="prompt text").input("fly to Boston").run()
+    at.selectbox(key=f"prompt function {MODULE}").select("book_hotel").run()
+    assert not at.exception
+    shown = [e.value for e in (*at.error, *at.warning, *at.info, *at.success)]
+    [told] = [text for text in shown if "right function" in text]
+    assert "book" in told
+    assert "Retrieve more" in told

@@ -14,13 +14,14 @@ from sqlalchemy import update
 
 from radu_core.schema import Schema
 from radu_core.store.tables import exemplars
+from radu_core.terms import STAGES
 from radu_core.training import RunDirectory, TrainConfig
 from radu_core.workflows.coverage.indexing import build_index, load_index
 from radu_core.workflows.coverage.report import coverage_report
 from radu_core.workflows.frame.last_measured import last_measured
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.home.attention import Attention
-from radu_core.workflows.home.funnels import STAGES, funnels
+from radu_core.workflows.home.funnels import funnels
 from radu_core.workflows.home.newest_runs import newest_runs
 from radu_core.workflows.load import trash
 from radu_core.workflows.load.files import import_file

@@ -108,7 +108,7 @@ def test_a_removed_row_is_left_out_counted_and_listed(space: Workspace) -> None:
 
 
 def test_typed_text_needs_a_meaning(space: Workspace) -> None:
-    with pytest.raises(InputError, match="This utterance has no label"):
+    with pytest.raises(InputError, match="This utterance is unlabelled"):
         retrieve(space, MODULE, text="get me something")
     with pytest.raises(InputError, match="1 to 10,000 characters"):
         retrieve(space, MODULE, text="  ", function="none")

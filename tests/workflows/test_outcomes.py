@@ -103,4 +103,25 @@ def test_the_funnel_counts_every_exemplar(loaded: Workspace) -> None:
     assert funnel.outcomes == {"ambiguous": 1, "resolved": 13, "unlocated": 1}
     assert sum(funnel.reasons.values()) == 2
     assert funnel.thin_functions == {"book_flight": 4, "book_hotel": 3}
+    assert [(t.function, t.resolved, t.waiting) for t in funnel.thin] == [
+        ("book_flight", 4, 1),
+        ("book_hotel", 3, 1),
+    ]
     assert "book_flight.origin" in funnel.empty_slots
+
+
+@pytest.mark.parametrize(
+    ("resolved", "waiting", "remedy"),
+    [
+        (4, 0, "Label 6 more."),
+        (4, 9, "Resolve 6 of the 9 that wait."),
+        (4, 6, "Resolve the 6 that wait."),
+        (4, 2, "Resolve the 2 that wait, and label 4 more."),
+        (9, 1, "Resolve the one that waits."),
+        (7, 1, "Resolve the one that waits, and label 2 more."),
+    ],
+)
+def test_a_function_with_few_exemplars_has_its_remedy(
+    resolved: int, waiting: int, remedy: str
+) -> None:
+    assert outcomes.Thin("f", resolved, waiting).remedy == remedy

@@ -65,7 +65,11 @@ def test_they_wait_before_and_after_resolving(space: Workspace) -> None:
 def test_home_counts_them_apart(space: Workspace) -> None:
     found = funnels(space)[0]
     assert (found.unlabelled, found.waiting, found.resolved) == (3, 5, 13)
-    assert "3 utterances without a label" in found.caption
+    told = [one.text for one in found.attention if "unlabelled" in one.text]
+    assert told == [
+        "3 utterances are unlabelled, so they are neither indexed nor trained on."
+    ]  # said once: here, with the link
+    assert "label" not in f"{found.unused_text} {found.caption}"
 
 
 def test_a_module_of_nothing_else_goes_to_annotation_next(
@@ -103,7 +107,7 @@ def test_a_prompt_of_one_has_no_answer(space: Workspace) -> None:
         assert shown.answer_retrieved is None
         assert Reason.UNLABELLED in {w.kind for w in shown.warnings}
         assert "contradicts the schema" not in {w.kind for w in shown.warnings}
-    with pytest.raises(InputError, match="This utterance has no label"):
+    with pytest.raises(InputError, match="This utterance is unlabelled"):
         negatives.retrieve(space, MODULE, exemplar_id="x1")
 
 

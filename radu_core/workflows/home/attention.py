@@ -19,11 +19,15 @@ __all__ = ["Attention", "needs_attention"]
 _QUEUES: Mapping[str, tuple[str, str, str]] = {
     "ambiguous": ("is ambiguous", "are ambiguous", "Choose their readings"),
     "unlocated": (
-        "has a value that isn't in the text",
-        "have a value that isn't in the text",
+        "is unlocated: a value isn't in the text",
+        "are unlocated: a value isn't in the text",
         "Place their values",
     ),
-    "invalid": ("contradicts the schema", "contradict the schema", "Correct them"),
+    "invalid": (
+        "is invalid: the labels contradict the schema or each other",
+        "are invalid: the labels contradict the schema or each other",
+        "Correct them",
+    ),
     "suspected": (
         "is suspected to be labelled wrong",
         "are suspected to be labelled wrong",
@@ -39,7 +43,11 @@ _QUEUES: Mapping[str, tuple[str, str, str]] = {
         "were answered wrong in an evaluation",
         "Check their labels",
     ),
-    "unlabelled": ("has no label", "have no label", "Label them"),
+    "unlabelled": (
+        "is unlabelled, so it is neither indexed nor trained on",
+        "are unlabelled, so they are neither indexed nor trained on",
+        "Label them",
+    ),
 }
 _MOST_RUNS = 3  # failed ones named one by one
 _HELD_OUT = {

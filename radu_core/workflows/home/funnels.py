@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from radu_core.dataset import read_manifest
-from radu_core.eligibility import Purpose
+from radu_core.eligibility import Purpose, Reason
 from radu_core.errors import DamagedError, DatasetError, NotFoundError, StaleIndexError
 from radu_core.retrieval import count_indexed
+from radu_core.terms import STAGES
 from radu_core.training import RunDirectory, RunState
 from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import damaged_reports, reports
@@ -20,19 +21,7 @@ from radu_core.workflows.load.eligible import left_out
 from radu_core.workflows.load.traces import Day, drift
 from radu_core.workflows.train.dataset import datasets
 
-__all__ = ["STAGES", "ModuleFunnel", "NextStep", "funnels"]
-
-STAGES: Mapping[str, str] = {
-    "loaded": "Utterances of the module in all splits. Deleted ones don't count.",
-    "resolved": "Loaded utterances whose values all have a known place, or that have no values. "
-    "Only these are used for training; the others wait on the Annotate page.",
-    "in an index": "Resolved utterances of the training split that the saved index stands for. "
-    "Validation and test are never indexed, so that they stay unseen.",
-    "in a dataset": "Training utterances with at least one row in a dataset; of several datasets, "
-    "the one with the most.",
-    "trained": "Training utterances that a finished run has learnt from; of several runs, the one "
-    "with the most.",
-}
+__all__ = ["ModuleFunnel", "NextStep", "funnels"]
 
 
 @dataclass(frozen=True)
@@ -74,14 +63,8 @@ class ModuleFunnel:
 
     @property
     def caption(self) -> str:
-        """Why the next step is the next one, and what else waits."""
-        text = f"Next: {self.next.why}" if self.next else ""
-        if self.unlabelled:
-            text += (
-                f" {quantity(self.unlabelled, 'utterance')} without a label: neither indexed nor "
-                "trained on until somebody labels them on the Annotate page."
-            )
-        return text
+        """Why the next step is the next one."""
+        return f"Next: {self.next.why}" if self.next else ""
 
     @property
     def stages(self) -> tuple[tuple[str, int], ...]:
@@ -91,8 +74,11 @@ class ModuleFunnel:
 
     @property
     def unused_text(self) -> str:
-        """A sentence about the loaded exemplars that no dataset can use; empty if all can be."""
-        reasons = "; ".join(f"{n:,} {why}" for why, n in self.left_out.items())
+        """A sentence about the loaded exemplars that no dataset can use; empty if all can be.
+        Unlabelled ones are said where they are dealt with: in ``attention``."""
+        reasons = "; ".join(
+            f"{why} ({n:,})" for why, n in self.left_out.items() if why != Reason.UNLABELLED
+        )
         return f"No dataset can use these: {reasons}." if reasons else ""
 
 
@@ -202,14 +188,14 @@ def _next_before_training(figures: Sequence[int], waiting: int, unlabelled: int)
         return NextStep("load", "Load utterances", "The module has a schema, but no utterances.")
     if unlabelled == loaded:
         return NextStep(
-            "annotate", f"Label {unlabelled}", "Nobody has said yet what the utterances mean."
+            "annotate", f"Label {unlabelled:,}", "Nobody has said yet what the utterances mean."
         )
     if resolved == 0:
         return NextStep("load", "Resolve", "No value has been placed yet.")
     if waiting > 0.05 * loaded:
         return NextStep(
             "annotate",
-            f"Annotate {waiting}",
+            f"Annotate {waiting:,}",
             f"{quantity(waiting, 'utterance waits', 'utterances wait')} for a person.",
         )
     if indexed == 0:

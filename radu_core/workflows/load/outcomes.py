@@ -22,6 +22,7 @@ __all__ = [
     "RANKED_BY",
     "Cost",
     "ResolveReport",
+    "Thin",
     "accept",
     "acceptance",
     "alignment_record",
@@ -53,12 +54,35 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Thin:
+    """A function with fewer than ``ENOUGH`` resolved training exemplars, and how many more it would
+    have if those that wait for a person were resolved."""
+
+    function: str
+    resolved: int
+    waiting: int
+
+    @property
+    def remedy(self) -> str:
+        """How it gets enough: what waits is resolved first, and the rest labelled."""
+        missing = ENOUGH - self.resolved
+        if not self.waiting:
+            return f"Label {missing} more."
+        if self.waiting > missing:
+            return f"Resolve {missing} of the {self.waiting:,} that wait."
+        first = "the one that waits" if self.waiting == 1 else f"the {self.waiting:,} that wait"
+        rest = missing - self.waiting
+        return f"Resolve {first}, and label {rest} more." if rest else f"Resolve {first}."
+
+
+@dataclass(frozen=True)
 class ResolveReport:
     """The alignment funnel of a module: outcomes, reasons, and their effect.
 
     ``inferred`` counts what was resolved in other words than the value's, by kind of place (alias,
     partial, …; the reason names them). ``thin_functions`` have under 10 resolved training
-    exemplars, ``empty_slots`` (as ``function.slot``) never get one.
+    exemplars (``thin`` says of each what would change that), ``empty_slots`` (as
+    ``function.slot``) never get one.
     """
 
     module: str
@@ -71,6 +95,7 @@ class ResolveReport:
     thin_functions: Mapping[str, int]
     empty_slots: tuple[str, ...]
     changed: int
+    thin: tuple[Thin, ...] = ()
 
 
 def resolve(
@@ -308,6 +333,10 @@ class _Funnel:
             thin_functions=thin,
             empty_slots=tuple(f"{f}.{s}" for f, s in empty),
             changed=0,
+            thin=tuple(
+                Thin(name, have, sum(lost.train[name] for lost in self._classes.values()))
+                for name, have in thin.items()
+            ),
         )
 
 

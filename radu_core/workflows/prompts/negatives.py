@@ -97,7 +97,7 @@ def retrieve(
     )
     if subject.unlabelled:
         raise InputError(
-            "This utterance has no label, so it has no negatives",
+            "This utterance is unlabelled, so it has no negatives",
             value=subject.id,
             remedy="Label it on the Annotate page, or choose another exemplar.",
         )
@@ -139,7 +139,7 @@ def _typed_exemplar(
         )
     if function is None:
         raise InputError(
-            "This utterance has no label, so it has no negatives",
+            "This utterance is unlabelled, so it has no negatives",
             remedy=f"Name its function, or {OUT_OF_SCOPE} for out of scope.",
         )
     if function != OUT_OF_SCOPE:

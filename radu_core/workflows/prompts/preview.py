@@ -238,6 +238,9 @@ def render(prepared: Prepared, templates: TemplateSet) -> Preview:
     hits = replace(prepared.wide, exemplars=shown)
     right = subject.exemplar.function if subject.known else None
     others = [h for h in prepared.wide.exemplars if h.function != subject.exemplar.function]
+    there = _answer_retrieved(strategy, right, hits)
+    # what isn't retrieved makes no row, and is said by ``answer_retrieved``
+    reasons = [] if there is False else [f"no row: {d.reason}" for d in made.discards]
     return Preview(
         utterance=subject.exemplar.utterance,
         exemplar=subject.exemplar if prepared.stored else None,
@@ -245,9 +248,9 @@ def render(prepared: Prepared, templates: TemplateSet) -> Preview:
         retrieved=hits,
         rows=tuple(_inspect(prepared, made.rows, templates)),
         negatives=tuple(others if subject.known else ()),
-        notes=(*prepared.notes, *(f"no row: {d.reason}" for d in made.discards)),
+        notes=(*prepared.notes, *reasons),
         function=right,
-        answer_retrieved=_answer_retrieved(strategy, right, hits),
+        answer_retrieved=there,
         warnings=worst([*_exemplar_warnings(prepared), *template_warnings(templates, strategy)]),
         model=prepared.model,
         limit=prepared.limit,

@@ -1,0 +1,51 @@
+"""What a page's address asks for; what isn't there is said, with where to choose instead."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import NoReturn
+
+import streamlit as st
+
+from studio.frame.markdown import plain
+
+__all__ = ["asked", "position", "show_unknown", "tell_unknown"]
+
+_UNKNOWN, _PAGE = "address unknown", "address page"  # in the session
+_LONGEST = 80  # characters of what was asked for
+
+
+def show_unknown(page: str) -> None:
+    """Say what the address of ``page`` asked for in vain, until it is closed or the page left."""
+    if st.session_state.get(_PAGE) != page:
+        st.session_state[_PAGE], st.session_state[_UNKNOWN] = page, {}
+    told = st.session_state[_UNKNOWN]
+    if told:
+        st.warning("  \n".join(plain(text) for text in told.values()), icon=":material/link_off:")
+        st.button("Close", key="close unknown address", type="tertiary", on_click=told.clear)
+
+
+def tell_unknown(name: str, problem: str, remedy: str) -> NoReturn:
+    """Draw the page again, saying above it what of ``name`` in the address is wrong and what to
+    do. The address asks for it no more."""
+    st.query_params.pop(name, None)
+    st.session_state.setdefault(_UNKNOWN, {})[name] = f"{problem} {remedy}"
+    st.rerun()
+
+
+def asked(name: str, among: Container[str], *, what: str, remedy: str) -> str:
+    """What the address asks for under ``name``, if it is ``among`` what there is; "" if it asks for
+    nothing.
+
+    ``what`` names such a thing ("run"), ``remedy`` says where to choose one.
+    """
+    value = st.query_params.get(name, "")
+    if value and value not in among:
+        tell_unknown(name, f"There is no {what} {value[:_LONGEST]} here.", remedy)
+    return value
+
+
+def position(name: str, among: Sequence[str], *, what: str, remedy: str) -> int:
+    """Where in a choice is what the address asks for; else its first."""
+    value = asked(name, among, what=what, remedy=remedy)
+    return among.index(value) if value else 0
