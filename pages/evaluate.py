@@ -31,7 +31,13 @@ with page(
     run = next(r for r in found if r.id == id)
     more = views.measured_too(here, run, found)
     key = ("evaluate", id, here.module, split)
-    if fourth.button("Evaluate", type="primary", icon=":material/play_arrow:", width="stretch"):
+    if fourth.button(
+        "Evaluate",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        key="evaluate do",
+    ):
         jobs.start(
             key,
             "Evaluating",

@@ -27,7 +27,9 @@ def choose() -> tuple[Document, str]:
         )
     words = right.text_input("Search the docs", placeholder="confidence, --module …")
     if asked not in pages:
-        st.warning(plain(f"There is no page {asked} in the docs. This is the index."))
+        st.warning(
+            plain(f"There is no page {asked[:80]} in the docs. Choose one below, or search.")
+        )
     return pages.get(asked, pages[FIRST]), words
 
 

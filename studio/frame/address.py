@@ -1,4 +1,4 @@
-"""What a page's address asks for; what isn't there is said, with where to choose instead."""
+"""What a page's address asks for, and messages about what isn't there."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ def show_unknown(page: str) -> None:
         st.session_state[_PAGE], st.session_state[_UNKNOWN] = page, {}
     told = st.session_state[_UNKNOWN]
     if told:
-        st.warning("  \n".join(plain(text) for text in told.values()), icon=":material/link_off:")
-        st.button("Close", key="close unknown address", type="tertiary", on_click=told.clear)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            text = "  \n".join(plain(text) for text in told.values())
+            st.warning(text, icon=":material/link_off:", width="stretch")
+            st.button("Close", key="close unknown address", on_click=told.clear)
 
 
 def tell_unknown(name: str, problem: str, remedy: str) -> NoReturn:

@@ -69,7 +69,8 @@ def highlight(text: str, spans: Iterable[Span], slots: Sequence[str]) -> str:
         pieces.append(
             f'<mark style="background:{shade}33;color:inherit;border-bottom:2px solid {shade};'
             f'border-radius:3px;padding:0 2px">{escape(text[span.start : span.end])}'
-            f'<small style="opacity:.75;padding-left:4px">{escape(span.slot)}</small></mark>'
+            '<small style="opacity:.75;margin-inline-start:4px">'  # at the word's end, either way
+            f'<bdi dir="ltr">{escape(span.slot)}</bdi></small></mark>'
         )
         position = span.end
     pieces.append(escape(text[position:]))
@@ -179,6 +180,7 @@ def table(frame: pd.DataFrame, *, columns: Mapping[str, Any] | None = None, **op
             bounds = {k: 100 * kind[k] for k in _BOUNDS if kind.get(k) is not None}
             configured[name] = {**column, "type_config": {**kind, **bounds, "format": "%.1f %%"}}
             shown[name] = 100 * shown[name].astype(float)
+    options = {"placeholder": "–", **options}
     return st.dataframe(shown, hide_index=True, column_config=configured, **options)
 
 
@@ -217,7 +219,6 @@ def choose(
         selection_mode=["multi-row" if with_ticks else "single-row", "single-cell"],
         selection_default=None if first is None else {"selection": begins},
         height=_TALLEST if len(frame) > _MOST else "auto",
-        placeholder="–",
         alt=alt,
     ).selection
     ticked = tuple(row for row in selection["rows"] if row < len(frame))

@@ -5,6 +5,8 @@ Which pages have their tour open is remembered for each person in the workspace.
 
 from __future__ import annotations
 
+from html import escape
+
 import streamlit as st
 
 from radu_core.workflows.frame.people import recall, remember
@@ -15,10 +17,15 @@ from studio.frame.tour_steps import TOURS
 __all__ = ["offer_tour", "show_tour", "start_tour"]
 
 _OPEN = "tours open"
+# What a step points at may not be there yet: then its ``later`` is shown, which a page's parts
+# arriving one by one would make flicker.
 _OUTLINE = """<style>
 :is({at}) {{
   outline: 3px solid light-dark(#0b6e69, #58c7bf); outline-offset: 2px; border-radius: 6px;
 }}
+.radu-later {{ margin: 0; font-style: italic; animation: radu-later 1.5s step-end; }}
+@keyframes radu-later {{ from {{ visibility: hidden; }} }}
+.stApp:has({at}) .radu-later {{ display: none; }}
 </style>"""
 
 
@@ -52,6 +59,8 @@ def show_tour(workspace: Workspace, who: str, page: str) -> None:
     st.html(_OUTLINE.format(at=step.at))
     with st.container(border=True, key="tour"):
         st.markdown(f"**{step.title}** ({number + 1} of {len(steps)})  \n{step.text}")
+        if step.later:
+            st.html(f'<p class="radu-later">{escape(step.later)}</p>')
         with st.container(horizontal=True, gap="small"):
             # one button for both: the focus stays on it
             after = f"Next: {following.capitalize()}" if following else "Done"

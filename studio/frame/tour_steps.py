@@ -10,15 +10,20 @@ __all__ = ["TOURS", "Step"]
 
 @dataclass(frozen=True)
 class Step:
-    """A title, a sentence or two, and the part of the page that is outlined: a CSS selector."""
+    """A title, a sentence or two, and the part of the page that is outlined: a CSS selector.
+    ``later`` says when that part is there, and is shown while it isn't."""
 
     title: str
     text: str
     at: str
+    later: str
 
 
-_TABS = '[data-testid="stTabs"] [role="tablist"], [role="radiogroup"][aria-label="Tabs"]'
-_MAIN = '[data-testid="stMainBlockContainer"]'
+_TABS = '[role="radiogroup"][aria-label="Tabs"]'
+_MODULE = "It is here once there is a module."
+_TABS_OF_MODULE = "The tabs are here once there is a module."
+_UTTERANCES = "They are here once the module has utterances."
+_RUN = "It is here once a run has finished."
 
 TOURS: Mapping[str, tuple[Step, ...]] = {
     "home": (
@@ -27,12 +32,14 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "Load data, annotate what is open, look at coverage and prompts, train, evaluate, "
             "and ask the model.",
             '[data-testid="stSidebarNav"]',
+            "",
         ),
         Step(
             "A funnel for each module",
             "It counts how many utterances have come how far. The button beside a module's name "
             "leads to the next thing to do; what needs attention is listed below.",
             '[class*="st-key-funnel"]',
+            _MODULE,
         ),
     ),
     "load": (
@@ -41,12 +48,14 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "Create a module from a schema file, then import its utterances. Rows that can't be "
             "read are listed with their line and a remedy.",
             _TABS,
+            "",
         ),
         Step(
             "See what became of them",
             "Outcome counts what is resolved and what isn't, and why. Splits divides the module "
             "into train, validation and test. Earlier imports takes an import back.",
             _TABS,
+            "",
         ),
     ),
     "schema": (
@@ -55,12 +64,14 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "Descriptions are what functions are found by, so write them as you would explain "
             "the function to a colleague.",
             _TABS,
+            _TABS_OF_MODULE,
         ),
         Step(
             "Nothing is saved by itself",
             "A change is shown with its effect first, and saved when you say so. Earlier "
             "versions stay, and can be restored.",
-            _MAIN,
+            _TABS,
+            _TABS_OF_MODULE,
         ),
     ),
     "annotate": (
@@ -69,17 +80,20 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "Each question shows its readings. Press a digit to choose one, and Enter to accept "
             "it; the next utterance is there at once.",
             '[class*="st-key-span"]',
+            "It is here once the module has utterances and you have chosen a name.",
         ),
         Step(
             "Choose what to work on",
             "Queue and Function narrow what comes; Search looks through all utterances.",
-            '[data-testid="stSelectbox"], [data-testid="stTextInput"]',
+            ".st-key-annotate-filters",
+            _UTTERANCES,
         ),
         Step(
             "All keys",
             "Press ? for the list of keys. The buttons below the utterance do the same by mouse "
             "and touch. u takes the last decision back.",
             '[class*="st-key-span"]',
+            "It is here once the module has utterances and you have chosen a name.",
         ),
     ),
     "utterances": (
@@ -88,12 +102,14 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "Search, Function, Outcome and Split narrow the list; More filters has the rest. The "
             "address has it all: send it to a colleague.",
             '[data-testid="stSelectbox"], [data-testid="stTextInput"]',
+            _UTTERANCES,
         ),
         Step(
             "Choose one, or edit many",
             "Choose a cell to see its row in full. Edit changes the ticked rows, or all that are "
             "found; a preview comes first, and Undo after.",
             '[data-testid="stDataFrame"]',
+            _UTTERANCES,
         ),
     ),
     "coverage": (
@@ -102,12 +118,14 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "Measure counts how often the right function is among those retrieved. What isn't "
             "retrieved can't be learnt.",
             '[class*="st-key-coverage-do-measure"]',
+            _MODULE,
         ),
         Step(
             "More retrieved, longer prompts",
             "The recommended point is the cheapest that covers enough. The tabs show each miss, "
             "why it was missed, and what would help.",
-            _MAIN,
+            _TABS,
+            "The tabs are here once you have measured.",
         ),
     ),
     "overlap": (
@@ -115,7 +133,8 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "Do functions exclude each other?",
             "Measure compares every exemplar with all others and lists functions that are "
             "confused and labels that are doubtful.",
-            _MAIN,
+            ".st-key-overlap-do-measure",
+            _MODULE,
         ),
     ),
     "prompts": (
@@ -123,13 +142,15 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "What the model will read",
             "Choose an utterance and a strategy, and see each row as the model gets it, with "
             "its answer and what is wrong with it.",
-            _MAIN,
+            ".st-key-prompt-strategy",
+            "They are here once there is a module.",
         ),
         Step(
             "Templates and negatives",
             "Templates changes the wording, with a preview. Negatives shows what each utterance "
             "is set against.",
             _TABS,
+            _TABS_OF_MODULE,
         ),
     ),
     "train": (
@@ -137,17 +158,20 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "First a dataset, then a run",
             "1 Dataset builds the rows, after a preview. 2 Launch begins a run with them.",
             _TABS,
+            _TABS_OF_MODULE,
         ),
         Step(
             "A run needs nobody to watch it",
             "3 Runs shows each run live. Close the tab: the run continues, and its end is "
             "announced on whatever page is open.",
             _TABS,
+            _TABS_OF_MODULE,
         ),
         Step(
             "Without a language model",
             "Fit trains a small, fast model in minutes. It is a good first result to compare with.",
             _TABS,
+            _TABS_OF_MODULE,
         ),
     ),
     "evaluate": (
@@ -155,13 +179,15 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "Is it better than what is free?",
             "Evaluate measures a run beside baselines that learn from the same labels, with 95 "
             "% intervals.",
-            _MAIN,
+            ".st-key-evaluate-do",
+            _RUN,
         ),
         Step(
             "Errors go back to annotation",
             "The tab Errors lists what the model got wrong. Send the errors to Annotate: many "
             "are labels that are wrong.",
             _TABS,
+            "The tabs are here once a run has finished.",
         ),
     ),
     "playground": (
@@ -169,12 +195,14 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "Ask a run anything",
             "Choose a run, or two side by side, type an utterance, and see the call and why it "
             "is that one.",
-            _MAIN,
+            '[class*="st-key-playground-first"]',
+            _RUN,
         ),
         Step(
             "Use it in an app",
             "The second tab has the code that asks the model from a program.",
             _TABS,
+            _TABS_OF_MODULE,
         ),
     ),
 }

@@ -20,6 +20,15 @@ from studio.frame.page import Page
 __all__ = ["outcome"]
 
 _NAMES = {"new": "not aligned yet"}
+# How an utterance came to be resolved, in plain words.
+_HOW = {
+    "unique": "only one reading fits",
+    "spans": "spans were given",
+    "template": "a template was given",
+    "annotator": "decided by a person",
+    "suggestion": "suggested, and accepted by a person",
+    "automatic": "likely, and accepted automatically",
+}
 
 
 def outcome(here: Page) -> None:
@@ -30,7 +39,7 @@ def outcome(here: Page) -> None:
     funnel = outcomes.funnel(here.workspace, here.module)
     with st.container(horizontal=True, gap="large"):  # what doesn't fit goes to the next line
         st.metric("loaded", f"{funnel.total:,}", help=STAGES["loaded"], width="content")
-        for name, count in funnel.outcomes.items():
+        for name, count in sorted(funnel.outcomes.items(), key=_place):
             shown = _NAMES.get(name, name)
             st.metric(shown, f"{count:,}", help=OUTCOMES.get(name), width="content")
     explain_funnel()
@@ -51,6 +60,12 @@ def outcome(here: Page) -> None:
         link("annotate", "Annotate them", module=here.module)
 
 
+def _place(one: tuple[str, int]) -> int:
+    """Where an outcome stands: resolved first."""
+    names = list(OUTCOMES)
+    return names.index(one[0]) if one[0] in names else len(names)
+
+
 def _acceptance(here: Page) -> None:
     """Resolve again, and from which confidence the module decides by itself."""
     now = outcomes.acceptance(here.workspace, here.module)
@@ -58,7 +73,7 @@ def _acceptance(here: Page) -> None:
     options = [None, *sorted(offered, reverse=True)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         option = st.selectbox(
-            "Accept likely readings by itself",
+            "Accept likely readings automatically",
             options,
             index=options.index(now),
             format_func=lambda c: "never" if c is None else f"from {percent(c, 0)}",
@@ -92,8 +107,8 @@ def _costs(funnel: outcomes.ResolveReport) -> None:
     ]
     frame = pd.DataFrame(rows)
     st.dataframe(frame.loc[:, (frame != "").any()], hide_index=True, width="content")
-    by = ", ".join(f"{how} {count:,}" for how, count in funnel.resolved_by.items())
-    other = ", ".join(f"{kind} {count:,}" for kind, count in funnel.inferred.items())
+    by = "; ".join(f"{_HOW.get(how, how)} ({n:,})" for how, n in funnel.resolved_by.items())
+    other = ", ".join(f"{kind} ({count:,})" for kind, count in funnel.inferred.items())
     st.caption(
         f"Resolved by: {by}."
         + (f" Found under other words than the value: {other}." if other else "")

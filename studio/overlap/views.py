@@ -56,7 +56,13 @@ def measure(here: Page, key: Hashable) -> None:
         0.01,
         help="A lower value finds more pairs, but more of them really differ.",
     )
-    if third.button("Measure", type="primary", icon=":material/search:", width="stretch"):
+    if third.button(
+        "Measure",
+        type="primary",
+        icon=":material/search:",
+        width="stretch",
+        key="overlap do measure",
+    ):
         jobs.start(
             key,
             "Measuring overlap",

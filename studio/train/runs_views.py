@@ -46,6 +46,8 @@ def lead_to(name: str) -> None:
 def lead_by_address(found: Sequence[RunDirectory]) -> None:
     """Show the run that the page's address names, once; before the tabs are drawn."""
     names = [run.id for run in found]
+    if "run" in st.query_params:
+        st.session_state[TAB] = RUNS  # also where it isn't there: the others are listed
     if name := asked("run", names, what="run", remedy="Choose one under “3 Runs”."):
         del st.query_params["run"]
         lead_to(name)

@@ -156,7 +156,8 @@ def page_of_rows(
     )
     pages = max(1, -(-page.total // _SIZE))
     if is_new and st.session_state[key] > pages:
-        wanted_page, ends = st.session_state.pop(key), quantity(pages, "page")
+        wanted_page, ends = st.session_state[key], quantity(pages, "page")
+        st.session_state[key] = pages
         tell_unknown("page", f"There is no page {wanted_page:,} of the list.", f"It has {ends}.")
     last = page.first + len(page.items)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -220,7 +221,7 @@ def _row(item: StoredExemplar, page: table.TablePage, found: table.Choices) -> d
     name = found.sources.get(number, ("", 0))[0] if number is not None else ""
     return {
         "utterance": e.utterance,
-        "function": e.label,
+        "function": "" if e.unlabelled else e.label,
         "split": e.split,
         "outcome": _NAMES.get(e.outcome or table.UNALIGNED, e.outcome),
         "waits in": item.queue or "",

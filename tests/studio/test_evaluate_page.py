@@ -78,7 +78,7 @@ def texts(at: AppTest) -> str:
 
 def test_a_run_that_isnt_there_is_said(measured: AppTest) -> None:
     at = opened(measured, run="zzz")
-    assert at.warning[0].value.replace("\\", "").startswith("There is no evaluated run zzz here.")
+    assert at.warning[0].value.replace("\\", "").startswith("There is no finished run zzz here.")
     assert len(at.selectbox[0].options) == 1
 
 

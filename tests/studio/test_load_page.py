@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from conftest import MODULE
 from streamlit.testing.v1 import AppTest
 
 from radu_core.formats import table
+from radu_core.terms import OUTCOMES, STAGES
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load import files as load
 
@@ -99,10 +101,47 @@ def test_nothing_is_exported_before_it_is_asked_for(
     path = tmp_path / "t.jsonl"
     path.write_text("{}\n")
     at = opened(path)
+    at.segmented_control(key="load tab").set_value("Export").run()
     assert "All 15 exemplars" in said(at)
     at.radio(key="export as").set_value("openai").run()
     assert not at.exception
     assert "15 exemplars left out" in said(at)
+
+
+def test_functions_with_few_exemplars_are_one_table(space: Workspace) -> None:
+    at = AppTest.from_file(str(ROOT / "pages" / "load.py"), default_timeout=20)
+    at.query_params["tab"] = "Outcome"
+    at.run()
+    assert not at.exception
+    assert {m.label: m.value for m in at.metric} == {
+        "loaded": "15",
+        "resolved": "13",
+        "ambiguous": "1",
+        "unlocated": "1",
+    }
+    [few] = [w.value for w in at.warning if "fewer than 10" in w.value]
+    assert few.startswith("2 functions have fewer than 10 resolved training exemplars.")
+    table = next(d.value for d in at.dataframe if "what to do" in d.value)
+    assert table.to_dict("records") == [
+        {
+            "function": "book_flight",
+            "resolved": 4,
+            "waiting": 2,
+            "what to do": "Resolve the 2 that wait, and label 4 more.",
+        },
+        {"function": "book_hotel", "resolved": 3, "waiting": 0, "what to do": "Label 7 more."},
+    ]
+    explained = "\n".join(h.proto.body for h in at.get("html"))
+    assert all(escape(text) in explained for text in (*STAGES.values(), *OUTCOMES.values()))
+
+
+def test_a_path_stays_while_another_tab_is_open(space: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("{}\n")
+    at = opened(path)
+    at.segmented_control(key="load tab").set_value("Outcome").run()
+    at.segmented_control(key="load tab").set_value("Utterances").run()
+    assert at.text_input(key="utterances path").value == str(path)
 
 
 def test_a_report_lists_repeated_and_contradicting_rows(space: Workspace, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_annotate_gives_the_marker_who_where_and_what(hostile: Workspace) -> Non
         ({"queue": "invalid"}, {"queue": "invalid", "skipped": False}),
         ({"queue": "no such"}, {"queue": "", "skipped": False}),
         ({"function": "none"}, {"function": "none"}),
-        ({"search": "x" * 300, "item": "y" * 300}, {"search": "x" * 200, "item": "y" * 200}),
+        ({"search": "x" * 300, "item": "y" * 300}, {"search": "x" * 200, "item": ""}),
     ],
 )
 def test_annotate_filters_as_the_address_says(
@@ -209,7 +209,10 @@ def test_a_wrong_path_leaves_the_other_tabs_alone(hostile: Workspace) -> None:
     typed = next(t for t in at.text_input if t.label.startswith("Or a path"))
     typed.input("/nowhere/file.xyz").run()
     assert "No such file: '/nowhere/file.xyz'" in shown([at.error[0].value])
-    assert [m.label for m in at.metric][:1] == ["utterances"]
+    at.segmented_control(key="load tab").set_value("Outcome").run()
+    assert [m.label for m in at.metric][:1] == ["loaded"]
+    assert not at.error
+    at.segmented_control(key="load tab").set_value("Export").run()
     assert at.radio[0].label == "Format"
 
 

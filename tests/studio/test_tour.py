@@ -46,6 +46,7 @@ def test_every_page_has_a_tour_of_a_few_short_steps() -> None:
     for page, steps in TOURS.items():
         assert 1 <= len(steps) <= 3, page
         assert all(len(step.text) < 220 and step.text.endswith(".") for step in steps), page
+        assert all(step.later == "" or step.later.endswith(".") for step in steps), page
 
 
 @pytest.mark.parametrize("page", ["home", "load", "annotate", "utterances", "train"])

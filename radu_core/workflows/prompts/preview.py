@@ -239,7 +239,7 @@ def render(prepared: Prepared, templates: TemplateSet) -> Preview:
     right = subject.exemplar.function if subject.known else None
     others = [h for h in prepared.wide.exemplars if h.function != subject.exemplar.function]
     there = _answer_retrieved(strategy, right, hits)
-    # what isn't retrieved makes no row, and is said by ``answer_retrieved``
+    # ``answer_retrieved`` says already that no row is made of what isn't retrieved
     reasons = [] if there is False else [f"no row: {d.reason}" for d in made.discards]
     return Preview(
         utterance=subject.exemplar.utterance,
