@@ -120,7 +120,9 @@ def choose_from(
     first: int | None,
 ) -> int | None:
     """A table of figures with its download; the place of the row that is chosen, if any.
-    ``one`` names what a row is: a slot, a pair."""
+
+    ``one`` names what a row is: a slot, a pair.
+    """
     chosen = show.choose(
         rows,
         key=f"{one}s",

@@ -28,18 +28,20 @@ def show_unknown(page: str) -> None:
 
 
 def tell_unknown(name: str, problem: str, remedy: str) -> NoReturn:
-    """Draw the page again, saying above it what of ``name`` in the address is wrong and what to
-    do. The address asks for it no more."""
+    """Draw the page again, with a message about what of ``name`` in the address is wrong.
+
+    ``remedy`` says what to do. The address asks for it no more.
+    """
     st.query_params.pop(name, None)
     st.session_state.setdefault(_UNKNOWN, {})[name] = f"{problem} {remedy}"
     st.rerun()
 
 
 def asked(name: str, among: Container[str], *, what: str, remedy: str) -> str:
-    """What the address asks for under ``name``, if it is ``among`` what there is; "" if it asks for
-    nothing.
+    """What the address asks for under ``name``, if it is ``among`` what there is.
 
-    ``what`` names such a thing ("run"), ``remedy`` says where to choose one.
+    "" if it asks for nothing. ``what`` names such a thing ("run"), ``remedy`` says where
+    to choose one.
     """
     value = st.query_params.get(name, "")
     if value and value not in among:

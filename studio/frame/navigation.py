@@ -71,10 +71,10 @@ def link(
     icon: str | None = None,
     **query: str,
 ) -> None:
-    """A link to the page ``name``, with its icon if no other is given; ``query`` is what its
-    address says besides.
+    """A link to the page ``name``, with its icon if no other is given.
 
-    ``back`` is the page, with its own query, that ``link_back`` leads to from there.
+    ``query`` is what its address says besides, ``back`` is the page, with its own
+    query, that ``link_back`` leads to from there.
     """
     if back is not None:
         query["back"] = f"{back[0]}?{urlencode(back[1])}"

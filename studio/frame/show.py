@@ -171,8 +171,10 @@ def rows(
 
 
 def table(frame: pd.DataFrame, *, columns: Mapping[str, Any] | None = None, **options: Any) -> Any:
-    """``st.dataframe`` where a column of shares with the format "percent" reads "98.4 %", as in
-    sentences. ``options`` go to it as they are; returned is what it returns."""
+    """``st.dataframe`` where a column with the format "percent" reads "98.4 %", as in sentences.
+
+    ``options`` go to it as they are; what it returns is returned.
+    """
     shown, configured = frame.copy(deep=False), dict(_widths(frame, columns))
     for name, column in configured.items():
         kind = (column.get("type_config") or {}) if isinstance(column, dict) else {}
@@ -186,8 +188,7 @@ def table(frame: pd.DataFrame, *, columns: Mapping[str, Any] | None = None, **op
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is chosen in a table, as places of rows: the one that is ``opened``, and the
-    ``ticked``."""
+    """What is chosen in a table, as places of rows: the one ``opened``, and the ``ticked``."""
 
     opened: int | None
     ticked: tuple[int, ...] = ()
@@ -203,8 +204,8 @@ def choose(
     with_ticks: bool = False,
 ) -> Chosen:
     """A table where one row can be opened, by any of its cells; ``first`` is open at the start.
-    ``with_ticks``, rows can be ticked besides. A long one scrolls, so that what is opened is seen.
 
+    ``with_ticks``, rows can be ticked besides. A long one scrolls, so that what is opened is seen.
     What was chosen is forgotten once the table holds other rows.
     """
     frame = pd.DataFrame(_flat(data))

@@ -11,7 +11,9 @@ __all__ = ["TOURS", "Step"]
 @dataclass(frozen=True)
 class Step:
     """A title, a sentence or two, and the part of the page that is outlined: a CSS selector.
-    ``later`` says when that part is there, and is shown while it isn't."""
+
+    ``later`` says when that part is there, and is shown while it isn't.
+    """
 
     title: str
     text: str

@@ -75,7 +75,9 @@ class ModuleFunnel:
     @property
     def unused_text(self) -> str:
         """A sentence about the loaded exemplars that no dataset can use; empty if all can be.
-        Unlabelled ones are said where they are dealt with: in ``attention``."""
+
+        Unlabelled ones stand where they are dealt with: in ``attention``.
+        """
         reasons = "; ".join(
             f"{why} ({n:,})" for why, n in self.left_out.items() if why != Reason.UNLABELLED
         )

@@ -55,8 +55,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Thin:
-    """A function with fewer than ``ENOUGH`` resolved training exemplars, and how many more it would
-    have if those that wait for a person were resolved."""
+    """A function with fewer than ``ENOUGH`` resolved training exemplars.
+
+    ``waiting`` is how many more it would have if those that wait for a person were resolved.
+    """
 
     function: str
     resolved: int
