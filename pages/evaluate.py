@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from radu_core.workflows.evaluate.evaluation import SPLITS, damaged_reports, evaluate, reports
+from radu_core.workflows.evaluate.evaluation import damaged_reports, evaluate, reports
 from radu_core.workflows.frame.run_list import answers, module_at_work, runs
 from studio.evaluate import tabs, views
 from studio.frame import jobs
-from studio.frame.address import position
 from studio.frame.navigation import link
 from studio.frame.page import messages, page
 
@@ -23,8 +22,8 @@ with page(
     first, second, third, fourth = st.columns([4, 2, 2, 2], vertical_alignment="bottom")
     with first:
         id = views.choose_run(here, [r.id for r in found])
-    first_split = position("split", SPLITS, what="split", remedy="Choose one under “Split”.")
-    split = second.selectbox("Split", SPLITS, index=first_split)
+    with second:
+        split = views.choose_split()
     limit = third.number_input(
         "Row limit", 0, 1_000_000, 0, help="Measure a fixed sample of so many rows. 0: all."
     )

@@ -9,9 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.evaluation import EvaluationReport
+from radu_core.exemplars import Split
 from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.words import percent
+from radu_core.workflows.evaluate.evaluation import SPLITS
 from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.runs.scope import kept_by, set_kept
@@ -21,7 +23,7 @@ from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page
 
-__all__ = ["ask", "choose_run", "measured_too", "scope", "sources"]
+__all__ = ["ask", "choose_run", "choose_split", "measured_too", "scope", "sources"]
 
 _TOO = {
     "untrained": "the model before training",
@@ -40,6 +42,12 @@ def choose_run(here: Page, ids: list[str]) -> str:
         index=position("run", ids, what="finished run", remedy=_OTHER_RUN),
         format_func=partial(run_label, here.workspace),
     )
+
+
+def choose_split() -> Split:
+    """The split that is measured: the one that the address names, or test."""
+    first = position("split", SPLITS, what="split", remedy="Choose one under “Split”.")
+    return st.selectbox("Split", SPLITS, index=first)
 
 
 def measured_too(here: Page, run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any]:
