@@ -175,7 +175,8 @@ def table(frame: pd.DataFrame, *, columns: Mapping[str, Any] | None = None, **op
 
     ``options`` go to it as they are; what it returns is returned.
     """
-    shown, configured = frame.copy(deep=False), dict(_widths(frame, columns))
+    shown = frame.copy(deep=False)
+    configured: dict[str, Any] = {**_widths(frame, columns)}
     for name, column in configured.items():
         kind = (column.get("type_config") or {}) if isinstance(column, dict) else {}
         if name in shown and kind.get("format") == "percent":
