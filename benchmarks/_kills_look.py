@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 from radu_core.errors import RunError
 from radu_core.files import read_json
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 
 
 def pid_of(run: RunDirectory) -> int | None:
@@ -42,7 +42,9 @@ def workers(run: RunDirectory) -> list[int]:
     workers_found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         words, status = process.info["cmdline"] or [], process.info["status"]
-        ours = "radu_core.training.worker" in words and any(w.endswith(f"/{run.id}") for w in words)
+        ours = "radu_core.training.worker.process" in words and any(
+            w.endswith(f"/{run.id}") for w in words
+        )
         if ours and status != psutil.STATUS_ZOMBIE:
             workers_found.append(int(process.pid))
     return workers_found

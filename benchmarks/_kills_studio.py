@@ -20,7 +20,7 @@ from starlette.requests import Request  # noqa: E402
 from starlette.responses import JSONResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from radu_core.training import TrainConfig  # noqa: E402
+from radu_core.training.run.config import TrainConfig  # noqa: E402
 from radu_core.workflows.frame import run_list  # noqa: E402
 from radu_core.workflows.frame.workspace import Workspace  # noqa: E402
 from radu_core.workflows.runs import launch  # noqa: E402

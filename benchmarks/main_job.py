@@ -26,7 +26,7 @@ from radu_core.cli.model import evaluation_text
 from radu_core.dataset import DatasetConfig
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import RowOptions
-from radu_core.training import TrainConfig
+from radu_core.training.run.config import TrainConfig
 from radu_core.workflows.coverage.report import coverage_report
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.frame.workspace import Workspace

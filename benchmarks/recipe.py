@@ -28,7 +28,7 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.schema import Schema
-from radu_core.training import TrainConfig
+from radu_core.training.run.config import TrainConfig
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file, init_module

@@ -28,9 +28,10 @@ from typing import Any, Literal
 
 from radu_core.models import DEFAULT_GENERATOR, model_directory
 from radu_core.tokenizing import load_tokenizer
-from radu_core.training import RunDirectory, TrainConfig, preflight
-from radu_core.training.encoding import Preflight
-from radu_core.training.measures import measure_rows
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.encoding import Preflight, preflight
+from radu_core.training.worker.measures import measure_rows
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.sample import load_sample
 from radu_core.workflows.train.dataset import build
@@ -125,8 +126,8 @@ def one(case: str, home: Path, method: Literal["lora", "full"], steps: int) -> d
     from accelerate.utils import extract_model_from_parallel
     from transformers import set_seed
 
-    from radu_core.training.loading import load_model
-    from radu_core.training.trainer import steady_memory, uses_bf16
+    from radu_core.training.worker.loading import load_model
+    from radu_core.training.worker.trainer import steady_memory, uses_bf16
 
     space = Workspace(home)
     directory = model_directory(DEFAULT_GENERATOR, space.models)
@@ -200,7 +201,7 @@ def measure_flops(torch: Any, *, bf16: bool) -> float:
 
 
 def ours(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok: Any) -> Any:
-    from radu_core.training.trainer import make_trainer
+    from radu_core.training.worker.trainer import make_trainer
 
     return make_trainer(run, config, model, rows, tok, check=lambda: None, stopping=lambda: False)
 

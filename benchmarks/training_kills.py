@@ -59,8 +59,7 @@ from tiny_model import make_tiny_model  # noqa: E402
 
 from radu_core.models import DEFAULT_GENERATOR, model_directory  # noqa: E402
 from radu_core.schema import parse_schema  # noqa: E402
-from radu_core.training import RunDirectory, list_runs  # noqa: E402
-from radu_core.training.runs import FINAL  # noqa: E402
+from radu_core.training.run.directory import FINAL, RunDirectory, list_runs  # noqa: E402
 from radu_core.workflows.frame.workspace import Workspace  # noqa: E402
 from radu_core.workflows.load.files import import_file  # noqa: E402
 from radu_core.workflows.load.outcomes import resolve  # noqa: E402

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from radu_core.models import DEFAULT_GENERATOR
-from radu_core.training import RunDirectory, TrainConfig
-from radu_core.training.runs import FINAL
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import FINAL, RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.sample import load_sample
 from radu_core.workflows.runs import launch

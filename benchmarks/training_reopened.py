@@ -28,7 +28,9 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright  # noqa
 from studio_process import CHROMIUM, Studio  # noqa: E402
 from training_kills import make_home  # noqa: E402
 
-from radu_core.training import RunDirectory, TrainConfig, launch, stop  # noqa: E402
+from radu_core.training.run.config import TrainConfig  # noqa: E402
+from radu_core.training.run.directory import RunDirectory  # noqa: E402
+from radu_core.training.watcher.launcher import launch, stop  # noqa: E402
 
 LIMIT = 2.0
 WATCH = """() => {

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from radu_core.dataset import DatasetConfig
 from radu_core.evaluation.report import against_baselines
 from radu_core.models import DEFAULT_GENERATOR
-from radu_core.training import TrainConfig
+from radu_core.training.run.config import TrainConfig
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.launch import start

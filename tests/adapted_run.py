@@ -11,8 +11,10 @@ from tiny_model import make_tiny_model
 from radu_core.dataset import DatasetConfig
 from radu_core.files import write_json
 from radu_core.tokenizing import load_tokenizer
-from radu_core.training import RunDirectory, TrainConfig, preflight
-from radu_core.training.saving import save_model
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.encoding import preflight
+from radu_core.training.worker.saving import save_model
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs import launch as train
 from radu_core.workflows.train.dataset import build

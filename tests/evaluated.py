@@ -9,7 +9,7 @@ from typing import Any
 from radu_core.evaluation import EvaluationReport, Prediction, hash_of_rows, measure
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.evaluate.evaluation import report_path
 
 __all__ = ["make_report", "save_report"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from radu_core.training.measurements import Probe
+from radu_core.training.probe.measurements import Probe
 
 MEASURED = Probe(
     stage="Done",

@@ -124,6 +124,35 @@ def test_imports_go_upwards_only(path: Path) -> None:
                 assert parts[1] in STORE_MAY_USE
 
 
+TRAINING = [  # a way to tune is chosen by a process, which knows them all
+    {"run"},
+    {"worker"},
+    {"probe"},
+    {"joint"},
+    {"contrastive", "lsr"},
+    {"worker.process", "probe.process", "probe.probe"},
+]
+
+
+def level(names: list[str]) -> int:
+    """Where in TRAINING a module of ``radu_core.training`` stands, by its name's parts."""
+    keys = {names[0], ".".join(names[:2])}
+    return max(at for at, packages in enumerate(TRAINING) if packages & keys)
+
+
+def test_the_packages_of_training_import_those_above_only() -> None:
+    for path in sorted((CORE / "training").rglob("*.py")):
+        own = path.relative_to(CORE / "training").with_suffix("").parts
+        for name in imported(path):
+            parts = name.split(".")
+            if parts[:2] != ["radu_core", "training"]:
+                continue
+            if own[0] == "watcher":
+                assert parts[2] in ("watcher", "run"), f"{path} imports {name}"
+            else:
+                assert level(parts[2:]) <= level(list(own)), f"{path} imports {name}"
+
+
 def test_the_core_never_imports_streamlit() -> None:
     for path in CORE.rglob("*.py"):
         roots = {name.split(".")[0] for name in imported(path)}

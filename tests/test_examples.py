@@ -21,7 +21,7 @@ from tiny_encoder import make_tiny_encoder
 
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import parse_schema
-from radu_core.training import list_runs
+from radu_core.training.run.directory import list_runs
 from radu_core.workflows.coverage.indexing import set_retrieval
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file

@@ -22,7 +22,7 @@ from radu_core.errors import MissingPackageError, ModelError
 from radu_core.extras import BASE, EXTRAS, as_missing_package
 from radu_core.formats.workbook import sheet_names
 from radu_core.models import RECORD, loading
-from radu_core.training.launcher import Ray
+from radu_core.training.watcher.launcher import Ray
 from studio.frame import jobs
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,7 +14,7 @@ from radu_core.dataset import DatasetConfig
 from radu_core.exemplars import Outcome
 from radu_core.prompts import STRATEGIES
 from radu_core.terms import OUTCOMES, TERMS, describe_point, label, label_of_rows
-from radu_core.training import TrainConfig
+from radu_core.training.run.config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 

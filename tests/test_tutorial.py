@@ -21,8 +21,8 @@ import pytest
 from markdown_it import MarkdownIt
 from studio_process import ROOT
 
-from radu_core.training import list_runs, stop
-from radu_core.training.runs import FINAL
+from radu_core.training.run.directory import FINAL, list_runs
+from radu_core.training.watcher.launcher import stop
 
 PAGE = ROOT / "docs" / "tutorial.md"
 LIBRARY = ROOT / "examples" / "library"

@@ -9,10 +9,11 @@ from fakes import HashEmbedder
 
 from radu_core.dataset import read_dataset
 from radu_core.files import write_json
-from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.joint.files import ENCODER
 from radu_core.training.joint.guard import Retrieved, Row
-from radu_core.training.runs import FINAL
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import FINAL, RunDirectory
+from radu_core.training.watcher.launcher import stop
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs import launch as train
 from radu_core.workflows.runs.retriever_rows import Rows, keep_rows, retriever_rows

@@ -18,7 +18,7 @@ from radu_core.words import percent, quantity
 if TYPE_CHECKING:
     from radu_core.evaluation import EvaluationReport, Share
     from radu_core.inference import FunctionCall
-    from radu_core.training import TrainConfig
+    from radu_core.training.run.config import TrainConfig
     from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["evaluation_text"]
@@ -63,7 +63,7 @@ def train(
     ] = None,
 ) -> Output:
     """Launch a fine-tuning run as a separate process. Exit 1: the run or its check failed."""
-    from radu_core.training.launcher import launcher as launcher_named
+    from radu_core.training.watcher.launcher import launcher as launcher_named
     from radu_core.workflows.runs import launch
     from radu_core.workflows.train.following import follow
 
@@ -90,7 +90,7 @@ def train(
 
 def _config(path: Path, space: Workspace) -> TrainConfig:
     """Of a file; its dataset may be named as elsewhere, NAME/MODULE."""
-    from radu_core.training import TrainConfig
+    from radu_core.training.run.config import TrainConfig
 
     config = TrainConfig.from_file(path)
     dataset = space.datasets / config.dataset

@@ -14,7 +14,7 @@ from radu_core.words import percent, quantity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from radu_core.training import RunDirectory
+    from radu_core.training.run.directory import RunDirectory
     from radu_core.workflows.runs.figures import Figure
     from radu_core.workflows.runs.launch import RunView
     from radu_core.workflows.train.manage_runs import About, Comparison

@@ -23,7 +23,7 @@ from radu_core.generator import Generator
 from radu_core.models import dequantize_gguf, loading
 from radu_core.progress import Progress, silent
 from radu_core.tokenizing import Encoder, load_tokenizer
-from radu_core.training.saving import shortfalls
+from radu_core.training.worker.saving import shortfalls
 from radu_core.words import quantity
 
 if TYPE_CHECKING:

@@ -1,18 +1,11 @@
-"""Rows and a config → a run directory that holds a model."""
+"""Rows and a config → a run directory that holds a model.
 
-from radu_core.training.config import TrainConfig
-from radu_core.training.encoding import Preflight, preflight
-from radu_core.training.launcher import launch, stop
-from radu_core.training.runs import RunDirectory, RunEvent, RunState, list_runs
+Each package imports only those above it:
 
-__all__ = [
-    "Preflight",
-    "RunDirectory",
-    "RunEvent",
-    "RunState",
-    "TrainConfig",
-    "launch",
-    "list_runs",
-    "preflight",
-    "stop",
-]
+- ``run``: what a run is: its config, its directory, its place in the queue, its card;
+- ``worker``: what trains: the loop, the loss, packing, saving, checkpoints;
+- ``probe``: trial steps, which tell what a run will need;
+- ``joint``, ``contrastive``, ``lsr``: the three ways to tune a retriever;
+- ``worker.process`` and ``probe.process``: the processes, which choose among these;
+- ``watcher``: what starts, follows and stops a run, here or on Ray. It imports ``run`` only.
+"""

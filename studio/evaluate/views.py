@@ -10,8 +10,8 @@ import streamlit as st
 
 from radu_core.evaluation import EvaluationReport
 from radu_core.exemplars import Split
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.run.directory import RunDirectory
 from radu_core.words import percent
 from radu_core.workflows.evaluate.evaluation import SPLITS
 from radu_core.workflows.evaluate.parse import parse

@@ -8,7 +8,7 @@ import streamlit as st
 
 from radu_core.errors import InputError
 from radu_core.inference.bundle import Runtime
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.playground import bundle_zip
 from radu_core.workflows.playground.bundle_zip import BundleChoices, PreparedBundle
 from studio.frame import jobs

@@ -15,8 +15,8 @@ from radu_core.errors import RaduError
 from radu_core.files import content_hash
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.terms import label
-from radu_core.training import TrainConfig
-from radu_core.training.launcher import Launcher
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.watcher.launcher import Launcher
 from radu_core.workflows.coverage.prompt_tokens import generators
 from radu_core.workflows.coverage.report import base_embedders
 from radu_core.workflows.runs import launch

@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from radu_core.training import TrainConfig
-from radu_core.training.launcher import Launcher
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.watcher.launcher import Launcher
 from radu_core.words import quantity
 from radu_core.workflows.train.prediction import Prediction
 from radu_core.workflows.train.preflight import PreflightReport, command, duration

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.terms import TERMS, describe_point, label
-from radu_core.training import RunDirectory
 from radu_core.training.joint.guard import Guard
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.coverage.indexing import retrieval_before
 from radu_core.workflows.train import retriever
 from radu_core.workflows.train.retriever import Standing, Switch

@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.train.manage_runs import UNCORRECTED, Comparison, compare_runs
 from studio.frame import show

@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from radu_core.training import RunEvent
+from radu_core.training.run.directory import RunEvent
 from radu_core.words import quantity
 from radu_core.workflows.runs.figures import SHARES
 from radu_core.workflows.runs.launch import RunView

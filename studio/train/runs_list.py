@@ -11,8 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.errors import RaduError
-from radu_core.training import RunDirectory
-from radu_core.training.runs import FINAL
+from radu_core.training.run.directory import FINAL, RunDirectory
 from radu_core.workflows.frame import run_list
 from radu_core.workflows.runs import launch
 from radu_core.workflows.train import manage_runs

@@ -11,8 +11,7 @@ import yaml
 
 from radu_core.errors import InputError
 from radu_core.files import content_hash
-from radu_core.training import RunDirectory
-from radu_core.training.runs import FINAL
+from radu_core.training.run.directory import FINAL, RunDirectory
 from radu_core.words import quantity
 from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.news import mark_seen

@@ -21,7 +21,8 @@ from typer.testing import CliRunner
 from radu_core.cli import app
 from radu_core.cli.output import table, who
 from radu_core.dataset import DatasetConfig
-from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]

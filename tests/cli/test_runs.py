@@ -13,7 +13,8 @@ from measured import MODEL_CHECK
 from typer.testing import CliRunner
 
 from radu_core.cli import app
-from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from axe import serious
 from playwright.sync_api import Browser, expect
 from studio_process import studio
 
-from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.sample import load_sample
 from radu_core.workflows.train.manage_runs import rename

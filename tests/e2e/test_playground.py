@@ -9,7 +9,7 @@ from adapted_run import make_adapted_run
 from playwright.sync_api import Page, expect
 from studio_process import studio
 
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.sample import load_sample
 from radu_core.workflows.playground.export_model import export_model

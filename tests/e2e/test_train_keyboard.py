@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from studio_process import studio
 
 from radu_core.dataset import DatasetConfig
-from radu_core.training.runs import list_runs
+from radu_core.training.run.directory import list_runs
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.sample import load_sample
 from radu_core.workflows.train.dataset import build

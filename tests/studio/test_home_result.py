@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from radu_core.evaluation import EvaluationReport, Prediction, measure
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.evaluate.evaluation import report_path
 from radu_core.workflows.frame.workspace import Workspace
 

@@ -21,8 +21,8 @@ from radu_core.dataset import DatasetConfig
 from radu_core.files import write_json
 from radu_core.retrieval import RetrievalSettings
 from radu_core.terms import label
-from radu_core.training import RunDirectory, TrainConfig
-from radu_core.training.config import settings_of_retriever
+from radu_core.training.run.config import TrainConfig, settings_of_retriever
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.coverage.indexing import set_retrieval
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs import launch as train

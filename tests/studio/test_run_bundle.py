@@ -22,8 +22,8 @@ from tuned_run import make_taught_run, make_tuned_run
 
 from radu_core.errors import DiskFullError
 from radu_core.progress import Progress
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.playground import bundle_zip
 from radu_core.workflows.playground.bundle_zip import prepare_bundle, prepared_bundle

@@ -11,7 +11,7 @@ from deciding import MORE, Clock, annotating
 from generator_run import make_generator_run
 
 from radu_core.schema import Schema
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 
 

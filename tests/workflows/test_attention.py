@@ -15,7 +15,8 @@ from sqlalchemy import update
 from radu_core.schema import Schema
 from radu_core.store.tables import exemplars
 from radu_core.terms import STAGES
-from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.coverage.indexing import build_index, load_index
 from radu_core.workflows.coverage.report import coverage_report
 from radu_core.workflows.frame.last_measured import last_measured

@@ -25,7 +25,7 @@ from radu_core.inference.asking import AnyParser, answer_questions
 from radu_core.inference.bundle import SelfTest
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import parse_schema
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.coverage.indexing import set_retrieval
 from radu_core.workflows.evaluate.parse import parser_of
 from radu_core.workflows.frame.labelled_rows import labelled_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.evaluate.evaluation import evaluate, reports
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.playground.export_model import _card

@@ -14,7 +14,7 @@ from radu_core.cli import app
 from radu_core.errors import InputError, ModelError
 from radu_core.files import read_json, write_json
 from radu_core.inference import gguf_check, gguf_export
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.playground import export_gguf
 from radu_core.workflows.playground.export_model import export_model

@@ -19,7 +19,7 @@ from radu_core.cli import app
 from radu_core.errors import InputError, RunError
 from radu_core.files import read_json, write_json
 from radu_core.tokenizing import load_tokenizer
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.playground.export_model import export_model
 from radu_core.workflows.playground.export_needs import needs_outside

@@ -22,8 +22,8 @@ from radu_core.cli import app
 from radu_core.errors import InputError, ModelError
 from radu_core.inference.onnx_encoder import OnnxEmbedder
 from radu_core.retrieval import SentenceEmbedder
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import ENCODER
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.playground.export_onnx import OnnxAgreement, export_onnx
 

@@ -14,7 +14,8 @@ from tiny_encoder import make_tiny_encoder
 from radu_core.errors import DatasetError, InputError
 from radu_core.retrieval import RetrievalSettings
 from radu_core.schema import Schema
-from radu_core.training import RunDirectory, TrainConfig, list_runs
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory, list_runs
 from radu_core.workflows.coverage.indexing import set_retrieval
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file

@@ -13,7 +13,7 @@ from tiny_encoder import make_tiny_encoder
 from radu_core.errors import InputError
 from radu_core.inference import FullParser
 from radu_core.retrieval import RetrievalSettings
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.coverage.indexing import set_retrieval
 from radu_core.workflows.evaluate import measurement
 from radu_core.workflows.evaluate import parse as parsing

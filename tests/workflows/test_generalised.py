@@ -13,8 +13,9 @@ from radu_core.dataset import DatasetConfig, read_rows
 from radu_core.errors import DatasetError, InputError
 from radu_core.schema import parse_schema
 from radu_core.tokenizing import load_tokenizer
-from radu_core.training import TrainConfig, preflight
-from radu_core.training.launcher import Local
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.encoding import preflight
+from radu_core.training.watcher.launcher import Local
 from radu_core.workflows.evaluate.evaluation import report_path
 from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.workspace import Workspace

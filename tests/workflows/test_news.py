@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 from conftest import MODULE
 
-from radu_core.training import RunDirectory, TrainConfig
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.news import is_at_work, mark_seen, take_news
 from radu_core.workflows.frame.people import recall, remember
 from radu_core.workflows.frame.workspace import Workspace

@@ -22,7 +22,7 @@ from radu_core.errors import InputError, ModelError, RunError
 from radu_core.exemplars import LONGEST
 from radu_core.inference import FunctionCall
 from radu_core.schema import parse_schema
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.evaluate import parse as workflow
 from radu_core.workflows.evaluate.parse import parse, parse_many, parser_of
 from radu_core.workflows.frame.workspace import Workspace

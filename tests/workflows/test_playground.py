@@ -12,8 +12,8 @@ from radu_core.errors import InputError, NotFoundError, RaduError, RunError
 from radu_core.files import write_json
 from radu_core.inference.answers import Answer, Question
 from radu_core.store import StoredExemplar
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.evaluate import parse as parsing
 from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.frame.workspace import Workspace

@@ -19,9 +19,10 @@ from radu_core.dataset import DatasetRow, read_rows
 from radu_core.errors import RunError
 from radu_core.schema import parse_schema
 from radu_core.tokenizing import load_tokenizer
-from radu_core.training import TrainConfig, encoding
-from radu_core.training.measurements import Probe
-from radu_core.training.probe import probe
+from radu_core.training.probe.measurements import Probe
+from radu_core.training.probe.probe import probe
+from radu_core.training.run import encoding
+from radu_core.training.run.config import TrainConfig
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.launch import check
 from radu_core.workflows.train import preflight as workflow

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from radu_core.cli import app
 from radu_core.errors import ConflictError, InputError, ModelError, RaduError
 from radu_core.files import file_hash, read_json, write_json
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.playground import push
 from radu_core.workflows.playground.push import push_run

@@ -17,8 +17,8 @@ from radu_core.errors import InputError
 from radu_core.files import read_json, write_json
 from radu_core.retrieval import RetrievalSettings
 from radu_core.terms import describe_point
-from radu_core.training import RunDirectory
 from radu_core.training.joint.guard import RETRIEVED_FILE, Retrieved
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.coverage.indexing import (
     choose_point,
     chosen_point,

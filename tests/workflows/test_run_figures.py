@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from conftest import MODULE
 
-from radu_core.training import RunDirectory, TrainConfig
-from radu_core.training.measures import CHOOSES
-from radu_core.training.trainer import rows_to_evaluate
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.worker.measures import CHOOSES
+from radu_core.training.worker.trainer import rows_to_evaluate
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.figures import (
     asked_rows,

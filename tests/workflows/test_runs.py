@@ -13,8 +13,9 @@ from conftest import MODULE
 from radu_core.errors import InputError, NotFoundError, StoreError
 from radu_core.evaluation import EvaluationReport, Prediction, hash_of_rows, measure
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.training import RunDirectory, TrainConfig
-from radu_core.training.launcher import Local
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.watcher.launcher import Local
 from radu_core.workflows.evaluate.evaluation import report_path
 from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.workspace import Workspace

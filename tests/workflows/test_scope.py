@@ -10,8 +10,9 @@ from tuned_run import make_taught_run
 
 from radu_core.errors import InputError, ModelError
 from radu_core.files import read_json, write_json
-from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.frame.workspace import Workspace

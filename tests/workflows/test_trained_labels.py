@@ -15,7 +15,9 @@ from radu_core.dataset import DatasetConfig, mix, read_labels, read_rows
 from radu_core.errors import DatasetError
 from radu_core.evaluation import EvaluationReport
 from radu_core.tokenizing import load_tokenizer
-from radu_core.training import RunDirectory, TrainConfig, preflight
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.encoding import preflight
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file

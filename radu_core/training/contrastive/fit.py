@@ -25,7 +25,7 @@ from radu_core.schema import Schema
 from radu_core.training.joint.files import CONTRASTIVE_ROUNDS, epochs_for
 from radu_core.training.joint.losses import supervised_contrastive
 from radu_core.training.joint.model import encode
-from radu_core.training.steps import Fitting, groups_by_decay, steps_of
+from radu_core.training.worker.steps import Fitting, groups_by_decay, steps_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

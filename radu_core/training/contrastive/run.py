@@ -9,7 +9,6 @@ from typing import Any
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json
-from radu_core.training.config import TrainConfig
 from radu_core.training.contrastive.fit import (
     ContrastiveFitting,
     ContrastiveSettings,
@@ -21,10 +20,11 @@ from radu_core.training.joint.files import ENCODER, JUDGED_FILE
 from radu_core.training.joint.guard import retrieve
 from radu_core.training.joint.lora import adapt, merge
 from radu_core.training.joint.model import find_overlong, open_encoder
-from radu_core.training.limit import TimeLimit
-from radu_core.training.runs import RunDirectory
-from radu_core.training.steps import settings_in, tell_trained, write_model
-from radu_core.training.tuning import Part, Tuning, parts_of
+from radu_core.training.joint.tuning import Part, Tuning, parts_of
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.worker.limit import TimeLimit
+from radu_core.training.worker.steps import settings_in, tell_trained, write_model
 
 __all__ = ["contrastive_parts", "settings_of", "tune_by_contrast"]
 

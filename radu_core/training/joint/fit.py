@@ -16,7 +16,7 @@ from radu_core.training.joint.files import epochs_for
 from radu_core.training.joint.losses import supervised_contrastive
 from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels, Row
-from radu_core.training.steps import Fitting, steps_of
+from radu_core.training.worker.steps import Fitting, steps_of
 
 __all__ = ["JointFitting", "JointSettings", "fit_joint", "joint_steps"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from radu_core.training.config import TrainConfig
+from radu_core.training.run.config import TrainConfig
 
 __all__ = ["Adaptable", "adapt", "merge"]
 

@@ -13,16 +13,16 @@ from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import read_json
 from radu_core.retrieval import SentenceEmbedder
 from radu_core.schema import parse_schema
-from radu_core.training.config import TrainConfig
 from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE, read_exemplars
 from radu_core.training.joint.fit import JointFitting, JointSettings
 from radu_core.training.joint.model import JointEncoder
 from radu_core.training.joint.rows import Labels, Row
 from radu_core.training.joint.run import joint_parts, new_model, settings_of
 from radu_core.training.joint.sources import fit_voters
-from radu_core.training.machine import peak_memory
-from radu_core.training.measurements import Probe
-from radu_core.training.trial import step_on_longest, step_on_typical
+from radu_core.training.probe.measurements import Probe
+from radu_core.training.probe.trial import step_on_longest, step_on_typical
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.machine import peak_memory
 
 __all__ = ["measure"]
 

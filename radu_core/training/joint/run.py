@@ -15,7 +15,6 @@ import numpy as np
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.retrieval import SentenceEmbedder
-from radu_core.training.config import TrainConfig
 from radu_core.training.joint.fast import FastModel, joint_scores
 from radu_core.training.joint.fit import JointFitting, JointSettings, joint_steps
 from radu_core.training.joint.fitted import fit_head_on
@@ -23,10 +22,11 @@ from radu_core.training.joint.folds import ENOUGH
 from radu_core.training.joint.lora import adapt, merge
 from radu_core.training.joint.model import JointEncoder, open_encoder
 from radu_core.training.joint.rows import Labels
-from radu_core.training.limit import TimeLimit
-from radu_core.training.runs import RunDirectory
-from radu_core.training.steps import settings_in, tell_saving, tell_trained, write_model
-from radu_core.training.tuning import Part, Tuning, parts_of
+from radu_core.training.joint.tuning import Part, Tuning, parts_of
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.worker.limit import TimeLimit
+from radu_core.training.worker.steps import settings_in, tell_saving, tell_trained, write_model
 
 __all__ = ["joint_parts", "new_model", "settings_of", "train_retriever"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from radu_core.errors import RunError
 from radu_core.files import disk_errors, read_json, write_json
 from radu_core.training.lsr.teacher import Teacher
-from radu_core.training.tokens import base_hashes
+from radu_core.training.run.tokens import base_hashes
 
 __all__ = ["AnswerFile", "Source", "check_source", "keep_sources", "read_sources"]
 

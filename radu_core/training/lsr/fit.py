@@ -22,7 +22,7 @@ from radu_core.training.lsr.losses import (
     retriever_log_probabilities,
     teacher_log_probabilities,
 )
-from radu_core.training.steps import Fitting, groups_by_decay, steps_of
+from radu_core.training.worker.steps import Fitting, groups_by_decay, steps_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

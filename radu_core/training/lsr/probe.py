@@ -18,16 +18,16 @@ from radu_core.hardware import native_bf16
 from radu_core.prompts import TemplateSet
 from radu_core.retrieval import ModuleIndex, SentenceEmbedder, query_of
 from radu_core.schema import Schema, parse_schema
-from radu_core.training.config import TrainConfig
 from radu_core.training.joint.files import LABELS_FILE, VALIDATION_FILE, read_exemplars
 from radu_core.training.joint.model import find_overlong, open_encoder, tokens_read
 from radu_core.training.lsr.files import read_sources
 from radu_core.training.lsr.fit import Lesson, LsrFitting, lsr_steps
 from radu_core.training.lsr.run import lsr_settings
 from radu_core.training.lsr.teacher import Teacher, answers_of, choose_teacher
-from radu_core.training.machine import peak_memory
-from radu_core.training.measurements import Probe
-from radu_core.training.trial import step_on_longest, step_on_typical
+from radu_core.training.probe.measurements import Probe
+from radu_core.training.probe.trial import step_on_longest, step_on_typical
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.machine import peak_memory
 
 __all__ = ["asked_again", "measure"]
 

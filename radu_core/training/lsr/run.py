@@ -31,16 +31,16 @@ from radu_core.retrieval import (
 )
 from radu_core.retrieval.towers import save_towers
 from radu_core.schema import Schema, parse_schema
-from radu_core.training.config import TrainConfig
 from radu_core.training.joint.files import ENCODER, LABELS_FILE, VALIDATION_FILE, read_exemplars
 from radu_core.training.joint.model import find_overlong, open_encoder
-from radu_core.training.limit import TimeLimit
 from radu_core.training.lsr.files import AnswerFile, Source, check_source, read_sources
 from radu_core.training.lsr.fit import Lesson, LsrFitting, LsrSettings, TunedEmbedder, is_flat
 from radu_core.training.lsr.teacher import answers_of, choose_teacher
 from radu_core.training.lsr.votes import vote_share
-from radu_core.training.runs import RunDirectory
-from radu_core.training.steps import (
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.worker.limit import TimeLimit
+from radu_core.training.worker.steps import (
     keep_checkpoint,
     make_steps,
     pace,

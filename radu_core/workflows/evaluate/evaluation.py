@@ -20,9 +20,9 @@ from radu_core.evaluation import (
 from radu_core.exemplars import AnnotatedExemplar, Split
 from radu_core.files import content_hash
 from radu_core.progress import Progress, silent
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE, read_head
 from radu_core.training.joint.scope import Scope
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.evaluate.head_sources import head_accuracy, head_sources
 from radu_core.workflows.evaluate.measurement import TRAINED, Measurement
 from radu_core.workflows.evaluate.parse import ask_as

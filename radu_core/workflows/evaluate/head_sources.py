@@ -7,8 +7,8 @@ from typing import Any
 
 from radu_core.evaluation import Source
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import EMBEDDING
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["head_accuracy", "head_sources"]

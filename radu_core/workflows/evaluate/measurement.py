@@ -28,10 +28,10 @@ from radu_core.inference import (
 from radu_core.models import model_directory
 from radu_core.progress import Progress
 from radu_core.retrieval import query_of
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.joint.scope import Scope
-from radu_core.training.tokens import template_of
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.tokens import template_of
 from radu_core.workflows.evaluate.parse import fast_parser, full_parser
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.launch import Serving

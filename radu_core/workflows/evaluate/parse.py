@@ -25,9 +25,9 @@ from radu_core.models import KNOWN_MODELS, RECORD, model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import Query
 from radu_core.tokenizing import PLAIN, load_tokenizer
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
-from radu_core.training.tokens import template_of
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.tokens import template_of
 from radu_core.workflows.frame.run_list import check_answers, open_run
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.full import with_generator

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radu_core.errors import RaduError
-from radu_core.training import RunDirectory, RunState, list_runs
-from radu_core.training.runs import FINAL
+from radu_core.training.run.directory import FINAL, RunDirectory, RunState, list_runs
 from radu_core.workflows.frame.people import recall, remember
 from radu_core.workflows.frame.run_list import run_modules
 from radu_core.workflows.frame.run_names import run_name

@@ -8,7 +8,7 @@ from radu_core.dataset import MIXTURE
 from radu_core.errors import InputError, NotFoundError, RaduError
 from radu_core.files import read_json
 from radu_core.instructions import instruct
-from radu_core.training import RunDirectory, list_runs
+from radu_core.training.run.directory import RunDirectory, list_runs
 from radu_core.workflows.frame.run_names import run_name
 from radu_core.workflows.frame.workspace import Workspace
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from radu_core.errors import RaduError
 from radu_core.files import read_json
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["BESIDE", "label_with", "run_label", "run_name"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from radu_core.training import RunDirectory, RunState
+from radu_core.training.run.directory import RunDirectory, RunState
 from radu_core.words import percent, quantity
 from radu_core.workflows.frame.last_measured import last_measured
 from radu_core.workflows.frame.run_names import label_with, run_name

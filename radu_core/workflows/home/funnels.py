@@ -10,7 +10,7 @@ from radu_core.eligibility import Purpose, Reason
 from radu_core.errors import DamagedError, DatasetError, NotFoundError, StaleIndexError
 from radu_core.retrieval import count_indexed
 from radu_core.terms import STAGES
-from radu_core.training import RunDirectory, RunState
+from radu_core.training.run.directory import RunDirectory, RunState
 from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import damaged_reports, reports
 from radu_core.workflows.frame.run_list import answers, runs

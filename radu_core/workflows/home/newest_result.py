@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from radu_core.errors import RaduError
 from radu_core.evaluation import EvaluationReport, Metrics
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.evaluate.evaluation import SPLITS, report_path
 from radu_core.workflows.frame.run_names import label_with, run_name
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from radu_core.errors import RaduError
-from radu_core.training import RunDirectory, RunState
+from radu_core.training.run.directory import RunDirectory, RunState
 from radu_core.workflows.frame.run_list import run_modules, runs
 from radu_core.workflows.frame.run_names import run_name
 from radu_core.workflows.frame.workspace import Workspace

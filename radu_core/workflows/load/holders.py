@@ -10,7 +10,7 @@ from typing import Any
 
 from radu_core.errors import RaduError
 from radu_core.files import disk_errors, read_json
-from radu_core.training import RunDirectory
+from radu_core.training.run.directory import RunDirectory
 from radu_core.words import quantity
 from radu_core.workflows.frame.run_list import run_modules
 from radu_core.workflows.frame.workspace import Workspace

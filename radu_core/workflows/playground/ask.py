@@ -17,8 +17,8 @@ from radu_core.inference.explain import explain
 from radu_core.progress import Progress, silent
 from radu_core.schema import Function, Scalar, Schema, as_values
 from radu_core.store import StoredExemplar
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.evaluate.parse import Loaded, load
 from radu_core.workflows.frame.run_list import answers, runs
 from radu_core.workflows.frame.run_names import BESIDE

@@ -43,9 +43,9 @@ from radu_core.inference.bundle import (
 from radu_core.models import KNOWN_MODELS
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import SentenceEmbedder
-from radu_core.training import RunDirectory
-from radu_core.training.card import model_card
-from radu_core.training.tokens import template_of
+from radu_core.training.run.cards.card import model_card
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.tokens import template_of
 from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import reports
 from radu_core.workflows.evaluate.parse import full_parser, parser_of

@@ -25,8 +25,8 @@ from radu_core.evaluation import hash_of_rows
 from radu_core.files import content_hash, disk_errors, open_atomic
 from radu_core.inference.bundle import FORMAT, MANIFEST, BundleManifest, Runtime
 from radu_core.progress import Progress, silent
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.labelled_rows import labelled_rows
 from radu_core.workflows.frame.run_list import (
     answers,

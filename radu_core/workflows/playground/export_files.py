@@ -8,7 +8,7 @@ from pathlib import Path
 
 from radu_core.errors import InputError, RaduError
 from radu_core.models import model_directory
-from radu_core.training import TrainConfig
+from radu_core.training.run.config import TrainConfig
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["base_directory", "copy_files", "free_target"]

@@ -20,9 +20,9 @@ from radu_core.inference.modelfile import make_modelfile, turns_around
 from radu_core.progress import Progress, silent
 from radu_core.prompts import require_strategy
 from radu_core.tokenizing import Encoder, load_tokenizer
-from radu_core.training import RunDirectory
-from radu_core.training.card import PROMPT_FILE
-from radu_core.training.tokens import template_of
+from radu_core.training.run.cards.usage import PROMPT_FILE
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.tokens import template_of
 
 __all__ = ["CONVERTER", "GGUF", "MODELFILE", "WrittenGguf", "export_gguf", "find_converter"]
 

@@ -16,10 +16,12 @@ from radu_core.inference.gguf_export import WeightType
 from radu_core.models import KNOWN_MODELS, RECORD
 from radu_core.progress import Progress, silent
 from radu_core.tokenizing import PLAIN
-from radu_core.training import RunDirectory, TrainConfig
-from radu_core.training.card import example_prompt, model_card, vllm_command
 from radu_core.training.joint.files import VALIDATION_FILE
-from radu_core.training.tokens import template_of
+from radu_core.training.run.cards.card import model_card
+from radu_core.training.run.cards.usage import example_prompt, vllm_command
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.tokens import template_of
 from radu_core.workflows.evaluate.evaluation import reports
 from radu_core.workflows.evaluate.parse import EXPORTED
 from radu_core.workflows.frame.run_list import check_answers, of_mixture, open_run, run_modules

@@ -9,8 +9,8 @@ from typing import Any
 from radu_core.errors import RaduError
 from radu_core.files import read_json
 from radu_core.models import RECORD
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE, read_head
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
 
 __all__ = ["needs_outside"]

@@ -12,9 +12,9 @@ from radu_core.files import disk_errors, whole_directory, write_text
 from radu_core.inference.onnx_encoder import OnnxEmbedder
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import SentenceEmbedder
-from radu_core.training import RunDirectory
-from radu_core.training.card import model_card
 from radu_core.training.joint.files import ENCODER
+from radu_core.training.run.cards.card import model_card
+from radu_core.training.run.directory import RunDirectory
 from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import reports
 from radu_core.workflows.frame.labelled_rows import labelled_rows

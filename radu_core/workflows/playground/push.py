@@ -16,8 +16,8 @@ from radu_core.files import file_hash, read_json, write_json, write_text
 from radu_core.inference.bundle import MANIFEST
 from radu_core.models import KNOWN_MODELS
 from radu_core.progress import Progress, silent
-from radu_core.training import RunDirectory
-from radu_core.training.base_licence import base_licence
+from radu_core.training.run.cards.base_licence import base_licence
+from radu_core.training.run.directory import RunDirectory
 from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import reports
 from radu_core.workflows.frame.run_list import of_mixture, open_run, run_modules

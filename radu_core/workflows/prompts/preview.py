@@ -38,7 +38,7 @@ from radu_core.prompts.inspect import (
 from radu_core.prompts.negatives import POOL
 from radu_core.retrieval import ExemplarHit, ModuleIndex, Query, Retrieved, query_of
 from radu_core.schema import OUT_OF_SCOPE, Schema, require_function
-from radu_core.training import TrainConfig
+from radu_core.training.run.config import TrainConfig
 from radu_core.workflows.coverage.indexing import load_index, retrieval_settings
 from radu_core.workflows.coverage.judgements import judgements
 from radu_core.workflows.coverage.prompt_tokens import (

@@ -9,10 +9,12 @@ from typing import Any
 from radu_core.errors import NotFoundError, RaduError
 from radu_core.evaluation import Share
 from radu_core.files import read_json, readable
-from radu_core.training import Preflight, RunDirectory, RunEvent, TrainConfig
-from radu_core.training.measures import CHOOSES, FILLS
-from radu_core.training.saving import CHECK_FILE, shortfalls
-from radu_core.training.trainer import rows_to_evaluate
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory, RunEvent
+from radu_core.training.run.encoding import Preflight
+from radu_core.training.worker.measures import CHOOSES, FILLS
+from radu_core.training.worker.saving import CHECK_FILE, shortfalls
+from radu_core.training.worker.trainer import rows_to_evaluate
 from radu_core.words import percent, percent_range, quantity
 
 __all__ = [

@@ -24,29 +24,23 @@ from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
 from radu_core.retrieval import save_index, why_not_tunable
 from radu_core.tokenizing import load_tokenizer
-from radu_core.training import (
-    Preflight,
-    RunDirectory,
-    RunEvent,
-    RunState,
-    TrainConfig,
-    preflight,
-    stop,
-)
-from radu_core.training.card import PROMPT_FILE
-from radu_core.training.launcher import (
+from radu_core.training.run.cards.usage import PROMPT_FILE
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import FINAL, RunDirectory, RunEvent, RunState
+from radu_core.training.run.encoding import Preflight, preflight
+from radu_core.training.run.layers import layer_names, wrong_targets
+from radu_core.training.run.machine import missing_for_qlora
+from radu_core.training.run.stages import stage
+from radu_core.training.run.tokens import keep_tokens
+from radu_core.training.watcher.launcher import (
     LAUNCHERS,
     Launcher,
     Local,
     check_disk,
     launcher,
     launcher_of,
+    stop,
 )
-from radu_core.training.layers import layer_names, wrong_targets
-from radu_core.training.quantized import missing_for_qlora
-from radu_core.training.runs import FINAL
-from radu_core.training.stages import stage
-from radu_core.training.tokens import keep_tokens
 from radu_core.workflows.coverage.report import load_index
 from radu_core.workflows.frame.run_list import modules_in, open_run
 from radu_core.workflows.frame.workspace import Workspace

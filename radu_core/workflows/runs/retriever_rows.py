@@ -13,10 +13,10 @@ from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.retrieval import check_embedder, why_not_tunable
 from radu_core.retrieval.pairs import Judgements
-from radu_core.training import TrainConfig
 from radu_core.training.joint.files import JUDGED_FILE, RETRIEVAL_FILE, VALIDATION_FILE
 from radu_core.training.joint.guard import Retrieving
 from radu_core.training.lsr.files import Source, keep_sources
+from radu_core.training.run.config import TrainConfig
 from radu_core.workflows.coverage.indexing import chosen_point, retrieval_settings
 from radu_core.workflows.coverage.judgements import judgements
 from radu_core.workflows.frame.labelled_rows import labelled_rows

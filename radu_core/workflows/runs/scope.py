@@ -5,9 +5,9 @@ from __future__ import annotations
 from radu_core.errors import InputError, NotFoundError
 from radu_core.files import write_json
 from radu_core.inference import FastParser, FullParser, Parser
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE, read_head
 from radu_core.training.joint.scope import KEPT, Curve, Scope
+from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.run_list import check_answers, open_run
 from radu_core.workflows.frame.workspace import Workspace
 

@@ -9,10 +9,11 @@ from radu_core.errors import InputError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.models import model_directory
 from radu_core.progress import Progress
-from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.lsr.files import Source
 from radu_core.training.lsr.teacher import Teacher, choose_teacher, keys_of
-from radu_core.training.tokens import base_hashes, template_of
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.tokens import base_hashes, template_of
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.trained_labels import read_trained_labels
 

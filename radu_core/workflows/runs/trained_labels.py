@@ -13,7 +13,7 @@ from radu_core.dataset import read_labels
 from radu_core.errors import DatasetError, NotFoundError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.files import content_hash, read_json, write_json
-from radu_core.training import Preflight
+from radu_core.training.run.encoding import Preflight
 
 __all__ = ["FILE", "TrainedLabels", "keep_labels", "read_trained_labels", "write_labels"]
 

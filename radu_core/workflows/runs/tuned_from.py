@@ -9,8 +9,8 @@ from pathlib import Path
 
 from radu_core.errors import InputError, RaduError
 from radu_core.exemplars import AnnotatedExemplar
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import HEAD_FILE, read_head
+from radu_core.training.run.directory import RunDirectory
 from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.trained_labels import FILE, read_trained_labels

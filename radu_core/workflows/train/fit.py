@@ -21,9 +21,11 @@ from radu_core.exemplars import Split
 from radu_core.files import read_json
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.progress import Progress, silent
-from radu_core.training import RunDirectory, TrainConfig, stop
 from radu_core.training.joint.files import CONTRASTIVE_ROUNDS, JOINT_ROUNDS, epochs_for
-from radu_core.training.tokens import FILE
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.tokens import FILE
+from radu_core.training.watcher.launcher import stop
 from radu_core.words import percent, quantity
 from radu_core.workflows.coverage.indexing import build_index, retrieval_settings
 from radu_core.workflows.evaluate.evaluation import evaluate

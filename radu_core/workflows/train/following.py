@@ -6,9 +6,8 @@ import time
 
 from radu_core.errors import RunError
 from radu_core.progress import Progress, silent
-from radu_core.training import RunDirectory
-from radu_core.training.runs import FINAL
-from radu_core.training.stages import stage
+from radu_core.training.run.directory import FINAL, RunDirectory
+from radu_core.training.run.stages import stage
 
 __all__ = ["follow"]
 

@@ -17,10 +17,10 @@ from radu_core.files import disk_errors, read_json, write_json
 from radu_core.instructions import instruct
 from radu_core.progress import Progress, silent
 from radu_core.statistics import mcnemar
-from radu_core.training import RunDirectory, RunEvent, TrainConfig
-from radu_core.training.launcher import launcher_of
-from radu_core.training.queue import ahead
-from radu_core.training.runs import FINAL
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import FINAL, RunDirectory, RunEvent
+from radu_core.training.run.queue import ahead
+from radu_core.training.watcher.launcher import launcher_of
 from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import reports
 from radu_core.workflows.frame.run_list import (

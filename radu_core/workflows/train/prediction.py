@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from radu_core.training import TrainConfig
-from radu_core.training.measurements import Probe
+from radu_core.training.probe.measurements import Probe
+from radu_core.training.run.config import TrainConfig
 from radu_core.workflows.runs.retriever_rows import Rows
 
 __all__ = ["Prediction", "predict", "predict_tuning"]

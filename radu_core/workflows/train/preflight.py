@@ -18,11 +18,11 @@ from radu_core.files import write_json
 from radu_core.models import model_directory
 from radu_core.progress import Progress, silent
 from radu_core.tokenizing import IGNORED, Encoded, encode_row, load_tokenizer, row_hash
-from radu_core.training import Preflight, TrainConfig
-from radu_core.training.encoding import encoder_of
-from radu_core.training.launcher import check_disk
-from radu_core.training.measurements import Probe
-from radu_core.training.probe import probe
+from radu_core.training.probe.measurements import Probe
+from radu_core.training.probe.probe import probe
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.encoding import Preflight, encoder_of
+from radu_core.training.watcher.launcher import check_disk
 from radu_core.words import quantity
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.launch import check, check_unchanged

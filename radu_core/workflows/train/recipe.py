@@ -22,10 +22,11 @@ from radu_core.progress import Progress, silent
 from radu_core.prompts import TemplateSet
 from radu_core.retrieval import ModuleIndex, query_of
 from radu_core.schema import OUT_OF_SCOPE
-from radu_core.training import RunDirectory, TrainConfig
 from radu_core.training.joint.files import epochs_for
 from radu_core.training.lsr.votes import vote
-from radu_core.training.tokens import template_of
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.run.tokens import template_of
 from radu_core.workflows.coverage.indexing import build_index, chosen_point, retrieval_settings
 from radu_core.workflows.evaluate.evaluation import rows_to_measure
 from radu_core.workflows.frame.workspace import Workspace

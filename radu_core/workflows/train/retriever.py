@@ -19,7 +19,6 @@ from radu_core.progress import Progress, silent
 from radu_core.retrieval import Embedder, RetrievalSettings, save_index
 from radu_core.schema import parse_schema
 from radu_core.terms import describe_point
-from radu_core.training import RunDirectory
 from radu_core.training.joint.files import ENCODER
 from radu_core.training.joint.folds import folds_of
 from radu_core.training.joint.guard import (
@@ -31,6 +30,7 @@ from radu_core.training.joint.guard import (
     compare,
     retrieve,
 )
+from radu_core.training.run.directory import RunDirectory
 from radu_core.words import percent, quantity
 from radu_core.workflows.coverage.indexing import (
     build_index,

@@ -11,8 +11,9 @@ from conftest import MODULE
 from tuned_run import stop_behind
 
 from radu_core.errors import InputError
-from radu_core.training import TrainConfig, launch
 from radu_core.training.joint.files import ENCODER
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.watcher.launcher import launch
 from radu_core.workflows.coverage.judgements import judge
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.frame.workspace import Workspace

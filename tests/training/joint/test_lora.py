@@ -11,12 +11,12 @@ from tiny_encoder import make_tiny_encoder
 
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.schema import Schema
-from radu_core.training import TrainConfig
 from radu_core.training.joint.fit import JointFitting
 from radu_core.training.joint.lora import merge
 from radu_core.training.joint.model import JointEncoder
 from radu_core.training.joint.rows import Labels
 from radu_core.training.joint.run import new_model, settings_of
+from radu_core.training.run.config import TrainConfig
 
 
 @pytest.fixture(scope="module")

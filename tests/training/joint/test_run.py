@@ -12,9 +12,11 @@ from tuned_run import stop_behind
 
 from radu_core.errors import InputError
 from radu_core.retrieval import Query, SentenceEmbedder
-from radu_core.training import RunDirectory, TrainConfig, launch
 from radu_core.training.joint.files import ENCODER, HEAD_FILE
 from radu_core.training.joint.guard import RETRIEVED_FILE, Retrieved
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.watcher.launcher import launch
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.evaluate.parse import parse, parser_of
 from radu_core.workflows.frame.workspace import Workspace

@@ -14,11 +14,12 @@ from tiny_model import make_tiny_model
 from tuned_run import stop_behind
 
 from radu_core.errors import InputError, RunError
-from radu_core.training import RunDirectory, TrainConfig, launch
 from radu_core.training.joint.files import ENCODER
-from radu_core.training.launcher import Local
-from radu_core.training.limit import TimeLimit
 from radu_core.training.lsr.run import tune_by_teacher
+from radu_core.training.run.config import TrainConfig
+from radu_core.training.run.directory import RunDirectory
+from radu_core.training.watcher.launcher import Local, launch
+from radu_core.training.worker.limit import TimeLimit
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.frame.workspace import Workspace
@@ -233,8 +234,8 @@ def _copy_of(run: RunDirectory) -> RunDirectory:
 
 
 def _do(run: RunDirectory, encoder: Path) -> None:
-    from radu_core.training.limit import TimeLimit
     from radu_core.training.lsr.run import tune_by_teacher
+    from radu_core.training.worker.limit import TimeLimit
 
     tune_by_teacher(run, encoder, check=lambda: None, stopping=lambda: False, limit=TimeLimit())
 

@@ -1,0 +1,1 @@
+"""What a run is: its config, its directory, its place in the queue, its card."""

@@ -1,0 +1,1 @@
+"""The model card of a run: a Markdown file that goes with its model."""

@@ -1,0 +1,1 @@
+"""What starts, follows and stops a run: a process here, or a job on Ray."""

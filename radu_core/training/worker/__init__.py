@@ -1,0 +1,1 @@
+"""What trains: the loop and its loss, packing, saving, checkpoints; ``process`` is the program."""
