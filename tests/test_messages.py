@@ -298,7 +298,7 @@ def test_no_message_of_the_core_names_an_option_alone() -> None:
         f"{place}: {text!r}"
         for place, text in told()
         if place.startswith("radu_core/")
-        and not place.startswith(("radu_core/cli/", "radu_core/training/run/card.py"))
+        and not place.startswith(("radu_core/cli/", "radu_core/training/run/cards/"))
         and " " in text
         and not _is_docstring(text)
         and set(OPTION.findall(text)) - FOREIGN
