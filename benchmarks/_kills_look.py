@@ -89,8 +89,8 @@ def half_written(run: RunDirectory) -> list[str]:
     for name in ("model", "adapter"):
         folder = run.path / name
         if folder.exists():
-            needed = "config.json" if name == "model" else "adapter_config.json"
-            wrong += loads(folder, needed, "*.safetensors")
+            config_name = "config.json" if name == "model" else "adapter_config.json"
+            wrong += loads(folder, config_name, "*.safetensors")
     for path in run.checkpoints().values():
         if path == max(run.checkpoints().items())[1]:
             wrong += loads(path, "trainer_state.json", "*.safetensors", "*.pt")
@@ -99,8 +99,8 @@ def half_written(run: RunDirectory) -> list[str]:
     return wrong
 
 
-def loads(folder: Path, *needed: str) -> list[str]:
-    wrong = [f"{folder.name}: no {n}" for n in needed if not list(folder.glob(n))]
+def loads(folder: Path, *names: str) -> list[str]:
+    wrong = [f"{folder.name}: no {n}" for n in names if not list(folder.glob(n))]
     for file in folder.iterdir():
         try:
             if file.suffix == ".safetensors":

@@ -27,28 +27,28 @@ from radu_core.workflows.runs import launch  # noqa: E402
 
 
 def space() -> Workspace:
-    made = Workspace.from_environment()
-    made._embedders["all-MiniLM-L6-v2"] = HashEmbedder()
-    return made
+    workspace = Workspace.from_environment()
+    workspace._embedders["all-MiniLM-L6-v2"] = HashEmbedder()
+    return workspace
 
 
-def launch_run(asked: dict[str, Any]) -> dict[str, Any]:
-    return {"run": launch.start(space(), TrainConfig.validate_data(asked)).id}
+def launch_run(request: dict[str, Any]) -> dict[str, Any]:
+    return {"run": launch.start(space(), TrainConfig.validate_data(request)).id}
 
 
-def view(asked: dict[str, Any]) -> dict[str, Any]:
-    seen = launch.run_view(run_list.open_run(space(), asked["run"]))
-    return {"state": seen.state, "reason": seen.reason}
+def view(request: dict[str, Any]) -> dict[str, Any]:
+    run = launch.run_view(run_list.open_run(space(), request["run"]))
+    return {"state": run.state, "reason": run.reason}
 
 
-def resume(asked: dict[str, Any]) -> dict[str, Any]:
-    return {"run": launch.resume(space(), asked["run"]).id}
+def resume(request: dict[str, Any]) -> dict[str, Any]:
+    return {"run": launch.resume(space(), request["run"]).id}
 
 
 def route(work: Any) -> Route:
     async def answer(request: Request) -> JSONResponse:
-        asked = await request.json()
-        return JSONResponse(await run_in_threadpool(work, asked))
+        data = await request.json()
+        return JSONResponse(await run_in_threadpool(work, data))
 
     return Route(f"/kills/{work.__name__}", answer, methods=["POST"])
 

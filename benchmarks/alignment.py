@@ -68,13 +68,13 @@ class Tally:
         self.seconds = 0.0
 
     def add(self, row: Row, spans: Sequence[Span] | None) -> None:
-        said = "asked" if spans is None else row.judge(spans)
-        self.counts[said] += 1
-        placed = {(s.slot, s.start, s.end) for s in spans or ()}
-        self.strict += spans is not None and placed == row.gold
+        verdict = "asked" if spans is None else row.judge(spans)
+        self.counts[verdict] += 1
+        places = {(s.slot, s.start, s.end) for s in spans or ()}
+        self.strict += spans is not None and places == row.gold
         slots = {slot for slot, _, _ in row.gold}
         beyond = [s for s in spans or () if slots and s.slot not in slots]
-        self.literal += bool(beyond) or said == "wrong"
+        self.literal += bool(beyond) or verdict == "wrong"
         for span in beyond:
             surface = row.exemplar.utterance[span.start : span.end]
             self.beyond["itself" if fold(surface) == fold(span.value) else "other words"] += 1
@@ -101,34 +101,34 @@ def measure(
     """(the rule's tally, ours, our seconds of learning, what only the rule has right)."""
     rule, ours = Tally(), Tally()
     learning = 0.0
-    lost = []
+    losses = []
     for schema, rows in modules:
-        begun = time.process_time()
+        start = time.process_time()
         by_rule = [verbatim(r.exemplar) for r in rows]
-        rule.seconds += time.process_time() - begun
-        begun = time.process_time()
+        rule.seconds += time.process_time() - start
+        start = time.process_time()
         knowledge = learn(schema, (r.exemplar for r in rows), reference=reference)
-        learning += time.process_time() - begun
+        learning += time.process_time() - start
         aligner = Aligner(schema, reference=reference, knowledge=knowledge)
-        begun = time.process_time()
-        found = [aligner.align(r.exemplar) for r in rows]
-        ours.seconds += time.process_time() - begun
-        for row, spans, result in zip(rows, by_rule, found, strict=True):
+        start = time.process_time()
+        results = [aligner.align(r.exemplar) for r in rows]
+        ours.seconds += time.process_time() - start
+        for row, spans, result in zip(rows, by_rule, results, strict=True):
             rule.add(row, spans)
             ours.add(row, result.spans if result.outcome == "resolved" else None)
             if spans is not None and row.judge(spans) == "right":
                 right = result.spans is not None and row.judge(result.spans) == "right"
                 if not right:
-                    lost.append(Lost(row, result))
-    return rule, ours, learning, lost
+                    losses.append(Lost(row, result))
+    return rule, ours, learning, losses
 
 
 def report(name: str, modules: Iterable[tuple[Schema, list[Row]]], reference: date | None) -> None:
     """Both systems' figures for one form of the values."""
-    loaded = list(modules)
+    all_modules = list(modules)
     gc.collect()
     gc.freeze()  # the rows held here are no work of what is measured
-    rule, ours, learning, lost = measure(loaded, reference=reference)
+    rule, ours, learning, losses = measure(all_modules, reference=reference)
     gc.unfreeze()
     n = sum(ours.counts.values())
     print(f"{name}: {n:,} utterances")
@@ -139,8 +139,8 @@ def report(name: str, modules: Iterable[tuple[Schema, list[Row]]], reference: da
         f"{learning / rule.seconds:.1f} times; strictly right: rule {rule.strict / n:.2%}, "
         f"align {ours.strict / n:.2%}"
     )
-    print(f"  right by the rule and not by us: {len(lost)}")
-    for one in lost if "--lost" in sys.argv else ():
+    print(f"  right by the rule and not by us: {len(losses)}")
+    for one in losses if "--lost" in sys.argv else ():
         print(f"    {one.row.exemplar.utterance!r} {one.row.exemplar.arguments}")
         print(f"      {one.result.outcome}: {one.result.reason}")
     if ours.beyond:
@@ -170,9 +170,12 @@ def kinds(directory: Path) -> None:
                         only = a.candidates[0]
                         span = Span(slot=a.slot, start=only.start, end=only.end, value=a.value)
                         counts[only.kind][against(gold)([span])] += 1
-    for kind, found in sorted(counts.items()):
-        n = sum(found.values())
-        print(f"{kind:10} {n:7,}: right {found['right'] / n:.2%}, wrong {found['wrong'] / n:.3%}")
+    for kind, verdicts in sorted(counts.items()):
+        n = sum(verdicts.values())
+        print(
+            f"{kind:10} {n:7,}: right {verdicts['right'] / n:.2%}, "
+            f"wrong {verdicts['wrong'] / n:.3%}"
+        )
 
 
 def scale(directory: Path | None) -> None:
@@ -186,11 +189,11 @@ def scale(directory: Path | None) -> None:
         reference = None
     exemplars = [r.exemplar for r in rows]
     for size in (25_000, 50_000, 100_000, 200_000):
-        begun = time.process_time()
+        start = time.process_time()
         knowledge = learn(schema, _repeat(exemplars, size), reference=reference)
-        learnt = time.process_time() - begun
-        done = _align_all(schema, knowledge, _repeat(exemplars, size), reference)
-        taken = time.process_time() - begun
+        learnt = time.process_time() - start
+        count = _align_all(schema, knowledge, _repeat(exemplars, size), reference)
+        seconds = time.process_time() - start
         tracemalloc.start()
         _align_all(schema, knowledge, _repeat(exemplars, 5_000), reference)
         small = tracemalloc.get_traced_memory()[1]
@@ -199,7 +202,7 @@ def scale(directory: Path | None) -> None:
         large = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         print(
-            f"{size:7,}: {taken:5.1f} s ({learnt:3.1f} of learning), {done / taken:,.0f}/s; "
+            f"{size:7,}: {seconds:5.1f} s ({learnt:3.1f} of learning), {count / seconds:,.0f}/s; "
             f"at most {small / 1e6:.2f} MB for 5,000, {large / 1e6:.2f} MB for {size // 4:,}"
         )
 
@@ -239,9 +242,9 @@ def crowd() -> None:
             function="f",
             arguments=dict.fromkeys(names, "ping"),
         )
-        begun = time.process_time()
+        start = time.process_time()
         aligner.align(row)
-        worst = max(worst, time.process_time() - begun)
+        worst = max(worst, time.process_time() - start)
     print(f"a value thirty times, for 1 to 31 slots: {worst * 1000:.0f} ms at worst")
 
 
@@ -269,10 +272,12 @@ def main() -> None:
     report("sample project", sample_rows().values(), None)
     if directory is not None:
         every = parts(directory)
-        measured = "dev" if "dev" in every else every[0]
-        for name, values, typed in _FORMS:
+        part_measured = "dev" if "dev" in every else every[0]
+        for name, values, as_types in _FORMS:
             modules = [
-                m for part in every for m in sgd_rows(directory, part, values, typed=typed).values()
+                m
+                for part in every
+                for m in sgd_rows(directory, part, values, typed=as_types).values()
             ]
             report(f"{name}, {' + '.join(every)}", modules, REFERENCE)
         home = hwu64_rows(directory)
@@ -283,7 +288,11 @@ def main() -> None:
             ("canonical without a reference date", "canonical", None),
             ("canonical with arguments that have no span", "all", REFERENCE),
         ):
-            report(f"{name}, {measured}", sgd_rows(directory, measured, values).values(), reference)
+            report(
+                f"{name}, {part_measured}",
+                sgd_rows(directory, part_measured, values).values(),
+                reference,
+            )
         report_asked(directory)
     crowd()
     print(f"load {os.getloadavg()[0]:.1f}")

@@ -41,9 +41,9 @@ def judge_questions(
             if result.outcome == "resolved" or not result.readings:
                 continue
             if result.readings[0].confidence:
-                found = _judge_question(row, result)
-                if found is not None:
-                    yield found
+                question = _judge_question(row, result)
+                if question is not None:
+                    yield question
 
 
 def _judge_question(row: Row, result: Alignment) -> Asked | None:
@@ -61,7 +61,7 @@ def _judge_question(row: Row, result: Alignment) -> Asked | None:
 
 def all_asked(directory: Path, part: str) -> list[Asked]:
     """What a person would be asked with canonical values, with and without a reference date."""
-    found: list[Asked] = []
+    questions: list[Asked] = []
     forms: tuple[tuple[Values, date | None], ...] = (
         ("canonical", REFERENCE),
         ("canonical", None),
@@ -69,54 +69,55 @@ def all_asked(directory: Path, part: str) -> list[Asked]:
         ("lower", REFERENCE),
     )
     for values, reference in forms:
-        found += judge_questions(sgd_rows(directory, part, values).values(), reference)
-    return found
+        questions += judge_questions(sgd_rows(directory, part, values).values(), reference)
+    return questions
 
 
-def calibration_error(found: Sequence[tuple[float, bool]], bins: int = 10) -> float:
+def calibration_error(pairs: Sequence[tuple[float, bool]], bins: int = 10) -> float:
     """Expected calibration error of (confidence, whether it was right), ten equal bins."""
     binned: dict[int, list[tuple[float, bool]]] = defaultdict(list)
-    for confidence, right in found:
+    for confidence, right in pairs:
         binned[min(bins - 1, int(confidence * bins))].append((confidence, right))
     return sum(
         abs(sum(confidence for confidence, _ in group) - sum(right for _, right in group))
         for group in binned.values()
-    ) / len(found)
+    ) / len(pairs)
 
 
-def ambiguous_line(found: Sequence[tuple[float, bool]], sure: float = 0.95) -> str:
+def ambiguous_line(pairs: Sequence[tuple[float, bool]], sure: float = 0.95) -> str:
     """How good, and how sure where it is wrong, the first of several readings is."""
-    wrong = [confidence for confidence, right in found if not right]
-    taken = [right for confidence, right in found if confidence >= sure]
+    wrong = [confidence for confidence, right in pairs if not right]
+    accepted_pairs = [right for confidence, right in pairs if confidence >= sure]
     return (
-        f"{len(found):,}: right {1 - len(wrong) / len(found):.1%}, calibration error "
-        f"{calibration_error(found):.3f}; the wrong are "
+        f"{len(pairs):,}: right {1 - len(wrong) / len(pairs):.1%}, calibration error "
+        f"{calibration_error(pairs):.3f}; the wrong are "
         f"{sum(wrong) / max(1, len(wrong)):.2f} sure; from {sure} on are "
-        f"{len(taken) / len(found):.1%}, of them wrong {taken.count(False)} "
-        f"({taken.count(False) / max(1, len(taken)):.1%})"
+        f"{len(accepted_pairs) / len(pairs):.1%}, of them wrong {accepted_pairs.count(False)} "
+        f"({accepted_pairs.count(False) / max(1, len(accepted_pairs)):.1%})"
     )
 
 
 def report_asked(directory: Path) -> None:
     """How good the first reading is where a person is asked, on dev."""
     for part in ("train", "dev"):
-        found = all_asked(directory, part)
-        if not found:
+        questions = all_asked(directory, part)
+        if not questions:
             continue
-        right = sum(a.judged == "right" for a in found)
-        placed = sum(a.judged != "wrong" for a in found)
+        right = sum(a.judged == "right" for a in questions)
+        placed_count = sum(a.judged != "wrong" for a in questions)
         print(
-            f"asked, {part}: {len(found):,} first readings; gold {right / len(found):.1%}, gold or "
-            f"boundary {placed / len(found):.1%}; expected calibration error "
-            f"{calibration_error(_confidences(found)):.3f}"
+            f"asked, {part}: {len(questions):,} first readings; "
+            f"gold {right / len(questions):.1%}, gold or "
+            f"boundary {placed_count / len(questions):.1%}; expected calibration error "
+            f"{calibration_error(_confidences(questions)):.3f}"
         )
-        for asked, count in sorted(Counter(a.kind for a in found).items()):
-            own = [a for a in found if a.kind == asked]
+        for kind_name, count in sorted(Counter(a.kind for a in questions).items()):
+            own = [a for a in questions if a.kind == kind_name]
             share = sum(a.judged != "wrong" for a in own) / count
-            print(f"  {asked:10} {count:6,}: gold or boundary {share:.1%}")
+            print(f"  {kind_name:10} {count:6,}: gold or boundary {share:.1%}")
         print(
             "  several places",
-            ambiguous_line(_confidences([a for a in found if a.kind == "ambiguous"])),
+            ambiguous_line(_confidences([a for a in questions if a.kind == "ambiguous"])),
         )
         cases = list(first_readings(directory, part))
         for kind in sorted({c.kind for c in cases}):
@@ -128,8 +129,8 @@ def report_asked(directory: Path) -> None:
         print("  made", ambiguous_line([(c.confidence, c.right) for c in cases]))
 
 
-def _confidences(found: Sequence[Asked]) -> list[tuple[float, bool]]:
-    return [(a.confidence, a.judged != "wrong") for a in found]
+def _confidences(questions: Sequence[Asked]) -> list[tuple[float, bool]]:
+    return [(a.confidence, a.judged != "wrong") for a in questions]
 
 
 def fit_ranking(directory: Path) -> None:
@@ -138,10 +139,10 @@ def fit_ranking(directory: Path) -> None:
 
     identity = dict.fromkeys(ranking._CALIBRATION, (0.0, 1.0))
     ranking._CALIBRATION.update(identity)
-    found = all_asked(directory, "train")
+    questions = all_asked(directory, "train")
     several = [(c.confidence, c.right) for c in first_readings(directory, "train")]
     for kind in identity:
-        own = _confidences([a for a in found if a.kind == kind])
+        own = _confidences([a for a in questions if a.kind == kind])
         own += several if kind == "ambiguous" else []
         # Two equal readings are equally likely: no intercept there.
         model = LogisticRegression(C=3, fit_intercept=kind != "ambiguous")

@@ -31,11 +31,11 @@ def against(gold: Gold) -> Judge:
     slots = {slot for slot, _, _ in gold}
 
     def judge(spans: Sequence[Span]) -> str:
-        found = {(s.slot, s.start, s.end) for s in spans if s.slot in slots}
-        if found == gold:
+        places = {(s.slot, s.start, s.end) for s in spans if s.slot in slots}
+        if places == gold:
             return "right"
         overlaps = all(
-            any(slot == own and start < b and a < end for own, a, b in found)
+            any(slot == own and start < b and a < end for own, a, b in places)
             for slot, start, end in gold
         )
         return "boundary" if overlaps else "wrong"
@@ -45,7 +45,7 @@ def against(gold: Gold) -> Judge:
 
 def sample_rows() -> dict[str, tuple[Schema, list[Row]]]:
     """The sample project's modules with their in-scope utterances."""
-    found = {}
+    samples = {}
     for path in sample_modules():
         schema = parse_schema(json.loads((path / "schema.json").read_text()))
         gold = {r["id"]: r["template"] for r in map(json.loads, (path / "gold.jsonl").open())}
@@ -54,8 +54,8 @@ def sample_rows() -> dict[str, tuple[Schema, list[Row]]]:
             exemplar = AnnotatedExemplar.model_validate(json.loads(line))
             if exemplar.function and exemplar.mode != "negative" and exemplar.id in gold:
                 rows.append(Row(exemplar, _by_template(exemplar, gold[exemplar.id]), frozenset()))
-        found[path.name] = (schema, rows)
-    return found
+        samples[path.name] = (schema, rows)
+    return samples
 
 
 def _by_template(exemplar: AnnotatedExemplar, template: str) -> Judge:
@@ -68,14 +68,14 @@ def sgd_rows(
     directory: Path, part: str, values: Values, *, typed: bool = False
 ) -> dict[str, tuple[Schema, list[Row]]]:
     """The modules of one part; ``typed`` has counts as integers (``sgd_turns.with_types``)."""
-    found = {}
+    services = {}
     for name, (own, turns) in by_module(directory, part).items():
         schema, rows = own, [_row(turn, values) for turn in turns]
         if typed:
             schema, exemplars = with_types(own, [r.exemplar for r in rows])
             rows = [replace(r, exemplar=e) for r, e in zip(rows, exemplars, strict=True)]
-        found[name] = (schema, rows)
-    return found
+        services[name] = (schema, rows)
+    return services
 
 
 def _row(turn: Turn, values: Values) -> Row:
@@ -88,8 +88,8 @@ def hwu64_rows(directory: Path) -> tuple[Schema, list[Row]] | None:
     folder = directory / "hwu64"
     if not (folder / "utterances.jsonl").is_file():
         return None
-    given = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
-    schema = parse_schema(given, module="hwu_home_en")
+    schema_data = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+    schema = parse_schema(schema_data, module="hwu_home_en")
     rows = []
     with (folder / "utterances.jsonl").open(encoding="utf-8") as lines:
         for line in lines:

@@ -108,7 +108,7 @@ def first(times: int) -> None:
     The reference is a Streamlit script of two lines in a server of its own: what it takes is
     Streamlit's and Chromium's.
     """
-    taken: dict[str, list[float]] = {"page": [], "two_lines": []}
+    seconds: dict[str, list[float]] = {"page": [], "two_lines": []}
     with workspace(100_000) as space, running(space) as server, chromium() as context:
         script = space.home / "two_lines.py"
         script.write_text('import streamlit as st\nst.button("Ready")\n', encoding="utf-8")
@@ -120,13 +120,13 @@ def first(times: int) -> None:
                 ("two_lines", other.address, "button:has-text('Ready')"),
             ):
                 page = context.new_page()
-                begun = time.monotonic()
+                start = time.monotonic()
                 page.goto(address)
                 page.locator(ready).first.wait_for()
-                taken[name].append(time.monotonic() - begun)
+                seconds[name].append(time.monotonic() - start)
                 page.close()
         other.end()
-    mine, reference = (values[1:] for values in taken.values())  # the first fills the cache
+    mine, reference = (values[1:] for values in seconds.values())  # the first fills the cache
     report(
         "first paint, 100,000 items",
         n=len(mine),
@@ -139,32 +139,32 @@ def first(times: int) -> None:
 
 def steady(times: int) -> None:
     """Decisions at 10/s under forced reruns, remounts and lost connections."""
-    chosen = random.Random(4)
-    wanted = 5 * times
-    with workspace(4 * wanted) as space, running(space) as server, chromium() as context:
+    dice = random.Random(4)
+    target = 5 * times
+    with workspace(4 * target) as space, running(space) as server, chromium() as context:
         page = open_page(context, server)
-        made: list[str] = []
-        happened: Counter[str] = Counter()
-        while len(made) < wanted:
-            begun = time.monotonic()
+        decided_ids: list[str] = []
+        events: Counter[str] = Counter()
+        while len(decided_ids) < target:
+            start = time.monotonic()
             item = item_on_table(page)
             if item:
                 page.keyboard.press("Enter")
                 if item_on_table(page) == item:
-                    happened.update(["not taken"])  # the page said why, and the item is still there
+                    events.update(["not taken"])  # the page said why, and the item is still there
                 else:
-                    made.append(item)
-            if chosen.random() < 0.05:
-                happened.update([disturb(context, page, chosen)])
-            time.sleep(max(0.0, 0.1 - (time.monotonic() - begun)))
+                    decided_ids.append(item)
+            if dice.random() < 0.05:
+                events.update([disturb(context, page, dice)])
+            time.sleep(max(0.0, 0.1 - (time.monotonic() - start)))
         context.set_offline(False)
         until(lambda: not pending(page))
-        compare("steady", made, decisions(space), disturbances=dict(happened))
+        compare("steady", decided_ids, decisions(space), disturbances=dict(events))
 
 
-def disturb(context: BrowserContext, page: Page, chosen: random.Random) -> str:
+def disturb(context: BrowserContext, page: Page, dice: random.Random) -> str:
     """A rerun, a remount, or the network away or back."""
-    kind = chosen.choice(("rerun", "remount", "offline", "online"))
+    kind = dice.choice(("rerun", "remount", "offline", "online"))
     if kind == "rerun":
         page.get_by_test_id("stButtonGroup").get_by_text("Guidelines").click()
         page.evaluate("() => document.activeElement?.blur()")
@@ -179,71 +179,84 @@ def disturb(context: BrowserContext, page: Page, chosen: random.Random) -> str:
     return kind
 
 
-def compare(name: str, made: list[str], stored: list[str], **more: Any) -> None:
+def compare(name: str, decided_ids: list[str], stored_ids: list[str], **more: Any) -> None:
     """What was decided in the browser against what the store holds."""
-    lost = [i for i in made if i not in set(stored)]
-    doubled = [i for i, n in Counter(stored).items() if n > 1]
+    lost_ids = [i for i in decided_ids if i not in set(stored_ids)]
+    doubled = [i for i, n in Counter(stored_ids).items() if n > 1]
     report(
         name,
-        decisions=len(made),
-        lost=len(lost),
+        decisions=len(decided_ids),
+        lost=len(lost_ids),
         doubled=len(doubled),
-        in_order=made == stored,
+        in_order=decided_ids == stored_ids,
         **more,
     )
-    for sort, ids in (("lost", lost), ("doubled", doubled)):
+    for sort, ids in (("lost", lost_ids), ("doubled", doubled)):
         if ids:
             print(f"  {sort}: {ids[:10]}")
 
 
 def kills(times: int) -> None:
     """Kill the server at random moments (kill −9) while decisions continue."""
-    chosen = random.Random(5)
+    dice = random.Random(5)
     with workspace(60 * times) as space, running(space) as server, chromium() as context:
         page = open_page(context, server)
-        made: list[str] = []
-        broken = 0
+        decided_ids: list[str] = []
+        broken_promises = 0
         for _ in range(times):
-            end = time.monotonic() + chosen.uniform(0.2, 1.2)
+            end = time.monotonic() + dice.uniform(0.2, 1.2)
             while time.monotonic() < end:
-                decide(page, made)
-            saved = set(made) - set(pending(page))
+                decide(page, decided_ids)
+            saved_ids = set(decided_ids) - set(pending(page))
             server.end(signal.SIGKILL)
-            broken += len(saved - set(decisions(space)))
+            broken_promises += len(saved_ids - set(decisions(space)))
             for _ in range(3):
-                decide(page, made)
+                decide(page, decided_ids)
             server.start()
             until(lambda: not pending(page), 30)
         until(lambda: not pending(page))
-        compare("kill -9", made, decisions(space), kills=times, shown_as_saved_but_gone=broken)
+        compare(
+            "kill -9",
+            decided_ids,
+            decisions(space),
+            kills=times,
+            shown_as_saved_but_gone=broken_promises,
+        )
 
 
 def tabs(times: int) -> None:
     """Closing the tab at random moments."""
-    chosen = random.Random(6)
+    dice = random.Random(6)
     with workspace(60 * times) as space, running(space) as server, chromium() as context:
-        made: list[str] = []
-        broken = 0
+        decided_ids: list[str] = []
+        broken_promises = 0
         for _ in range(times):
             page = open_page(context, server)
-            end = time.monotonic() + chosen.uniform(0.0, 0.7)
+            end = time.monotonic() + dice.uniform(0.0, 0.7)
             while time.monotonic() < end:
-                decide(page, made)
-            saved = set(made) - set(pending(page))
+                decide(page, decided_ids)
+            saved_ids = set(decided_ids) - set(pending(page))
             page.close()
-            broken += len(saved - set(decisions(space)))
+            broken_promises += len(saved_ids - set(decisions(space)))
         page = open_page(context, server)
         until(lambda: not pending(page))
-        stored = decisions(space)
-        same = sorted(made) == sorted(stored)
-        compare("closed tabs", made, stored, tabs=times, shown_as_saved_but_gone=broken, same=same)
+        stored_ids = decisions(space)
+        same = sorted(decided_ids) == sorted(stored_ids)
+        compare(
+            "closed tabs",
+            decided_ids,
+            stored_ids,
+            tabs=times,
+            shown_as_saved_but_gone=broken_promises,
+            same=same,
+        )
 
 
-def decide(page: Page, made: list[str]) -> None:
+def decide(page: Page, decided_ids: list[str]) -> None:
     item = item_on_table(page)
     if item:
         page.keyboard.press("Enter")
-        made.append(item)
+        decided_ids.append(item)
     page.wait_for_timeout(60)
 
 
@@ -282,9 +295,12 @@ def keys(times: int) -> None:
 
 
 def report_keys(
-    counted: Counter[str], script: list[dict[str, Any]], name: str, wanted: Callable[..., bool]
+    key_counts: Counter[str],
+    script: list[dict[str, Any]],
+    name: str,
+    is_counted: Callable[..., bool],
 ) -> None:
-    values = [counted[i["id"]] for i in script if wanted(i)]
+    values = [key_counts[i["id"]] for i in script if is_counted(i)]
     report(
         f"keys, {name}",
         items=len(values),
@@ -296,38 +312,38 @@ def report_keys(
 
 def as_scripted(space: Workspace, item: dict[str, Any]) -> bool:
     """Whether the store holds what the script says of an item."""
-    found, gold = space.store.exemplar(check.MODULE, item["id"]).exemplar, item["gold"]
+    exemplar, gold = space.store.exemplar(check.MODULE, item["id"]).exemplar, item["gold"]
     if gold["discard"]:
-        return "discarded" in found.tags
-    spans = [s.model_dump() for s in found.spans or ()]
+        return "discarded" in exemplar.tags
+    spans = [s.model_dump() for s in exemplar.spans or ()]
     return (
-        found.outcome == "resolved"
-        and found.function == gold["function"]
-        and found.arguments == gold["arguments"]
+        exemplar.outcome == "resolved"
+        and exemplar.function == gold["function"]
+        and exemplar.arguments == gold["arguments"]
         and spans == gold["spans"]
-        and set(found.implied) == set(gold["implied"])
+        and set(exemplar.implied) == set(gold["implied"])
     )
 
 
 def people(times: int) -> None:
     """Two people with two tabs each, random interleavings, on both databases."""
     for name in ("SQLite", "PostgreSQL"):
-        begun, operations = time.monotonic(), 0
-        broken: Counter[str] = Counter()
+        start, operations = time.monotonic(), 0
+        faults: Counter[str] = Counter()
         with databases(name) as fresh:
             for seed in range(5 * times):
                 space, clock = fresh()
                 try:
                     operations += len(play(space, clock, seed, steps=40).answers)
                 except AssertionError as error:  # what ``interleaving.check`` found
-                    broken.update([str(error) or "an event, a revision or an answer is wrong"])
+                    faults.update([str(error) or "an event, a revision or an answer is wrong"])
                 space.store.close()
         report(
             f"two people, two tabs each, {name}",
             interleavings=5 * times,
             operations=operations,
-            broken=dict(broken) or 0,
-            seconds=f"{time.monotonic() - begun:.0f}",
+            broken=dict(faults) or 0,
+            seconds=f"{time.monotonic() - start:.0f}",
         )
 
 
@@ -368,13 +384,13 @@ def databases(name: str) -> Iterator[Callable[[], tuple[Workspace, Clock]]]:
 
 def occurrences(times: int) -> None:
     """What is picked in the browser is what is stored, exported and imported."""
-    chosen = random.Random(7)
+    dice = random.Random(7)
     cases = {}
     for n, text in enumerate(texts(3 * times, seed=7)):
         at = edges(text)
         visible = [k for k in range(len(at) - 1) if text[at[k] : at[k + 1]].strip(INVISIBLE)]
-        first = chosen.choice(visible)
-        last = chosen.choice([k for k in visible if first <= k < first + 6])
+        first = dice.choice(visible)
+        last = dice.choice([k for k in visible if first <= k < first + 6])
         cases[f"u{n:04d}"] = (text, at[first], at[last + 1])
     report("occurrences", cases=len(cases), **pick(cases))
 

@@ -202,8 +202,9 @@ def report(name: str, **figures: Any) -> None:
 
 
 def quantiles(values: list[float]) -> dict[str, str]:
-    ordered = sorted(values)
+    sorted_values = sorted(values)
     at = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
     return {
-        k: f"{ordered[min(len(ordered) - 1, int(len(ordered) * q))]:.0f} ms" for k, q in at.items()
+        k: f"{sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * q))]:.0f} ms"
+        for k, q in at.items()
     }

@@ -31,14 +31,14 @@ Case = tuple[str, Schema, list[AnnotatedExemplar], list[AnnotatedExemplar]]
 
 def cases() -> Iterator[Case]:
     """(name, schema, training labels, test rows) of every data set that is there."""
-    if found := load_hwu64():
-        schema, rows = found
+    if data := load_hwu64():
+        schema, rows = data
         test = [r for r in rows if r.split == "test"]
         for tag in ("shot10", "shot59", ""):
             train = [r for r in rows if r.split == "train" and (not tag or tag in r.tags)]
             yield f"HWU64 {tag or 'all'}", schema, train, test
-    if found := load_sgd():
-        schema, rows = found
+    if data := load_sgd():
+        schema, rows = data
         train, test = ([r for r in rows if r.split == s] for s in ("train", "test"))
         yield "SGD, five services", schema, train, test
 
@@ -86,11 +86,11 @@ def measure_case(
     _, schema, train, test = case
     unique = list(sort_out(schema, train, Purpose.INDEX).exemplars)
     for name, labels in (("deduplicated", unique), ("all labels", train)):
-        begun = time.process_time()
+        start = time.process_time()
         systems = fit_baselines(schema, labels, embedder)
         for system in systems:
             metrics, _ = measure(system.name, test, system.predict(test))
-            yield name, metrics, len(labels), time.process_time() - begun
+            yield name, metrics, len(labels), time.process_time() - start
 
 
 def main() -> None:

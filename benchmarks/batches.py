@@ -40,8 +40,8 @@ def time_and_print(what: str, work: Callable[[], Any]) -> Any:
     start, cpu = time.perf_counter(), time.process_time()
     result = work()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    wall, used = time.perf_counter() - start, time.process_time() - cpu
-    print(f"{what:32} {wall:7.1f} s ({used:.1f} s CPU), peak {peak:,.0f} MiB", flush=True)
+    wall, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
+    print(f"{what:32} {wall:7.1f} s ({cpu_seconds:.1f} s CPU), peak {peak:,.0f} MiB", flush=True)
     return result
 
 
@@ -60,21 +60,23 @@ def measure(space: Workspace, number: int) -> None:
         space.store.put_exemplars, MODULE, who="b", source="f", batch=NewBatch("f", "", 0, 0)
     )
     time_and_print("nothing yet", lambda: None)
-    added = time_and_print("import", lambda: put(rows(number))).number
+    first_import = time_and_print("import", lambda: put(rows(number))).number
     time_and_print("import again, unchanged", lambda: put(rows(number)))
-    changed = time_and_print(
+    second_import = time_and_print(
         "import, all changed", lambda: put(rows(number, words=" really"))
     ).number
-    time_and_print("preview of undo (changed)", lambda: undo(space, changed, who="b", dry_run=True))
-    time_and_print("undo (changed)", lambda: undo(space, changed, who="b"))
-    time_and_print("redo (changed)", lambda: redo(space, changed, who="b"))
-    time_and_print("undo (changed)", lambda: undo(space, changed, who="b"))
+    time_and_print(
+        "preview of undo (changed)", lambda: undo(space, second_import, who="b", dry_run=True)
+    )
+    time_and_print("undo (changed)", lambda: undo(space, second_import, who="b"))
+    time_and_print("redo (changed)", lambda: redo(space, second_import, who="b"))
+    time_and_print("undo (changed)", lambda: undo(space, second_import, who="b"))
     time_and_print(
         "split", lambda: splitting.split(space, MODULE, splitting.Wanted(0.1, 0.1), who="b")
     )
-    time_and_print("undo (added)", lambda: undo(space, added, who="b"))
-    time_and_print("redo (added)", lambda: redo(space, added, who="b"))
-    time_and_print("undo (added)", lambda: undo(space, added, who="b"))
+    time_and_print("undo (added)", lambda: undo(space, first_import, who="b"))
+    time_and_print("redo (added)", lambda: redo(space, first_import, who="b"))
+    time_and_print("undo (added)", lambda: undo(space, first_import, who="b"))
     time_and_print(
         "delete for good", lambda: trash.empty(space, MODULE, who="b", now=datetime.now(UTC))
     )

@@ -59,15 +59,15 @@ class CrossEncoder:
             [a for a, _ in pairs], [b for _, b in pairs], padding=True, return_tensors="pt"
         )
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=native_bf16()):
-            found: torch.Tensor = self.model(**ids).logits
-        return found[:, 0].float()
+            logits: torch.Tensor = self.model(**ids).logits
+        return logits[:, 0].float()
 
     def learn(
         self, pairs: Sequence[tuple[str, str]], same: NDArray[np.bool_], rate: float, epochs: int
     ) -> None:
         """Tune it on pairs, in batches of like length."""
         optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=0.01)
-        wanted = torch.tensor(same, dtype=torch.float32)
+        targets = torch.tensor(same, dtype=torch.float32)
         dice = random.Random(0)
         batches = batches_of([len(a) + len(b) for a, b in pairs])
         total, step = epochs * len(batches), 0
@@ -79,7 +79,7 @@ class CrossEncoder:
                 for group in optimizer.param_groups:
                     group["lr"] = rate * share
                 loss = torch.nn.functional.binary_cross_entropy_with_logits(
-                    self.logits([pairs[n] for n in batch]), wanted[batch]
+                    self.logits([pairs[n] for n in batch]), targets[batch]
                 )
                 optimizer.zero_grad()
                 loss.backward()
@@ -89,11 +89,11 @@ class CrossEncoder:
 
     def ask(self, pairs: Sequence[tuple[str, str]]) -> Numbers:
         """``(pairs,)`` probabilities that functions are the same."""
-        found = np.zeros(len(pairs), dtype=np.float32)
+        probabilities = np.zeros(len(pairs), dtype=np.float32)
         with torch.inference_mode():
             for batch in batches_of([len(a) + len(b) for a, b in pairs]):
-                found[batch] = self.logits([pairs[n] for n in batch]).sigmoid().numpy()
-        return found
+                probabilities[batch] = self.logits([pairs[n] for n in batch]).sigmoid().numpy()
+        return probabilities
 
 
 def batches_of(lengths: Sequence[int]) -> list[list[int]]:
@@ -102,9 +102,9 @@ def batches_of(lengths: Sequence[int]) -> list[list[int]]:
     return [order[at : at + _BATCH] for at in range(0, len(order), _BATCH)]
 
 
-def nearest(asked: Numbers, learnt: Numbers, barred: NDArray[np.bool_] | None = None) -> Any:
+def nearest(queries: Numbers, learnt: Numbers, barred: NDArray[np.bool_] | None = None) -> Any:
     """``(asked, 10)`` places of the nearest, the nearest first."""
-    cosines = asked @ learnt.T
+    cosines = queries @ learnt.T
     if barred is not None:
         cosines[barred] = -2.0
     return np.argsort(-cosines, axis=1, kind="stable")[:, :_NEAREST]
@@ -125,18 +125,20 @@ def fit_cross(labels: Labels, seed: int, rate: float, epochs: int) -> CrossEncod
     return model
 
 
-def votes(model: CrossEncoder, learnt: Labels, asked: Labels, names: Sequence[str]) -> Numbers:
+def votes(model: CrossEncoder, learnt: Labels, queries: Labels, names: Sequence[str]) -> Numbers:
     """The log of each function's share of what the model says of the ten nearest labels.
 
     ``(asked, functions)``.
     """
     embed = encoder().embed
-    places = nearest(embed([e.utterance for e in asked]), embed([e.utterance for e in learnt]))
-    pairs = [(asked[a].utterance, learnt[b].utterance) for a, row in enumerate(places) for b in row]
-    said = model.ask(pairs).reshape(places.shape)
+    places = nearest(embed([e.utterance for e in queries]), embed([e.utterance for e in learnt]))
+    pairs = [
+        (queries[a].utterance, learnt[b].utterance) for a, row in enumerate(places) for b in row
+    ]
+    probabilities = model.ask(pairs).reshape(places.shape)
     functions = np.array([names.index(e.function or "") for e in learnt])[places]
-    table = np.zeros((len(asked), len(names)))
-    np.add.at(table, (np.arange(len(asked))[:, None], functions), said)
+    table = np.zeros((len(queries), len(names)))
+    np.add.at(table, (np.arange(len(queries))[:, None], functions), probabilities)
     shares = table / np.maximum(table.sum(1, keepdims=True), _SMOOTH)
     logs: Numbers = np.log(shares + _SMOOTH).astype(np.float32)
     return logs
@@ -146,41 +148,43 @@ def voters_of(case: Case, labels: Labels, names: Sequence[str]) -> Voters:
     """What votes without tuning, fitted on some labels."""
     embed, words = encoder().embed, tokenizer_for(case.schema.language)
     vectors = embed([e.utterance for e in labels])
-    known = [case.schema.function(n) for n in names]
-    described = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
-    texts = [description_text(f) for f in known if f]
-    described[[n for n, f in enumerate(known) if f]] = embed(texts, side="passage")
+    functions = [case.schema.function(n) for n in names]
+    description_vectors = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
+    texts = [description_text(f) for f in functions if f]
+    description_vectors[[n for n, f in enumerate(functions) if f]] = embed(texts, side="passage")
     gold = np.array([names.index(e.function or "") for e in labels])
-    said = [words(e.utterance) for e in labels]
-    return fit_voters(list(names), vectors, gold, described, said, strength=30.0)
+    words_by_label = [words(e.utterance) for e in labels]
+    return fit_voters(
+        list(names), vectors, gold, description_vectors, words_by_label, strength=30.0
+    )
 
 
 def sources(case: Case, voters: Voters, joint: Numbers, rows: Labels) -> dict[str, Numbers]:
     """The scores of all that the head weighs."""
     embed, words = encoder().embed, tokenizer_for(case.schema.language)
     texts = [r.utterance for r in rows]
-    asked = embed(texts, side="query")
-    return {JOINT: joint, **voters.scores(embed(texts), asked, [words(t) for t in texts])}
+    query_vectors = embed(texts, side="query")
+    return {JOINT: joint, **voters.scores(embed(texts), query_vectors, [words(t) for t in texts])}
 
 
 def held_out(
-    case: Case, trained: Trained, rate: float, epochs: int, seed: int
+    case: Case, encoder: Trained, rate: float, epochs: int, seed: int
 ) -> tuple[Scores, Numbers, NDArray[np.int64]]:
     """The sources' scores, the cross-encoder's, and the right functions' places.
 
     Of rows that neither has learnt.
     """
-    names = list(trained.known.functions)
+    names = list(encoder.known.functions)
     parts: list[tuple[dict[str, Numbers], Numbers, list[int]]] = []
-    for fold in np.unique(trained.folds):
-        places = np.flatnonzero(trained.folds == fold)
-        if np.isnan(trained.held[places]).any():
+    for fold in np.unique(encoder.folds):
+        places = np.flatnonzero(encoder.folds == fold)
+        if np.isnan(encoder.held[places]).any():
             continue
-        rest = [case.labels[n] for n in np.flatnonzero(trained.folds != fold)]
-        asked = [case.labels[n] for n in places]
-        scores = sources(case, voters_of(case, rest, names), trained.held[places], asked)
-        cross = votes(fit_cross(rest, seed, rate, epochs), rest, asked, names)
-        parts.append((scores, cross, [names.index(e.function or "") for e in asked]))
+        rest = [case.labels[n] for n in np.flatnonzero(encoder.folds != fold)]
+        queries = [case.labels[n] for n in places]
+        scores = sources(case, voters_of(case, rest, names), encoder.held[places], queries)
+        cross = votes(fit_cross(rest, seed, rate, epochs), rest, queries, names)
+        parts.append((scores, cross, [names.index(e.function or "") for e in queries]))
     whole = {n: np.concatenate([scores[n] for scores, _, _ in parts]) for n in parts[0][0]}
     gold = np.array([place for _, _, own in parts for place in own])
     return whole, np.concatenate([cross for _, cross, _ in parts]), gold
@@ -198,47 +202,51 @@ def main() -> None:
     torch.set_num_threads(1)
     for seed, case in enumerate(draw_cases("shot10", options.split, options.seeds)):
         names = sorted({e.function or "" for e in case.labels})
-        begun = time.process_time()
+        start = time.process_time()
         model = fit_cross(case.labels, seed, options.rate, options.epochs)
-        seconds = time.process_time() - begun
+        seconds = time.process_time() - start
         gold = np.array([r.function or "" for r in case.rows])
-        begun = time.process_time()
-        said = votes(model, case.labels, case.rows, names)
-        asking = 1000 * (time.process_time() - begun) / len(case.rows)
-        found = {"cross-encoder": np.array(names)[said.argmax(1)]}
+        start = time.process_time()
+        votes_made = votes(model, case.labels, case.rows, names)
+        asking = 1000 * (time.process_time() - start) / len(case.rows)
+        predictions = {"cross-encoder": np.array(names)[votes_made.argmax(1)]}
         voters = voters_of(case, case.labels, names)
         texts = [r.utterance for r in case.rows]
-        near = sources(case, voters, np.zeros_like(said), case.rows)["neighbours"]
-        found["kNN"] = np.array(names)[near.argmax(1)]
+        near = sources(case, voters, np.zeros_like(votes_made), case.rows)["neighbours"]
+        predictions["kNN"] = np.array(names)[near.argmax(1)]
         if not options.only:
-            trained = train_joint(case.schema, case.labels, seed)
-            names = list(trained.known.functions)
-            scores, cross, held = held_out(case, trained, options.rate, options.epochs, seed)
+            encoder = train_joint(case.schema, case.labels, seed)
+            names = list(encoder.known.functions)
+            scores, cross, held_labels = held_out(case, encoder, options.rate, options.epochs, seed)
             now = sources(
                 case,
                 voters_of(case, case.labels, names),
-                joint_scores(trained.model, texts),
+                joint_scores(encoder.model, texts),
                 case.rows,
             )
-            said = votes(model, case.labels, case.rows, names)
-            for what, learnt, asked in (
+            votes_made = votes(model, case.labels, case.rows, names)
+            for what, learnt, logs_by_source in (
                 ("head", scores, now),
-                ("head and cross-encoder", {**scores, "cross": cross}, {**now, "cross": said}),
+                (
+                    "head and cross-encoder",
+                    {**scores, "cross": cross},
+                    {**now, "cross": votes_made},
+                ),
             ):
-                head = fit_head(names, learnt, held)
-                logs = head.log_probabilities(asked)
-                found[what] = np.array(names)[logs.argmax(1)]
+                head = fit_head(names, learnt, held_labels)
+                logs = head.log_probabilities(logs_by_source)
+                predictions[what] = np.array(names)[logs.argmax(1)]
                 if "cross" in learnt:
                     print(f"  weight of the cross-encoder {head.weights['cross']:.2f}")
         print(f"seed {seed}: {seconds:.0f} CPU-s to tune, {asking:.0f} ms a row")
-        for what, answers in found.items():
+        for what, answers in predictions.items():
             print(f"  {what}: {(answers == gold).mean():.1%}", flush=True)
         for one, other in (("cross-encoder", "kNN"), ("head and cross-encoder", "head")):
-            if one in found and other in found:
-                gained = int(((found[one] == gold) & (found[other] != gold)).sum())
-                lost = int(((found[one] != gold) & (found[other] == gold)).sum())
-                chance = mcnemar(gained, lost)
-                print(f"  {one} against {other}: +{gained} -{lost}, p {chance:.3f}")
+            if one in predictions and other in predictions:
+                wins = int(((predictions[one] == gold) & (predictions[other] != gold)).sum())
+                losses = int(((predictions[one] != gold) & (predictions[other] == gold)).sum())
+                chance = mcnemar(wins, losses)
+                print(f"  {one} against {other}: +{wins} -{losses}, p {chance:.3f}")
 
 
 if __name__ == "__main__":

@@ -143,9 +143,9 @@ def _exemplar(number: int, function: Any, dice: random.Random) -> AnnotatedExemp
 
 def time_work(work: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds of this process's core that ``work`` took, and what it gave."""
-    begun = time.process_time()
-    made = work()
-    return time.process_time() - begun, made
+    start = time.process_time()
+    result = work()
+    return time.process_time() - start, result
 
 
 def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> None:
@@ -163,9 +163,9 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
     print(
         f"{rows:,} rag rows, tokens: median {sizes.median}, 95 % {sizes.p95}, longest {sizes.max}"
     )
-    built = rows / seconds
+    line_rate = rows / seconds
 
-    found = [
+    pairs = [
         (
             e,
             ready.search(
@@ -178,17 +178,17 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
         rag.variables(
             Asking(e.utterance, schema, templates), Retrieved(h.descriptions, h.exemplars[:4])
         )
-        for e, h in found
+        for e, h in pairs
     ]
     rendering, _ = time_work(lambda: [templates.render("rag", **v) for v in variables])
     rendering = len(variables) / rendering
-    written = list(read_rows(scratch / "a", "train"))
-    prompts = [r.prompt for r in written]
+    written_rows = list(read_rows(scratch / "a", "train"))
+    prompts = [r.prompt for r in written_rows]
     whole, counts = time_work(lambda: fast._whole(prompts))
     whole = len(prompts) / whole
-    completions = [len(tokenizer(r.completion)["input_ids"]) for r in written]
+    completions = [len(tokenizer(r.completion)["input_ids"]) for r in written_rows]
     assert [a + b + 1 for a, b in zip(counts, completions, strict=True)] == [
-        r.tokens for r in written
+        r.tokens for r in written_rows
     ], "counting by lines must give what counting whole rows gives"
 
     fast._lines, lines = None, fast._lines
@@ -205,9 +205,9 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
     )
     assert same, "both ways must write the same bytes"
 
-    part = found[: count // 4]
-    seconds, made = time_work(lambda: previous_way(part, schema, templates, config, tokenizer))
-    previous = made / seconds
+    part = pairs[: count // 4]
+    seconds, row_count = time_work(lambda: previous_way(part, schema, templates, config, tokenizer))
+    previous = row_count / seconds
 
     print(f"{'':44} rows/s     to the previous way")
     for name, rate in (
@@ -216,13 +216,13 @@ def speed(count: int, tokenizer: Any, fast: FastTokenizer, scratch: Path) -> Non
         ("limit: tokenizing whole prompts alone", whole),
         ("limit: both of these, one after the other", 1 / (1 / rendering + 1 / whole)),
         ("built, whole rows tokenized", unlined),
-        ("built, tokenized by lines (the default)", built),
+        ("built, tokenized by lines (the default)", line_rate),
     ):
         print(f"{name:44} {rate:8,.0f}   {rate / previous:5.1f} x")
 
 
 def previous_way(
-    found: Sequence[tuple[AnnotatedExemplar, Retrieved]],
+    pairs: Sequence[tuple[AnnotatedExemplar, Retrieved]],
     schema: Schema,
     templates: TemplateSet,
     config: DatasetConfig,
@@ -230,11 +230,11 @@ def previous_way(
 ) -> int:
     """As rows were made and checked before: parts beside the prompt, one row at a time."""
     count = 0
-    for exemplar, hits in found:
-        made = training_rows("rag", exemplar, schema, hits, templates, options=config.rows)
-        for row in made.rows:
-            kept = Retrieved(hits.descriptions, hits.exemplars[: len(row.exemplar_ids)])
-            rag.ask(Asking(exemplar.utterance, schema, templates), kept)
+    for exemplar, hits in pairs:
+        rows_made = training_rows("rag", exemplar, schema, hits, templates, options=config.rows)
+        for row in rows_made.rows:
+            shortened_hits = Retrieved(hits.descriptions, hits.exemplars[: len(row.exemplar_ids)])
+            rag.ask(Asking(exemplar.utterance, schema, templates), shortened_hits)
             tokens = len(tokenizer(row.prompt, add_special_tokens=False)["input_ids"])
             tokens += len(tokenizer(row.completion, add_special_tokens=False)["input_ids"]) + 1
             assert tokens <= config.max_length
@@ -251,14 +251,14 @@ def memory(rows: int, fast: FastTokenizer, scratch: Path) -> None:
     count = round(rows / 8.4)
     schema, exemplars = module(count)
     ready, process = Ready(schema, exemplars), psutil.Process()
-    seen: dict[int, float] = {}
+    megabytes: dict[int, float] = {}
 
     def look(what: str, done: int, total: int) -> None:
         for percent in (10, 50, 100):
-            if done * 100 >= percent * total and percent not in seen:
-                seen[percent] = process.memory_info().rss / 1e6
+            if done * 100 >= percent * total and percent not in megabytes:
+                megabytes[percent] = process.memory_info().rss / 1e6
 
-    begun = time.monotonic()
+    start = time.monotonic()
     seconds, manifest = time_work(
         lambda: build_dataset(
             schema,
@@ -271,21 +271,22 @@ def memory(rows: int, fast: FastTokenizer, scratch: Path) -> None:
             progress=look,
         )
     )
-    made = manifest.rows("train")
+    row_count = manifest.rows("train")
     print(
-        f"\n{made:,} rows of four tasks from {count:,} exemplars: {made / seconds:,.0f} rows/s "
-        f"({time.monotonic() - begun:,.0f} s by the clock)"
+        f"\n{row_count:,} rows of four tasks from {count:,} exemplars: "
+        f"{row_count / seconds:,.0f} rows/s "
+        f"({time.monotonic() - start:,.0f} s by the clock)"
     )
     print(
         "memory at 10, 50, 100 % of the rows: "
-        + ", ".join(f"{seen[p]:,.0f} MB" for p in (10, 50, 100))
-        + f"; 100 % to 10 %: {seen[100] / seen[10]:.3f}"
+        + ", ".join(f"{megabytes[p]:,.0f} MB" for p in (10, 50, 100))
+        + f"; 100 % to 10 %: {megabytes[100] / megabytes[10]:.3f}"
     )
     before = process.memory_info().rss / 1e6
-    seconds, found = time_work(lambda: diff_datasets(scratch / "m", scratch / "m"))
+    seconds, difference = time_work(lambda: diff_datasets(scratch / "m", scratch / "m"))
     after = process.memory_info().rss / 1e6
-    assert found.equal
-    assert found.same == made
+    assert difference.equal
+    assert difference.same == row_count
     print(f"compared with itself: {seconds:,.1f} s, memory {before:,.0f} to {after:,.0f} MB")
 
 

@@ -73,22 +73,27 @@ def fill(store: Store, count: int) -> None:
 
 def measure(what: Callable[[], object], times: int = 30) -> dict[str, float]:
     """Wall clock of ``what`` and the CPU's share of it, in milliseconds."""
-    taken = []
+    milliseconds = []
     cpu = time.process_time()
     for _ in range(times):
         start = time.perf_counter()
         what()
-        taken.append(1000 * (time.perf_counter() - start))
+        milliseconds.append(1000 * (time.perf_counter() - start))
     cpu = 1000 * (time.process_time() - cpu) / times
-    figures = {"least": min(taken), "median": median(taken), "max": max(taken), "cpu": cpu}
+    figures = {
+        "least": min(milliseconds),
+        "median": median(milliseconds),
+        "max": max(milliseconds),
+        "cpu": cpu,
+    }
     return {name: round(value, 1) for name, value in figures.items()}
 
 
 def hand_out(
-    space: Workspace, client: str, *, who: str = "ann", want: int = 10, **wanted: Any
+    space: Workspace, client: str, *, who: str = "ann", want: int = 10, **filters: Any
 ) -> dict[str, Any]:
     """What a request does to be given items."""
-    request = Request(token="", client=client, want=want, filter=Filter(**wanted))
+    request = Request(token="", client=client, want=want, filter=Filter(**filters))
     return annotation.serve(space, who=who, module=MODULE, request=request)
 
 
@@ -111,8 +116,8 @@ def main() -> None:
             "all of a function": {"queue": "all", "function": "function_40"},
         }
         print("no items", measure(lambda: hand_out(space, "client-0001", want=0)))
-        for name, wanted in cases.items():
-            print(name, measure(partial(hand_out, space, "client-0001", **wanted)))
+        for name, filters in cases.items():
+            print(name, measure(partial(hand_out, space, "client-0001", **filters)))
         for number in range(20):
             hand_out(space, f"other-{number:04d}", who=f"w{number}")
         print("twenty others", measure(lambda: hand_out(space, "client-0001")))
@@ -130,12 +135,12 @@ def fill_history(store: Store) -> None:
             " from exemplar where queue is not null order by id limit 10000"
         )
         w.connection.execute(text(skipped))
-        said = (
+        statement = (
             "insert into opinion (module, exemplar, who, at, data, standing)"
             " select module, id, 'ann', updated, data, 1 from exemplar"
             " where queue = 'unlocated' order by id limit 10000"
         )
-        w.connection.execute(text(said))
+        w.connection.execute(text(statement))
 
 
 if __name__ == "__main__":

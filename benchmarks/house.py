@@ -6,7 +6,8 @@ import each other, however far round, wherever the import stands. Blank lines an
 lines. Docstrings are asked of what is public: modules, classes, functions and methods whose names
 don't begin with an underscore, outside of tests. A *participle* is a name that is one word and says
 only what happened (``found``, ``told``, ``checked``): for a function neither a verb nor a noun, for
-a value not what it is. An *alias* gives what is imported another name.
+a variable or a parameter not what it is. Fields and columns aren't counted: a record's name says
+what was skipped in it. An *alias* gives what is imported another name.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import io
 import re
 import sys
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -33,6 +35,22 @@ _PARTICIPLE = re.compile(
     re.IGNORECASE,
 )
 _VERBS = {"cut", "hurt", "read"}  # imperatives that look like their participles
+# States and counts that the field names so: a value that holds them needs no other word.
+_TERMS = {
+    "accepted",
+    "done",
+    "dropped",
+    "excluded",
+    "expected",
+    "imported",
+    "labelled",
+    "predicted",
+    "rejected",
+    "resolved",
+    "retrieved",
+    "skipped",
+    "unlabelled",
+}
 _USUAL_ALIASES = {"alt", "np", "pd", "sa", "st"}
 BANNED = Path("tests/banned_phrases.txt")  # one regular expression a line
 
@@ -61,15 +79,15 @@ class House:
         package = name if path.stem == "__init__" else name.rpartition(".")[0]
         for node in ast.walk(self.tree(path)):
             if isinstance(node, ast.Import):
-                found = [alias.name for alias in node.names]
+                modules = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 near = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*(near if node.level else ()), *filter(None, [node.module])])
                 whole = [f"{base}.{alias.name}" for alias in node.names]
-                found = [n if n in self.files else base for n in whole]
+                modules = [n if n in self.files else base for n in whole]
             else:
                 continue
-            yield from (n for n in found if n in self.files and n != name)
+            yield from (n for n in modules if n in self.files and n != name)
 
     def arrows(self, folder: str) -> int:
         """Between what lies directly in a folder."""
@@ -87,7 +105,7 @@ class House:
         number: dict[str, int] = {}
         low: dict[str, int] = {}
         stack: list[str] = []
-        found: list[list[str]] = []
+        components: list[list[str]] = []
 
         def visit(name: str) -> None:
             number[name] = low[name] = len(number)
@@ -100,13 +118,13 @@ class House:
                     low[name] = min(low[name], number[other])
             if low[name] == number[name]:
                 at = stack.index(name)
-                found.append(sorted(stack[at:]))
+                components.append(sorted(stack[at:]))
                 del stack[at:]
 
         for name in self.imports():
             if name not in number:
                 visit(name)
-        return [some for some in found if len(some) > 1]
+        return [some for some in components if len(some) > 1]
 
     def functions(self) -> Iterator[tuple[int, str]]:
         """Lines of every function's body, without its docstring, and its place."""
@@ -134,19 +152,19 @@ class House:
                     (str(path.relative_to(self.root)), n) for n in ast.walk(self.tree(path))
                 )
 
-    def participles(self) -> tuple[list[str], list[str]]:
-        """Functions that a participle names, and values: variables, parameters and attributes.
-
-        A value counts once for each binding.
-        """
-        functions, values = [], []
+    def participles(self) -> tuple[list[str], Counter[str]]:
+        """Functions that a participle names, and such variables with how often each is bound."""
+        functions, bound = [], dict[tuple[str, int, int], str]()
         for file, node in self.nodes():
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 if is_participle(node.name) and node.name.strip("_") not in _VERBS:
                     functions.append(f"{file}:{node.lineno}: {node.name}")
-            elif (name := bound_name(node)) and is_participle(name):
-                values.append(f"{file}:{getattr(node, 'lineno', 0)}: {name}")
-        return functions, values
+                names = dict(_bound_in(node))
+                sides = {"left"} if "right" in names.values() else set()
+                for place, name in names.items():
+                    if is_participle(name) and name not in _TERMS | sides:
+                        bound[file, *place] = name
+        return functions, Counter(bound.values())
 
     def aliases(self) -> list[str]:
         """Imports under another name, but for the usual ones of other people's packages."""
@@ -189,13 +207,13 @@ def is_participle(name: str) -> bool:
     return _PARTICIPLE.fullmatch(name) is not None
 
 
-def bound_name(node: ast.AST) -> str:
-    """The variable, parameter or attribute that a node gives a value; "" where it gives none."""
-    if isinstance(node, ast.arg):
-        return node.arg
-    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
-        return node.id if isinstance(node, ast.Name) else node.attr
-    return ""
+def _bound_in(function: ast.AST) -> Iterator[tuple[tuple[int, int], str]]:
+    """The variables and parameters of a function: where each is given a value, and its name."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            yield (node.lineno, node.col_offset), node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield (node.lineno, node.col_offset), node.id
 
 
 def number_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -242,13 +260,14 @@ def main() -> None:
     print(f"| public docstrings | at least 92 % | {100 * have / whole:.1f} % |")
     print(f"| test lines per source line | at least 0.55 | {sum(tests) / sum(source):.2f} |")
     print(f"| functions named by a participle | 0 | {len(functions)} |")
-    print(f"| values named by a participle | | {len(values)} |")
+    print(f"| values named by a participle | | {values.total()} |")
     print(f"| imports under another name | 0 | {len(aliases)} |")
     print(f"| places of banned phrases | 0 | {len(banned)} |")
     for lines, place in long:
         print(f"{place}: {lines} lines")
     for some in circles:
         print(f"circle: {', '.join(some)}")
+    print("named by a participle:", ", ".join(f"{n} {c}" for n, c in values.most_common(10)))
     print("\n".join([*banned, *functions, *aliases]))
 
 

@@ -85,12 +85,12 @@ def main() -> None:
 
 def time_asking(what: str, texts: Sequence[str], ask: Callable[[str], object]) -> float:
     """Ask about each text; the median in milliseconds, which is printed with the slowest 5 %."""
-    spent = []
+    milliseconds = []
     for text in [*texts[:_WARM], *texts]:
         start = time.perf_counter()
         ask(text)
-        spent.append(1000 * (time.perf_counter() - start))
-    times_kept = sorted(spent[_WARM:])
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    times_kept = sorted(milliseconds[_WARM:])
     median = statistics.median(times_kept)
     print(
         f"{what}: median {median:.1f} ms, 95 % within "

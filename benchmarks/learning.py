@@ -115,8 +115,8 @@ def encoder() -> Encoder:
 
 def fit_free(name: str, schema: Schema, labels: Labels, seed: int) -> System:
     """A free baseline by its short name; where a module has it not, the nearest exemplar."""
-    fitted = free_baselines(schema, labels)
-    baseline = fitted.get(name, fitted["nearest"])
+    baselines = free_baselines(schema, labels)
+    baseline = baselines.get(name, baselines["nearest"])
     vectors = encoder().embed([e.utterance for e in labels])
     functions = [e.function or "" for e in labels]
     if name == "regression":
@@ -136,10 +136,10 @@ def free_baselines(schema: Schema, labels: Labels) -> dict[str, Baseline]:
     key = content_hash([[e.id, len(e.spans or ())] for e in labels])
     if key not in _fitted:
         encoder().embed([e.utterance for e in labels])
-        found = {name_of(b.name): b for b in fit_baselines(schema, labels, encoder())}
+        baselines = {name_of(b.name): b for b in fit_baselines(schema, labels, encoder())}
         if len(_fitted) > 1:
             del _fitted[next(iter(_fitted))]
-        _fitted[key] = found
+        _fitted[key] = baselines
     return _fitted[key]
 
 
@@ -157,8 +157,8 @@ def name_of(baseline: str) -> str:
 
 def find_nearest(vectors: NDArray[np.float32], rows: Labels) -> Numbers:
     """The greatest cosine of each row."""
-    found = encoder().embed([r.utterance for r in rows]) @ vectors.T
-    nearest: Numbers = found.max(axis=1).astype(np.float64)
+    cosines = encoder().embed([r.utterance for r in rows]) @ vectors.T
+    nearest: Numbers = cosines.max(axis=1).astype(np.float64)
     return nearest
 
 
@@ -180,8 +180,8 @@ def fit_probabilities(
     model = LogisticRegression(max_iter=1000, C=strength, random_state=0).fit(vectors, functions)
 
     def sure(rows: Labels) -> Numbers:
-        found = model.predict_proba(encoder().embed([r.utterance for r in rows]))
-        greatest: Numbers = np.asarray(found, dtype=np.float64).max(axis=1)
+        probabilities = model.predict_proba(encoder().embed([r.utterance for r in rows]))
+        greatest: Numbers = np.asarray(probabilities, dtype=np.float64).max(axis=1)
         return greatest
 
     return sure
@@ -216,17 +216,19 @@ def train_joint(schema: Schema, labels: Labels, seed: int) -> Trained:
 
     base = model_directory(DEFAULT_EMBEDDER, Workspace.from_environment().models)
     settings = JointSettings(seed=seed, epochs=min(80.0, epochs_for(len(labels))))  # as `fit`
-    known = rows.Labels.of(schema, labels)
-    held = np.full((len(labels), len(known.functions)), np.nan, dtype=np.float32)
+    label_set = rows.Labels.of(schema, labels)
+    out_of_fold = np.full((len(labels), len(label_set.functions)), np.nan, dtype=np.float32)
     folds = np.array(folds_of(labels, _FOLDS, seed=seed))
     for fold in range(_FOLDS):
-        if (~np.isnan(held[:, 0])).sum() >= ENOUGH:
+        if (~np.isnan(out_of_fold[:, 0])).sum() >= ENOUGH:
             break
-        asked = np.flatnonzero(folds == fold)
+        places = np.flatnonzero(folds == fold)
         rest = [labels[n] for n in np.flatnonzero(folds != fold)]
-        model = fit_joint(schema, rest, base, settings, labels=known)
-        held[asked] = joint_scores(model, [labels[n].utterance for n in asked])
-    return Trained(fit_joint(schema, labels, base, settings, labels=known), known, held, folds)
+        model = fit_joint(schema, rest, base, settings, labels=label_set)
+        out_of_fold[places] = joint_scores(model, [labels[n].utterance for n in places])
+    return Trained(
+        fit_joint(schema, labels, base, settings, labels=label_set), label_set, out_of_fold, folds
+    )
 
 
 def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
@@ -237,14 +239,14 @@ def fit_fast(schema: Schema, labels: Labels, seed: int) -> System:
     from radu_core.training.joint.fast import FastModel
     from radu_core.training.joint.fitted import fit_head_on
 
-    begun = time.process_time()
-    trained = train_joint(schema, labels, seed)
-    fitted = fit_head_on(schema, labels, encoder(), trained.known, trained.held)
-    adds = fitted.adds
-    print("head", {n: f"{w:.2f} ({adds.get(n, 0):+.3f})" for n, w in fitted.head.weights.items()})
-    fast = FastModel.of(trained.model, encoder(), fitted, schema.language)
+    start = time.process_time()
+    joint = train_joint(schema, labels, seed)
+    head_fit = fit_head_on(schema, labels, encoder(), joint.known, joint.held)
+    adds = head_fit.adds
+    print("head", {n: f"{w:.2f} ({adds.get(n, 0):+.3f})" for n, w in head_fit.head.weights.items()})
+    fast = FastModel.of(joint.model, encoder(), head_fit, schema.language)
     parser = FastParser(fast, schema, Taught.of(schema, labels, fast.embedder))
-    seconds = time.process_time() - begun
+    seconds = time.process_time() - start
 
     def predict(rows: Labels) -> list[Prediction]:
         calls = parser.parse_many([Query(r.utterance) for r in rows])
@@ -271,14 +273,14 @@ SYSTEMS: dict[str, Callable[[Schema, Labels, int], System]] = {
 
 def draw_cases(name: str, split: str, seeds: int) -> Iterator[Case]:
     """The case of that name for each seed; none where its data isn't there."""
-    found = load_sgd() if name == "sgd" else load_hwu64()
-    if found is None:
+    data = load_sgd() if name == "sgd" else load_hwu64()
+    if data is None:
         print(f"skipped {name}: its data isn't there (see ../shared/data)")
         return
-    schema, rows = found
+    schema, rows = data
     rows = sorted(rows, key=lambda r: r.id)
     train = [r for r in rows if r.split == "train"]
-    measured = [r for r in rows if r.split == split]
+    test_rows = [r for r in rows if r.split == split]
     shot = [r for r in train if name in r.tags]
     pool: Labels = []
     if shot and split == "validation":
@@ -289,7 +291,7 @@ def draw_cases(name: str, split: str, seeds: int) -> Iterator[Case]:
     free = [r for r in train if r.id not in kept_out]
     for seed in range(seeds):
         labels = draw(free, shot, seed)
-        yield Case(f"{name}/{seed}", schema, labels, [*measured, *pool])
+        yield Case(f"{name}/{seed}", schema, labels, [*test_rows, *pool])
 
 
 def draw(rows: Labels, shot: Labels, seed: int) -> Labels:
@@ -329,13 +331,13 @@ def measure_system(name: str, case: Case, seed: int, *, scope: bool) -> Outcome:
 def time_single(system: System, rows: Labels) -> float:
     """Median CPU-milliseconds of a single utterance, warm, with its embedding."""
     encoder().fresh = True
-    spent = []
+    milliseconds = []
     for row in rows[: _TIMED + 5]:
-        begun = time.process_time()
+        start = time.process_time()
         system.predict([row])
-        spent.append(1000 * (time.process_time() - begun))
+        milliseconds.append(1000 * (time.process_time() - start))
     encoder().fresh = False
-    return statistics.median(spent[5:])
+    return statistics.median(milliseconds[5:])
 
 
 def measure_scope(name: str, case: Case, seed: int) -> tuple[float, float] | None:
@@ -346,16 +348,16 @@ def measure_scope(name: str, case: Case, seed: int) -> tuple[float, float] | Non
     from sklearn.metrics import roc_auc_score
 
     names = sorted({r.function for r in case.rows if r.function})
-    held = set(random.Random(seed).sample(names, min(_HELD_OUT, len(names) // 4)))
-    labels = [r for r in case.labels if r.function not in held]
+    held_names = set(random.Random(seed).sample(names, min(_HELD_OUT, len(names) // 4)))
+    labels = [r for r in case.labels if r.function not in held_names]
     if name in FREE:  # their scores don't depend on values, and the CRF takes long
         labels = [r.model_copy(update={"spans": ()}) for r in labels]
     system = SYSTEMS[name](case.schema, labels, seed)
     rows = [r for r in case.rows if r.function]
-    if not held or system.in_scope is None:
+    if not held_names or system.in_scope is None:
         return None
     scores = system.in_scope(rows)
-    inside = np.array([r.function not in held for r in rows])
+    inside = np.array([r.function not in held_names for r in rows])
     threshold = np.quantile(scores[inside], 1 - _KEPT)
     return float(roc_auc_score(inside, scores)), float((scores[~inside] < threshold).mean())
 
@@ -389,16 +391,18 @@ def print_table(name: str, cases: list[Case], outcomes: dict[str, list[Outcome]]
         "out of scope: AUROC | found at 95 % kept | against the strongest free |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
-    for system, found in outcomes.items():
-        spread = statistics.pstdev(o.metrics.function.share for o in found)
-        mean = {n: statistics.fmean(value(o.metrics) for o in found) for n, value in VALUES.items()}
+    for system, results in outcomes.items():
+        spread = statistics.pstdev(o.metrics.function.share for o in results)
+        mean = {
+            n: statistics.fmean(value(o.metrics) for o in results) for n, value in VALUES.items()
+        }
         print(
             f"| {system} | {mean['function accuracy']:.1%} ± {spread:.1%} | {mean['slot F1']:.1%} "
-            f"| {mean['exact match']:.1%} | {statistics.fmean(o.seconds for o in found):.1f} "
-            f"| {statistics.fmean(o.milliseconds for o in found):.1f} "
-            f"| {average([o.calibration for o in found], '.3f')} "
-            f"| {average([o.scope and o.scope[0] for o in found], '.3f')} "
-            f"| {average([o.scope and o.scope[1] for o in found], '.1%')} "
+            f"| {mean['exact match']:.1%} | {statistics.fmean(o.seconds for o in results):.1f} "
+            f"| {statistics.fmean(o.milliseconds for o in results):.1f} "
+            f"| {average([o.calibration for o in results], '.3f')} "
+            f"| {average([o.scope and o.scope[0] for o in results], '.3f')} "
+            f"| {average([o.scope and o.scope[1] for o in results], '.1%')} "
             f"| {compare_strongest_free(system, cases, outcomes)} |",
             flush=True,
         )
@@ -406,16 +410,16 @@ def print_table(name: str, cases: list[Case], outcomes: dict[str, list[Outcome]]
 
 def average(values: Sequence[float | None], form: str) -> str:
     """The mean of what is known."""
-    known = [v for v in values if v is not None]
-    return format(statistics.fmean(known), form) if known else "–"
+    numbers = [v for v in values if v is not None]
+    return format(statistics.fmean(numbers), form) if numbers else "–"
 
 
 def compare_strongest_free(
     system: str, cases: list[Case], outcomes: dict[str, list[Outcome]]
 ) -> str:
     """Points of difference to the strongest other free system, and the greatest p of the seeds."""
-    said = []
-    for measured, value in VALUES.items():
+    texts = []
+    for name, value in VALUES.items():
         free = [n for n in FREE if n in outcomes and n != system]
         if not free:
             return "–"
@@ -425,11 +429,11 @@ def compare_strongest_free(
             c
             for case, own, other in pairs
             for c in compare(best, case.rows, own.predictions, other.predictions)
-            if c.measure == measured
+            if c.measure == name
         ]
         difference = 100 * statistics.fmean(c.difference for c in tests)
-        said.append(f"{difference:+.1f} (p {max(c.p for c in tests):.3f}, {best})")
-    return "; ".join(said)
+        texts.append(f"{difference:+.1f} (p {max(c.p for c in tests):.3f}, {best})")
+    return "; ".join(texts)
 
 
 def main() -> None:
@@ -445,10 +449,12 @@ def main() -> None:
         outcomes: dict[str, list[Outcome]] = defaultdict(list)
         for seed, case in enumerate(cases):
             for system in options.systems:
-                found = measure_system(system, case, seed, scope=not options.no_scope)
-                outcomes[system].append(found)
-                told = ", ".join(f"{n} {value(found.metrics):.1%}" for n, value in VALUES.items())
-                print(f"  {case.name} {system}: {told}; {found.seconds:.0f} CPU-s", flush=True)
+                outcome = measure_system(system, case, seed, scope=not options.no_scope)
+                outcomes[system].append(outcome)
+                figures = ", ".join(
+                    f"{n} {value(outcome.metrics):.1%}" for n, value in VALUES.items()
+                )
+                print(f"  {case.name} {system}: {figures}; {outcome.seconds:.0f} CPU-s", flush=True)
         if cases:
             print_table(f"{name}, {options.split}", cases, outcomes)
 

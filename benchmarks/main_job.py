@@ -44,9 +44,9 @@ T = TypeVar("T")
 
 
 def time_stage(stage: str, work: Callable[[], T]) -> T:
-    begun = time.monotonic()
+    start = time.monotonic()
     outcome = work()
-    print(f"{stage}: {time.monotonic() - begun:.1f} s", flush=True)
+    print(f"{stage}: {time.monotonic() - start:.1f} s", flush=True)
     return outcome
 
 
@@ -81,13 +81,16 @@ def main() -> None:
 
 def load(workspace: Workspace, data: Path) -> None:
     options = {"services": SERVICES}
-    imported = time_stage(
+    import_report = time_stage(
         "import",
         lambda: import_file(
             workspace, "sgd", data, module=MODULE, who="benchmark", options=options
         ),
     )
-    print(f"  {imported.rows} turns: {imported.accepted} accepted, {dict(imported.skipped)}")
+    print(
+        f"  {import_report.rows} turns: {import_report.accepted} accepted, "
+        f"{dict(import_report.skipped)}"
+    )
     resolved = time_stage("resolve", lambda: resolve(workspace, MODULE, who="benchmark"))
     print(f"  {resolved.outcomes}")
 
@@ -99,13 +102,13 @@ def fit_fast(workspace: Workspace) -> None:
 
 
 def train_generator(workspace: Workspace, *, minutes: float, rows: int) -> None:
-    covered = time_stage("coverage", lambda: coverage_report(workspace, MODULE)).choice
+    choice = time_stage("coverage", lambda: coverage_report(workspace, MODULE)).choice
     print(
-        f"  k_desc={covered.k_desc}, k_exemplar={covered.k_exemplar}: {covered.share:.1%} "
-        f"({covered.low:.1%} to {covered.high:.1%}), {covered.cost:.0f} tokens a prompt"
+        f"  k_desc={choice.k_desc}, k_exemplar={choice.k_exemplar}: {choice.share:.1%} "
+        f"({choice.low:.1%} to {choice.high:.1%}), {choice.cost:.0f} tokens a prompt"
     )
     config = DatasetConfig(
-        k_desc=covered.k_desc, rows=RowOptions(k_exemplar=max(3, covered.k_exemplar))
+        k_desc=choice.k_desc, rows=RowOptions(k_exemplar=max(3, choice.k_exemplar))
     )
     view = time_stage("dataset", lambda: build(workspace, MODULE, name="main", config=config))
     print(f"  {view.manifest.counts}")
@@ -118,13 +121,13 @@ def train_generator(workspace: Workspace, *, minutes: float, rows: int) -> None:
         eval_rows=48,
         save_every=500,
     )
-    started = start(workspace, training)
-    time_stage("training", lambda: follow(started))
-    last = [e for e in started.events() if e.kind == "step"][-1].data
+    run = start(workspace, training)
+    time_stage("training", lambda: follow(run))
+    last = [e for e in run.events() if e.kind == "step"][-1].data
     print(f"  {last['step']} of {last['steps']} steps, {last['tokens_per_second']:.0f} tokens/s")
     report = time_stage(
         "evaluation",
-        lambda: evaluate(workspace, started.id, limit=rows, untrained=True),
+        lambda: evaluate(workspace, run.id, limit=rows, untrained=True),
     )
     for line in evaluation_text(report):
         Console(width=120).print(line)

@@ -66,14 +66,14 @@ def main() -> None:
     parser.add_argument("--changes", nargs="+", choices=sorted(CHANGES), default=[])
     parser.add_argument("--out", type=Path, default=Path("recipe.jsonl"))
     options = parser.parse_args()
-    found = load_hwu64()
-    if found is None:
+    data = load_hwu64()
+    if data is None:
         print("skipped: HWU64 isn't there (see ../shared/data)")
         return
     for seed in range(options.seeds):
         for name in dict.fromkeys(["defaults", *options.changes]):
             if (name, seed, options.minutes) not in read_done(options.out):
-                record = trial(*found, name, seed, options.minutes)
+                record = trial(*data, name, seed, options.minutes)
                 with options.out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(record) + "\n")
                 print(record, flush=True)

@@ -56,12 +56,12 @@ def embedder(*, precision: Precision = "auto", cached: bool = True) -> SentenceE
 
 def seconds(work: Callable[[], object], *, repeats: int = 1) -> float:
     """The median of several runs."""
-    taken = []
+    times = []
     for _ in range(repeats):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         work()
-        taken.append(time.perf_counter() - begun)
-    return statistics.median(taken)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
 
 
 def load() -> str:
@@ -92,25 +92,26 @@ def surface(large: Large) -> None:
     once = seconds(whole, repeats=3)
     grid = coverage(index, queries, max_desc=LARGEST, max_exemplar=LARGEST)
     some = list(range(0, len(queries), len(queries) // 10))[:10]
-    tried = points[:: len(points) // 40]
+    some_points = points[:: len(points) // 40]
 
     def each() -> None:
         for n in some:
-            for d, e in tried:
-                found = index.search([queries[n]], k_desc=d, k_exemplar=e)[0]
-                assert (queries[n].function in found.functions) == grid.is_covered(n, d, e), (
+            for d, e in some_points:
+                hits = index.search([queries[n]], k_desc=d, k_exemplar=e)[0]
+                assert (queries[n].function in hits.functions) == grid.is_covered(n, d, e), (
                     n,
                     d,
                     e,
                 )
 
-    single = seconds(each) / (len(some) * len(tried))
-    asked = single * len(points) * len(queries)
+    single = seconds(each) / (len(some) * len(some_points))
+    search_seconds = single * len(points) * len(queries)
     product = seconds(lambda: grid.ranked.vectors @ index.vectors.T, repeats=3)
     print(
         f"surface: {len(points)} points, {len(queries):,} utterances, {len(index.exemplars):,} "
         f"exemplars: {once:.2f} s; asking for each ({1000 * single:.2f} ms, from "
-        f"{len(some) * len(tried)} searches, all agree) {asked:,.0f} s; ratio {asked / once:,.0f}. "
+        f"{len(some) * len(some_points)} searches, all agree) {search_seconds:,.0f} s; "
+        f"ratio {search_seconds / once:,.0f}. "
         f"The matrix product alone: {product:.2f} s ({load()})"
     )
 
@@ -167,22 +168,24 @@ def edit(large: Large) -> None:
         name = large.schema.module
         load_index(workspace, name)
         workspace.embedder().load()
-        taken = []
+        times = []
         for number, exemplar in enumerate(large.exemplars[:: EXEMPLARS // 15][:15]):
-            stored = workspace.store.exemplar(name, exemplar.id)
-            said = f"{exemplar.utterance} take {number} of {time.time_ns()}"
-            new = exemplar.model_copy(update={"utterance": said, "template": said, "spans": ()})
-            workspace.store.decide(
-                name, new, who="bench", kind="decided", expected_revision=stored.revision
+            item = workspace.store.exemplar(name, exemplar.id)
+            utterance = f"{exemplar.utterance} take {number} of {time.time_ns()}"
+            new = exemplar.model_copy(
+                update={"utterance": utterance, "template": utterance, "spans": ()}
             )
-            taken.append(seconds(lambda: load_index(workspace, name)))
+            workspace.store.decide(
+                name, new, who="bench", kind="decided", expected_revision=item.revision
+            )
+            times.append(seconds(lambda: load_index(workspace, name)))
             assert load_index(workspace, name).exemplars[0].id
         cold = seconds(lambda: load_index(Workspace(Path(home)), name))
     print(
         f"edit: one of {EXEMPLARS:,} exemplars changed in the store; the index is current after "
-        f"{1000 * statistics.median(taken):.0f} ms (median of {len(taken)}, at most "
-        f"{1000 * max(taken):.0f}); in a new process, with embeddings known, {1000 * cold:.0f} ms; "
-        f"ratio {cold / statistics.median(taken):.1f} ({load()})"
+        f"{1000 * statistics.median(times):.0f} ms (median of {len(times)}, at most "
+        f"{1000 * max(times):.0f}); in a new process, with embeddings known, {1000 * cold:.0f} ms; "
+        f"ratio {cold / statistics.median(times):.1f} ({load()})"
     )
 
 
@@ -196,13 +199,13 @@ def one(large: Large) -> None:
 def _one(large: Large, texts: list[str], fresh: SentenceEmbedder) -> None:
     index = large.index
     fresh.load()
-    asked = ModuleIndex(index.schema, index.contents, index.parts, fresh, index.settings)
+    query_index = ModuleIndex(index.schema, index.contents, index.parts, fresh, index.settings)
     warm, with_embedding = [], []
     for query in large.queries[:300]:
         warm.append(seconds(lambda q=query: index.search([q], k_desc=5, k_exemplar=10)))  # type: ignore[misc]
     for text in texts:
         with_embedding.append(
-            seconds(lambda t=text: asked.search([Query(t)], k_desc=5, k_exemplar=10))  # type: ignore[misc]
+            seconds(lambda t=text: query_index.search([Query(t)], k_desc=5, k_exemplar=10))  # type: ignore[misc]
         )
     flat = DenseIndex(index.vectors, graph_from=1 << 62)
     vector = index.vectors[:1]
@@ -232,20 +235,20 @@ def graph(large: Large) -> None:
     copies = [large.index.vectors]
     for _ in range(4):
         noise = dice.normal(scale=0.02, size=large.index.vectors.shape)
-        moved = large.index.vectors + noise.astype(np.float32)
-        copies.append(moved / np.linalg.norm(moved, axis=1, keepdims=True))
+        noisy_vectors = large.index.vectors + noise.astype(np.float32)
+        copies.append(noisy_vectors / np.linalg.norm(noisy_vectors, axis=1, keepdims=True))
     vectors = np.vstack(copies).astype(np.float32)
     flat = DenseIndex(vectors, graph_from=1 << 62)
-    begun = time.perf_counter()
-    linked = DenseIndex(vectors, graph_from=1)
-    built = time.perf_counter() - begun
+    start = time.perf_counter()
+    graph_index = DenseIndex(vectors, graph_from=1)
+    build_seconds = time.perf_counter() - start
     queries = large.index.embedder.embed([q.utterance for q in large.queries[:200]])
     slow = seconds(lambda: [flat.search(q[None], 52) for q in queries]) / len(queries)
-    fast = seconds(lambda: [linked.search(q[None], 52) for q in queries]) / len(queries)
+    fast = seconds(lambda: [graph_index.search(q[None], 52) for q in queries]) / len(queries)
     print(
-        f"graph: {len(vectors):,} vectors, built in {built:.0f} s, recall of the 20 nearest "
-        f"{linked.recall:.3f}; {1000 * fast:.2f} ms a query, comparing all {1000 * slow:.2f}: "
-        f"ratio {slow / fast:.1f} ({load()})"
+        f"graph: {len(vectors):,} vectors, built in {build_seconds:.0f} s, recall of "
+        f"the 20 nearest {graph_index.recall:.3f}; {1000 * fast:.2f} ms a query, comparing all "
+        f"{1000 * slow:.2f}: ratio {slow / fast:.1f} ({load()})"
     )
 
 
@@ -255,37 +258,37 @@ def coverages(module: SgdModule, title: str) -> None:
     tuning = choose_weight(index)
     settings = RetrievalSettings(dense_weight=tuning.weight)
     index = ModuleIndex(index.schema, index.contents, index.parts, index.embedder, settings)
-    asked = module.split("validation", "test")
-    ranked = index.rank([query_of(e) for e in asked], k_desc=0, k_exemplar=50)
-    right = _places(index, asked)
+    queries = module.split("validation", "test")
+    rankings = index.rank([query_of(e) for e in queries], k_desc=0, k_exemplar=50)
+    right = _places(index, queries)
     shares = {}
     for mode in ("dense", "lexical", "fused"):
-        ranks = function_ranks(ranked_functions(index, ranked.of(mode)), right)
+        ranks = function_ranks(ranked_functions(index, rankings.of(mode)), right)
         shares[mode] = [int(((ranks > 0) & (ranks <= n)).sum()) for n in AT]
     print(
-        f"coverage, {title}: {len(index.exemplars):,} exemplars, {len(asked):,} utterances, "
+        f"coverage, {title}: {len(index.exemplars):,} exemplars, {len(queries):,} utterances, "
         f"{len(index.functions)} functions; dense weight {tuning.weight} (chosen on train by "
         f"leave-one-out: best {tuning.best}, default kept within {tuning.error:.2%})"
     )
     for mode, hits in shares.items():
         cells = []
         for n, hit in zip(AT, hits, strict=True):
-            low, high = wilson(hit, len(asked))
-            cells.append(f"{n}: {hit / len(asked):.1%} ({low:.1%} to {high:.1%})")
-        print(f"  {mode:8} {' · '.join(cells)} · mean {np.mean(hits) / len(asked):.2%}")
-    _verdict(shares, len(asked))
+            low, high = wilson(hit, len(queries))
+            cells.append(f"{n}: {hit / len(queries):.1%} ({low:.1%} to {high:.1%})")
+        print(f"  {mode:8} {' · '.join(cells)} · mean {np.mean(hits) / len(queries):.2%}")
+    _verdict(shares, len(queries))
 
 
-def _places(index: ModuleIndex, asked: Sequence[AnnotatedExemplar]) -> np.ndarray:
+def _places(index: ModuleIndex, queries: Sequence[AnnotatedExemplar]) -> np.ndarray:
     number = {name: i for i, name in enumerate(index.functions)}
-    return np.array([number[e.function or ""] for e in asked], dtype=np.int64)
+    return np.array([number[e.function or ""] for e in queries], dtype=np.int64)
 
 
 def _verdict(shares: dict[str, list[int]], total: int) -> None:
     better = [max(pair) for pair in zip(shares["dense"], shares["lexical"], strict=True)]
     below = [
-        fused < wilson(best, total)[0] * total
-        for fused, best in zip(shares["fused"], better, strict=True)
+        fused_share < wilson(best, total)[0] * total
+        for fused_share, best in zip(shares["fused"], better, strict=True)
     ]
     gain = (sum(shares["fused"]) - max(sum(shares["dense"]), sum(shares["lexical"]))) / 4 / total
     print(
@@ -299,12 +302,12 @@ def main() -> None:
     if directory is None:
         print("The Schema-Guided Dialogue dataset isn't here: nothing is measured.")
         return
-    wanted = sys.argv[1:] or ["surface", "embedding", "edit", "one", "graph", "coverage"]
-    large = None if wanted == ["coverage"] else Large(directory)
+    parts = sys.argv[1:] or ["surface", "embedding", "edit", "one", "graph", "coverage"]
+    large = None if parts == ["coverage"] else Large(directory)
     dev = sgd_module(directory, "dev")
     gc.collect()
     gc.freeze()  # 100,000 exemplars that only this script holds; the studio collects nothing either
-    for name in wanted:
+    for name in parts:
         if name == "coverage":
             coverages(dev, "SGD dev, turns that state an intent")
             coverages(sgd_module(directory, "dev", all_turns=True), "SGD dev, all turns")

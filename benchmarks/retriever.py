@@ -43,7 +43,7 @@ def main() -> None:
     untuned = Remembering(SentenceEmbedder(base, name="untuned", precision="fp32"))
     prompts = SentenceEmbedder(base, name="untuned").prompts
     for seed, case in enumerate(draw_cases("shot10", options.split, options.seeds)):
-        begun = time.process_time()
+        start = time.process_time()
         vectors = untuned.embed([e.utterance for e in case.labels])
         lessons = Lessons.of(case.schema, case.labels, vectors, prompts, {})
         model = Encoding(open_encoder(base))
@@ -51,10 +51,10 @@ def main() -> None:
         while fitting.step < fitting.steps:
             fitting.make_step()
         model.eval()
-        seconds = time.process_time() - begun
+        seconds = time.process_time() - start
         print(f"seed {seed}: {fitting.steps} steps, {seconds:.0f} CPU-s", flush=True)
-        tuned = SentenceEmbedder(base, name="tuned", precision="fp32", model=model.encoder)
-        both: tuple[Embedder, Embedder] = (untuned, tuned)
+        tuned_embedder = SentenceEmbedder(base, name="tuned", precision="fp32", model=model.encoder)
+        both: tuple[Embedder, Embedder] = (untuned, tuned_embedder)
         for embedder in both:
             print(f"  regression on {embedder.name}: {regression(embedder, case):.1%}")
         for mode, settings in MODES.items():

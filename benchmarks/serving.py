@@ -54,9 +54,9 @@ class Row:
 class Running:
     """A server in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, begun: float) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, start: float) -> None:
         self.port = port
-        self.begun = begun
+        self.begun = start
         self._process = psutil.Process(process.pid)
 
     def ask(self, path: str, body: Any = None) -> Any:
@@ -101,7 +101,7 @@ def serving(directory: Path, *, is_fake: bool) -> Iterator[Running]:
         port = free.getsockname()[1]
     command = [str(ROOT / "tests" / "serve_fake.py")] if is_fake else ["-m", "radu_core"]
     environment = {**os.environ, "RADU_SERVE_KEYS": KEY, "PYTHONPATH": str(ROOT)}
-    begun = time.perf_counter()
+    start = time.perf_counter()
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
@@ -112,7 +112,7 @@ def serving(directory: Path, *, is_fake: bool) -> Iterator[Running]:
         ) as process,
     ):
         try:
-            yield Running(process, port, begun)
+            yield Running(process, port, start)
         except BaseException:
             log.seek(0)
             print(log.read().decode(errors="replace")[-2000:], file=sys.stderr)
@@ -146,21 +146,21 @@ def load(server: Running, utterances: Sequence[str], **plan: Any) -> dict[str, A
 def seen_by(process: subprocess.Popen[str]) -> dict[str, Any]:
     """What the clients have written at their end."""
     assert process.stdout is not None
-    seen: dict[str, Any] = json.loads(process.stdout.read())
-    return seen
+    answers: dict[str, Any] = json.loads(process.stdout.read())
+    return answers
 
 
-def spread_text(seen: dict[str, Any]) -> str:
+def spread_text(answers: dict[str, Any]) -> str:
     """Median and 95th percentile."""
-    if seen["failures"]:
-        return f"{len(seen['failures'])} failed: {seen['failures'][0]}"
-    times = sorted(seen["milliseconds"])
+    if answers["failures"]:
+        return f"{len(answers['failures'])} failed: {answers['failures'][0]}"
+    times = sorted(answers["milliseconds"])
     return f"{statistics.median(times):.1f} / {times[int(0.95 * len(times))]:.1f} ms"
 
 
 def versions(directory: Path, room: Path, *, is_fake: bool) -> list[Path]:
     """Two versions of a bundle, as directories in ``room``."""
-    made = []
+    copies = []
     for number in (1, 2):
         copy = room / f"version-{number}"
         copies_by = shutil.copyfile if is_fake else os.link
@@ -173,8 +173,8 @@ def versions(directory: Path, room: Path, *, is_fake: bool) -> list[Path]:
             file.unlink()  # it's the bundle's own, by its other name
             manifest["studio"] += f"+{number}"
             file.write_text(json.dumps(manifest), "utf-8")
-        made.append(copy)
-    return made
+        copies.append(copy)
+    return copies
 
 
 def use(version: Path, place: Path) -> None:
@@ -203,22 +203,24 @@ def endure(
                     use(both[number % 2], place)
                     swaps += server.ask("/reload", {})["changed"]
                     memory.append(server.megabytes())
-                seen = seen_by(process)
+                answers = seen_by(process)
             memory.append(server.megabytes())
     sizes = " → ".join(f"{size:.0f}" for size in memory)
     yield Row(
-        f"{len(seen['milliseconds']):,} requests, 50 clients, {swaps} reloads meanwhile",
+        f"{len(answers['milliseconds']):,} requests, 50 clients, {swaps} reloads meanwhile",
         "0 failed, 0 mixed, memory flat",
-        f"{len(seen['failures'])} failed, {count_mixed(seen)} mixed; {spread_text(seen)}; "
-        f"{len(seen['milliseconds']) / seen['seconds']:.0f}/s",
+        f"{len(answers['failures'])} failed, {count_mixed(answers)} mixed; {spread_text(answers)}; "
+        f"{len(answers['milliseconds']) / answers['seconds']:.0f}/s",
     )
     yield Row("its memory: before, after each reload, at the end", "flat", f"{sizes} MB")
 
 
-def count_mixed(seen: dict[str, Any]) -> int:
+def count_mixed(answers: dict[str, Any]) -> int:
     """Utterances that one version has answered by different calls."""
     return sum(
-        len(calls) > 1 for by_utterance in seen["calls"].values() for calls in by_utterance.values()
+        len(calls) > 1
+        for by_utterance in answers["calls"].values()
+        for calls in by_utterance.values()
     )
 
 
@@ -297,17 +299,17 @@ def compared_with_generate(directory: Path, utterances: Sequence[str]) -> Iterat
         prompts = list(explain(eager, Question(utterance)).prompts.values())
         theirs.append(seconds(lambda p=prompts: [generate(prompt) for prompt in p]))
     other = 1000 * statistics.median(theirs)
-    for name, spent in ours.items():
-        one = 1000 * statistics.median(spent)
+    for name, milliseconds in ours.items():
+        one = 1000 * statistics.median(milliseconds)
         what = f"full, {name}, beside generate, {len(utterances)} utterances: p50"
         yield Row(what, "4 ×", f"{other / one:.1f} × ({one:.0f} and {other:.0f} ms)")
 
 
 def seconds(work: Any) -> float:
     """How long it takes."""
-    begun = time.perf_counter()
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 def utterances_for(directory: Path, file: Path | None) -> list[str]:
@@ -328,12 +330,12 @@ def self_test_utterances(directory: Path) -> list[str]:
 def exchange_ends(texts: Sequence[str], count: int = 2_000) -> list[str]:
     """Beginnings of some texts with ends of others, and a number."""
     dice = random.Random(0)
-    made = []
+    exchanged = []
     for number in range(count):
         first, second = (dice.choice(texts).split() for _ in range(2))
         words = [*first[: len(first) // 2], str(number % 100), *second[len(second) // 2 :]]
-        made.append(" ".join(words))
-    return made
+        exchanged.append(" ".join(words))
+    return exchanged
 
 
 def measure(options: argparse.Namespace) -> Iterator[Row]:

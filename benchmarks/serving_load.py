@@ -83,18 +83,18 @@ class Connection:
             self.streams = None
 
 
-async def ask(connection: Connection, seen: Seen, due: float) -> None:
+async def ask(connection: Connection, tally: Seen, due: float) -> None:
     """Send the next request and note what comes."""
     utterances = connection.plan.utterances
-    body = json.dumps({"utterance": utterances[seen.sent % len(utterances)]}).encode()
-    seen.sent += 1
+    body = json.dumps({"utterance": utterances[tally.sent % len(utterances)]}).encode()
+    tally.sent += 1
     try:
         status, answer = await connection.post(body)
     except (OSError, asyncio.IncompleteReadError) as error:
         connection.close()
-        seen.failures.append(repr(error))
+        tally.failures.append(repr(error))
         return
-    seen.note(status, answer, 1000 * (time.perf_counter() - due))
+    tally.note(status, answer, 1000 * (time.perf_counter() - due))
 
 
 async def send_in_turn(plan: Plan) -> Seen:

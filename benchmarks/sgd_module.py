@@ -28,13 +28,13 @@ class SgdModule:
 def sgd_module(directory: Path, part: str, *, all_turns: bool = False) -> SgdModule:
     """Turns that state an intent, or all turns (with the intent that is active)."""
     options = {"spans": True, "all_turns": all_turns}
-    imported = read("sgd", directory / part, module=MODULE, schema=None, options=options)
-    assert imported.schema is not None
+    turns = read("sgd", directory / part, module=MODULE, schema=None, options=options)
+    assert turns.schema is not None
     exemplars: dict[tuple[str, str | None], AnnotatedExemplar] = {}
-    for exemplar in imported.exemplars:
+    for exemplar in turns.exemplars:
         exemplar_made = _resolve(exemplar)
         exemplars.setdefault((exemplar_made.template or "", exemplar_made.function), exemplar_made)
-    return SgdModule(imported.schema, tuple(sorted(exemplars.values(), key=lambda e: e.id)))
+    return SgdModule(turns.schema, tuple(sorted(exemplars.values(), key=lambda e: e.id)))
 
 
 def _resolve(exemplar: AnnotatedExemplar) -> AnnotatedExemplar:

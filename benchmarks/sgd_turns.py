@@ -50,8 +50,8 @@ class Turn:
 
 def data_directory() -> Path | None:
     """Where the dataset lies, or None."""
-    found = Path(os.environ.get("RADU_DATA") or Path.home() / ".cache" / "radu" / "data")
-    return found if any(found.glob("*/dialogues_*.json")) else None
+    directory = Path(os.environ.get("RADU_DATA") or Path.home() / ".cache" / "radu" / "data")
+    return directory if any(directory.glob("*/dialogues_*.json")) else None
 
 
 def parts(directory: Path) -> list[str]:
@@ -66,9 +66,9 @@ def turns(directory: Path, part: str) -> Iterator[Turn]:
             for number, turn in enumerate(dialogue["turns"]):
                 if turn["speaker"] == "USER":
                     for frame in turn["frames"]:
-                        found = _turn(f"{dialogue['dialogue_id']}-{number}", turn, frame)
-                        if found.gold:
-                            yield found
+                        turn_row = _turn(f"{dialogue['dialogue_id']}-{number}", turn, frame)
+                        if turn_row.gold:
+                            yield turn_row
 
 
 def _turn(id: str, turn: dict[str, Any], frame: dict[str, Any]) -> Turn:
@@ -121,8 +121,10 @@ def with_types(
     slots = tuple(
         s.model_copy(update={"type": "integer"}) if s.name in whole else s for s in function.slots
     )
-    typed = schema.model_copy(update={"functions": (function.model_copy(update={"slots": slots}),)})
-    done = [
+    typed_schema = schema.model_copy(
+        update={"functions": (function.model_copy(update={"slots": slots}),)}
+    )
+    typed_rows = [
         e.model_copy(
             update={
                 "arguments": {
@@ -133,13 +135,13 @@ def with_types(
         )
         for e in exemplars
     ]
-    return typed, done
+    return typed_schema, typed_rows
 
 
 def _digits(value: str) -> int | None:
     """The whole number that ``value`` says, or None."""
-    said = alpha2digit(value.lower(), "en")
-    return int(said) if said.isdecimal() and (said == "0" or said[0] != "0") else None
+    figures = alpha2digit(value.lower(), "en")
+    return int(figures) if figures.isdecimal() and (figures == "0" or figures[0] != "0") else None
 
 
 def _schema(service: dict[str, Any]) -> Schema:

@@ -169,17 +169,17 @@ def gold(name: str, modules: Iterable[tuple[Schema, list[AnnotatedExemplar]]]) -
     for schema, rows in modules:
         knowledge = learn(schema, rows, reference=REFERENCE)
         aligner = Aligner(schema, reference=REFERENCE, knowledge=knowledge)
-        begun = time.process_time()
+        start = time.process_time()
         counts["refused"] += count_refused(aligner, rows)
-        seconds += time.process_time() - begun
+        seconds += time.process_time() - start
         counts["rows"] += len(rows)
         for way in BREAKS.values():
-            changed = [b for row in rows if (b := break_spans(row, way))]
-            if changed:
-                knowledge = learn(schema, changed, reference=REFERENCE)
+            broken_rows = [b for row in rows if (b := break_spans(row, way))]
+            if broken_rows:
+                knowledge = learn(schema, broken_rows, reference=REFERENCE)
                 aligner = Aligner(schema, reference=REFERENCE, knowledge=knowledge)
-                counts["broken"] += len(changed)
-                counts["taken"] += len(changed) - count_refused(aligner, changed)
+                counts["broken"] += len(broken_rows)
+                counts["taken"] += len(broken_rows) - count_refused(aligner, broken_rows)
     print(
         f"{name}: {counts['rows']:,} rows, refused {counts['refused']} "
         f"({counts['refused'] / counts['rows']:.3%}), {counts['rows'] / seconds:,.0f} rows/s; "

@@ -60,11 +60,11 @@ def main() -> None:
         space = Workspace(home)
         load_sample(space, only=("travel",))
         build(space, MODULE)
-        found = {}
+        measures = {}
         for case in filter(is_installed, options.cases.split(",")):
-            found[case] = in_process(case, home, options)
-            print_case(case, found[case])
-    ratios(found, options.method)
+            measures[case] = in_process(case, home, options)
+            print_case(case, measures[case])
+    ratios(measures, options.method)
 
 
 def is_installed(case: str) -> bool:
@@ -87,32 +87,32 @@ def in_process(case: str, home: Path, options: argparse.Namespace) -> dict[str, 
         "--steps",
         str(options.steps),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{case} failed:\n{done.stderr[-2000:]}")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SystemExit(f"{case} failed:\n{process.stderr[-2000:]}")
+    return dict(json.loads(process.stdout.splitlines()[-1]))
 
 
-def print_case(case: str, seen: dict[str, Any]) -> None:
-    losses = ", ".join(f"{x:.3f}" for x in seen["losses"][-3:])
+def print_case(case: str, figures: dict[str, Any]) -> None:
+    losses = ", ".join(f"{x:.3f}" for x in figures["losses"][-3:])
     print(
-        f"{case:6} {seen['rows']:.2f} rows/s  {seen['tokens']:.0f} tokens/s  "
-        f"peak {seen['peak']:.2f} GB  last losses {losses}  validation {seen['loss']:.4f}  "
+        f"{case:6} {figures['rows']:.2f} rows/s  {figures['tokens']:.0f} tokens/s  "
+        f"peak {figures['peak']:.2f} GB  last losses {losses}  validation {figures['loss']:.4f}  "
         f"load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
 
 
-def ratios(found: dict[str, dict[str, Any]], method: str) -> None:
-    limit = found["ours"]["limit"] if "ours" in found else 0.0
+def ratios(measures: dict[str, dict[str, Any]], method: str) -> None:
+    limit = measures["ours"]["limit"] if "ours" in measures else 0.0
     if limit:
         print(
             f"limit (products of this model, {method}): {limit:.0f} tokens/s; "
-            f"ours is {found['ours']['tokens'] / limit:.0%} of it"
+            f"ours is {measures['ours']['tokens'] / limit:.0%} of it"
         )
     for other in ("plain", "trl", "trl-fp32"):
-        if other in found and "ours" in found:
-            ours, that = found["ours"], found[other]
+        if other in measures and "ours" in measures:
+            ours, that = measures["ours"], measures[other]
             print(
                 f"ours / {other}: rows/s {ours['rows'] / that['rows']:.2f} x, peak memory "
                 f"{ours['peak'] / that['peak']:.2f} x, validation loss "
@@ -154,10 +154,10 @@ def one(case: str, home: Path, method: Literal["lora", "full"], steps: int) -> d
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     seconds = clock[-1] - clock[WARM]
     mean = rows.train_tokens / len(rows.train)
-    written = extract_model_from_parallel(trainer.model, keep_fp32_wrapper=False)  # in float32
-    loss = measure_rows(written, tokenizer, rows.validation[:48], tokens=1024, task_metrics=False)[
-        "loss"
-    ]
+    plain_model = extract_model_from_parallel(trainer.model, keep_fp32_wrapper=False)  # in float32
+    loss = measure_rows(
+        plain_model, tokenizer, rows.validation[:48], tokens=1024, task_metrics=False
+    )["loss"]
     per_second = 8 * steps / seconds
     weights = sum(p.numel() for p in model.parameters() if p.dim() == 2) - 49_152 * 576
     flops = (4 if method == "lora" else 6) * weights
@@ -193,11 +193,11 @@ def measure_flops(torch: Any, *, bf16: bool) -> float:
     kind = torch.bfloat16 if bf16 else torch.float32
     a, b = torch.randn(1024, 576, dtype=kind), torch.randn(1536, 576, dtype=kind)
     torch.nn.functional.linear(a, b)
-    begun, count = time.perf_counter(), 0
-    while time.perf_counter() - begun < 1.0:
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < 1.0:
         torch.nn.functional.linear(a, b)
         count += 1
-    return 2.0 * 1024 * 576 * 1536 * count / (time.perf_counter() - begun)
+    return 2.0 * 1024 * 576 * 1536 * count / (time.perf_counter() - start)
 
 
 def ours(run: RunDirectory, config: TrainConfig, model: Any, rows: Preflight, tok: Any) -> Any:

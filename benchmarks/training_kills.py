@@ -107,9 +107,9 @@ class Lane:
             raise SystemExit(f"the reference is {run.state()}\n{run.log_tail()}")
         self.reference = weights(run)
 
-    def ask(self, what: str, **asked: Any) -> dict[str, Any]:
+    def ask(self, what: str, **parameters: Any) -> dict[str, Any]:
         request = urllib.request.Request(
-            f"{self.studio.address}/kills/{what}", json.dumps(asked).encode(), method="POST"
+            f"{self.studio.address}/kills/{what}", json.dumps(parameters).encode(), method="POST"
         )
         with urllib.request.urlopen(request, timeout=self.patience) as answer:
             return dict(json.load(answer))
@@ -123,22 +123,22 @@ class Lane:
 
     def trial(self, who: str, moment: str) -> Found:
         """Launch, kill, look, resume, look."""
-        found = Found(who, moment)
+        trial = Found(who, moment)
         try:
             victim, other = self.launch_at(moment)
         except Exception as error:
-            found.wrong.append(f"launch: {error!r}")
+            trial.wrong.append(f"launch: {error!r}")
             self.sweep()
-            return found
+            return trial
         try:
             pid = self.kill(victim, who, moment)
-            self.look(found, victim, other, who, pid)
+            self.look(trial, victim, other, who, pid)
         except Exception as error:
-            found.wrong.append(f"{error!r} {traceback.format_exc()[-300:]}")
+            trial.wrong.append(f"{error!r} {traceback.format_exc()[-300:]}")
             self.sweep()
         if self.studio._process is None:
             self.studio.start()
-        return found
+        return trial
 
     # --- launching ----------------------------------------------------------------------------
 
@@ -237,72 +237,74 @@ class Lane:
     # --- looking ------------------------------------------------------------------------------
 
     def look(
-        self, found: Found, run: RunDirectory, other: RunDirectory | None, who: str, pid: int | None
+        self, trial: Found, run: RunDirectory, other: RunDirectory | None, who: str, pid: int | None
     ) -> None:
         if who != "studio":
             self.until(lambda: not workers(run))
             if pid:
-                self.check_gone(found, pid)
-        found.hit = moment_of_kill(run, TINY["eval_every"])
+                self.check_gone(trial, pid)
+        trial.hit = moment_of_kill(run, TINY["eval_every"])
         if who != "worker":
             self.studio.start()
         if not run.exists:  # killed before there was a run: nothing may look like one
             if any(r.id == run.id for r in list_runs(self.space.runs)) or workers(run):
-                found.wrong.append("a run that was never made is listed or at work")
+                trial.wrong.append("a run that was never made is listed or at work")
         else:
-            found.wrong += half_written(run)
-            self.look_at_state(found, run, who)
-            self.to_the_end(found, run)
+            trial.wrong += half_written(run)
+            self.look_at_state(trial, run, who)
+            self.to_the_end(trial, run)
         if other:
             self.until(lambda: other.state()[0] in FINAL)
             if other.state()[0] != "finished" or weights(other) != self.reference:
-                found.wrong.append(f"the other run: {other.state()}")
+                trial.wrong.append(f"the other run: {other.state()}")
         for one in filter(None, (run, other)):
             self.until(lambda run=one: not run.exists or not run.alive())  # type: ignore[misc]
-            found.orphans += [f"{one.id}: process {p}" for p in workers(one)]
+            trial.orphans += [f"{one.id}: process {p}" for p in workers(one)]
 
-    def check_gone(self, found: Found, leader: int) -> None:
+    def check_gone(self, trial: Found, leader: int) -> None:
         """Within 10 s, in which the kernel clears it away, nothing of the group is left."""
         end = time.monotonic() + 10
-        while (left := group(leader)) and time.monotonic() < end:
+        while (survivors := group(leader)) and time.monotonic() < end:
             time.sleep(0.02)
-        found.orphans += left
+        trial.orphans += survivors
 
-    def look_at_state(self, found: Found, run: RunDirectory, who: str) -> None:
+    def look_at_state(self, trial: Found, run: RunDirectory, who: str) -> None:
         state, reason = run.state()
-        shown = self.ask("view", run=run.id)["state"]
+        view_state = self.ask("view", run=run.id)["state"]
         last = last_state(run)
         if who == "studio":
             launched = bool(workers(run)) or last in FINAL
             if launched:
                 good = {last, state} - {"lost"}
-                if state == "lost" or shown == "lost" or not good:
-                    found.wrong.append(f"{state} ({reason}), though only the studio was killed")
+                if state == "lost" or view_state == "lost" or not good:
+                    trial.wrong.append(f"{state} ({reason}), though only the studio was killed")
             elif state != "created":
-                found.wrong.append(f"{state}, though it was never launched")
+                trial.wrong.append(f"{state}, though it was never launched")
             return
-        wanted = last if last in FINAL else "lost"
+        expected_state = last if last in FINAL else "lost"
         if last == "created" and not (run.path / "process.json").is_file():
-            wanted = "created"  # for a minute; then it was never launched
-        if {state, shown} != {wanted}:
-            found.wrong.append(f"{state} (the studio says {shown}) instead of {wanted}: {reason}")
+            expected_state = "created"  # for a minute; then it was never launched
+        if {state, view_state} != {expected_state}:
+            trial.wrong.append(
+                f"{state} (the studio says {view_state}) instead of {expected_state}: {reason}"
+            )
 
-    def to_the_end(self, found: Found, run: RunDirectory) -> None:
+    def to_the_end(self, trial: Found, run: RunDirectory) -> None:
         """Resumed where it was lost, it finishes with the weights of a run nobody killed."""
         if run.state()[0] == "created" and not workers(run):
             a_minute_later(run)
             if run.state() != ("lost", "It was never launched."):
-                found.wrong.append(f"a minute later it is {run.state()}")
+                trial.wrong.append(f"a minute later it is {run.state()}")
         if run.state()[0] == "lost":
             self.ask("resume", run=run.id)
         self.until(lambda: run.state()[0] in FINAL)
         if run.state()[0] != "finished":
-            found.wrong.append(f"it ended {run.state()}")
+            trial.wrong.append(f"it ended {run.state()}")
         elif weights(run) != self.reference:
-            found.wrong.append("its weights are not those of a run that nobody killed")
+            trial.wrong.append("its weights are not those of a run that nobody killed")
         elif (run.path / "serving" / "manifest.json").is_file() is False:
-            found.wrong.append("it can't be served")
-        found.wrong += half_written(run)
+            trial.wrong.append("it can't be served")
+        trial.wrong += half_written(run)
 
     def sweep(self) -> None:
         """End what a trial that went wrong has left, so that the next one isn't misled."""
@@ -341,22 +343,22 @@ def main() -> None:
     plan = [(w, m) for m in MOMENTS for w in WHO]
     random.Random(options.seed).shuffle(plan)
     plan = [plan[i % len(plan)] for i in range(options.kills)]
-    begun, found = time.time(), list[Found]()
+    start, trials = time.time(), list[Found]()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         lanes = [one_lane(Path(scratch), n, options) for n in range(len(LANES))]
         threads = [
-            threading.Thread(target=work, args=(lane, plan[n :: len(lanes)], found))
+            threading.Thread(target=work, args=(lane, plan[n :: len(lanes)], trials))
             for n, lane in enumerate(lanes)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    table(found)
-    print(f"{len(found)} kills in {(time.time() - begun) / 60:.1f} min, seed {options.seed}")
-    short = len(found) < options.kills
-    raise SystemExit(1 if short or any(f.wrong or f.orphans for f in found) else 0)
+    table(trials)
+    print(f"{len(trials)} kills in {(time.time() - start) / 60:.1f} min, seed {options.seed}")
+    short = len(trials) < options.kills
+    raise SystemExit(1 if short or any(f.wrong or f.orphans for f in trials) else 0)
 
 
 def one_lane(scratch: Path, number: int, options: argparse.Namespace) -> Lane:
@@ -367,16 +369,16 @@ def one_lane(scratch: Path, number: int, options: argparse.Namespace) -> Lane:
     return Lane(place / "home", config, 1000 * options.seed + number, patience)
 
 
-def work(lane: Lane, plan: list[tuple[str, str]], found: list[Found]) -> None:
+def work(lane: Lane, plan: list[tuple[str, str]], trials: list[Found]) -> None:
     lane.begin()
     try:
         for who, moment in plan:
-            begun = time.time()
-            found.append(lane.trial(who, moment))
-            one = found[-1]
+            start = time.time()
+            trials.append(lane.trial(who, moment))
+            one = trials[-1]
             print(
                 f"{lane.name:9} {who:6} at {moment:10} hit {one.hit:20} "
-                f"{time.time() - begun:5.1f} s  {one.wrong or ''} {one.orphans or ''}",
+                f"{time.time() - start:5.1f} s  {one.wrong or ''} {one.orphans or ''}",
                 flush=True,
             )
     finally:
@@ -384,14 +386,14 @@ def work(lane: Lane, plan: list[tuple[str, str]], found: list[Found]) -> None:
         lane.studio.end(signal.SIGKILL)
 
 
-def table(found: list[Found]) -> None:
+def table(trials: list[Found]) -> None:
     print("\n| killed | while the run was | times | wrong | orphans |\n|---|---|---:|---:|---:|")
-    cells = Counter((f.who, f.hit) for f in found)
+    cells = Counter((f.who, f.hit) for f in trials)
     for (who, moment), times in sorted(cells.items()):
-        these = [f for f in found if (f.who, f.hit) == (who, moment)]
+        these = [f for f in trials if (f.who, f.hit) == (who, moment)]
         wrong, orphans = sum(bool(f.wrong) for f in these), sum(bool(f.orphans) for f in these)
         print(f"| {who} | {moment} | {times} | {wrong} | {orphans} |")
-    for one in found:
+    for one in trials:
         for line in [*one.wrong, *one.orphans]:
             print(f"WRONG: {one.who} at {one.hit}: {line}")
 

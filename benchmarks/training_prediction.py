@@ -63,7 +63,7 @@ def one(space: Workspace, settings: dict[str, Any], rows: int) -> bool:
     print(f"{settings}, {steps} steps; load {os.getloadavg()[0]:.1f}", flush=True)
     start = time.monotonic()
     report = preflight_report(space, config)
-    checked = time.monotonic() - start
+    check_seconds = time.monotonic() - start
     predicted = report.prediction
     if predicted is None:
         print(f"  Check refused: {report.problems}")
@@ -72,13 +72,13 @@ def one(space: Workspace, settings: dict[str, Any], rows: int) -> bool:
     peak, whole = watch(run)
     step_events = {e.data["step"]: e for e in run.events() if e.kind == "step"}
     early = step_events[max(1, round(0.05 * steps))]
-    left, really = early.data["eta_seconds"], run.events()[-1].at - early.at
-    off, memory_off = left / really - 1, predicted.memory_bytes / peak - 1
+    seconds_left, really = early.data["eta_seconds"], run.events()[-1].at - early.at
+    off, memory_off = seconds_left / really - 1, predicted.memory_bytes / peak - 1
     print(
-        f"  time left at 5 %: {left:.0f} s, really {really:.0f} s ({off:+.0%})\n"
+        f"  time left at 5 %: {seconds_left:.0f} s, really {really:.0f} s ({off:+.0%})\n"
         f"  peak memory: predicted {predicted.memory_bytes / 1e9:.2f} GB, "
         f"really {peak / 1e9:.2f} ({memory_off:+.0%})\n"
-        f"  Check took {checked:.0f} s and said {predicted.seconds:.0f} s; "
+        f"  Check took {check_seconds:.0f} s and said {predicted.seconds:.0f} s; "
         f"start to saved model took {whole:.0f} ({predicted.seconds / whole - 1:+.0%})",
         flush=True,
     )

@@ -74,8 +74,8 @@ def main() -> None:
                 chromium = playwright.chromium.launch(
                     executable_path=shutil.which("chromium"), args=CHROMIUM
                 )
-                first = open_seconds(known := browser(chromium), studio.address)
-                back = [open_seconds(known, studio.address) for _ in range(options.times)]
+                first = open_seconds(browser_used := browser(chromium), studio.address)
+                back = [open_seconds(browser_used, studio.address) for _ in range(options.times)]
                 new = [
                     open_seconds(browser(chromium), studio.address) for _ in range(options.times)
                 ]
@@ -94,10 +94,12 @@ def main() -> None:
 
 def at_work(home: Path, config: dict[str, object], events: int) -> RunDirectory:
     """A run at work that has told ``events`` steps: all but its last ones were made up."""
-    checked = TrainConfig.validate_data(config)
-    ended = RunDirectory.create(home / "runs", checked, now=datetime.now(UTC) - timedelta(days=1))
-    ended.append("state", state="stopped", reason="")
-    run = RunDirectory.create(home / "runs", checked, now=datetime.now(UTC))
+    run_config = TrainConfig.validate_data(config)
+    ended_run = RunDirectory.create(
+        home / "runs", run_config, now=datetime.now(UTC) - timedelta(days=1)
+    )
+    ended_run.append("state", state="stopped", reason="")
+    run = RunDirectory.create(home / "runs", run_config, now=datetime.now(UTC))
     launch(run, model=Path(str(config["base_model"])))
     while not any(e.kind == "step" for e in run.events()):
         if not run.alive():
@@ -106,8 +108,8 @@ def at_work(home: Path, config: dict[str, object], events: int) -> RunDirectory:
     first = next(e for e in run.events() if e.kind == "step")
     with (run.path / "events.jsonl").open("a") as file:
         for step in range(events):
-            told = {"kind": "step", "at": first.at, **first.data, "step": step}
-            file.write(json.dumps(told) + "\n")
+            event = {"kind": "step", "at": first.at, **first.data, "step": step}
+            file.write(json.dumps(event) + "\n")
     return run
 
 

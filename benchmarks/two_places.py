@@ -123,8 +123,8 @@ def _is_plain(turn: Turn) -> bool:
     ) and all(a[1] <= b[0] for a, b in pairwise(places))
 
 
-def _spans(said: dict[str, str], gold: dict[str, tuple[int, int]]) -> tuple[Span, ...]:
-    spans = [Span(slot=s, start=a, end=b, value=said[s]) for s, (a, b) in gold.items()]
+def _spans(arguments: dict[str, str], gold: dict[str, tuple[int, int]]) -> tuple[Span, ...]:
+    spans = [Span(slot=s, start=a, end=b, value=arguments[s]) for s, (a, b) in gold.items()]
     return tuple(sorted(spans, key=lambda s: s.start))
 
 
@@ -132,8 +132,10 @@ def _places(spans: Sequence[Span]) -> dict[str, tuple[int, int]]:
     return {s.slot: (s.start, s.end) for s in spans}
 
 
-def _exemplar(function: str, utterance: str, said: dict[str, str]) -> AnnotatedExemplar:
-    return AnnotatedExemplar(id="x", utterance=utterance, function=function, arguments=dict(said))
+def _exemplar(function: str, utterance: str, arguments: dict[str, str]) -> AnnotatedExemplar:
+    return AnnotatedExemplar(
+        id="x", utterance=utterance, function=function, arguments=dict(arguments)
+    )
 
 
 def _domain(service: str) -> str:

@@ -89,11 +89,11 @@ def make_cases(
     exemplars = with_spans(rows)
     draw.shuffle(exemplars)
     half = len(exemplars) // 2
-    taught, rows_tried = exemplars[:half], exemplars[half:]
-    knowledge = learn(schema, taught)
+    taught_rows, rows_tried = exemplars[:half], exemplars[half:]
+    knowledge = learn(schema, taught_rows)
     aligner = Aligner(schema, knowledge=knowledge)
     values: dict[str, list[str]] = defaultdict(list)
-    for exemplar in taught:
+    for exemplar in taught_rows:
         for slot, value in exemplar.arguments.items():
             values[slot] += [str(v) for v in as_values(value)]
     values_known = {slot: set(map(str.casefold, own)) for slot, own in values.items()}
@@ -208,16 +208,17 @@ def first_guesses(case: Case) -> Iterator[tuple[float, bool]]:
     yield 1 - probability, case.gold is None
 
 
-def by_chance(found: Sequence[Sequence[float]]) -> float:
+def by_chance(confidence_lists: Sequence[Sequence[float]]) -> float:
     """The mean calibration error that right confidences have by chance with so few cases.
 
-    In each of ``found``, at most one of the confidences' readings is right, as often as they say.
+    In each of ``confidence_lists``, at most one of the confidences' readings is right, as often as
+    they say.
     """
     draw = random.Random(0)
     errors = []
     for _ in range(_SIMULATIONS):
         pairs = []
-        for confidences in found:
+        for confidences in confidence_lists:
             at, before = draw.random(), 0.0
             for confidence in confidences:
                 pairs.append((confidence, before <= at < before + confidence))
@@ -226,14 +227,14 @@ def by_chance(found: Sequence[Sequence[float]]) -> float:
     return sum(errors) / len(errors)
 
 
-def report(name: str, found: Sequence[Case]) -> None:
+def report(name: str, cases: Sequence[Case]) -> None:
     """How good and how sure what is offered first is."""
-    both = [list(first_guesses(c)) for c in found]
+    both = [list(first_guesses(c)) for c in cases]
     first = [max(options) for options in both]
     sure = [right for confidence, right in first if confidence >= PRESELECTED]
     chance = by_chance([[confidence for confidence, _ in options] for options in both])
     print(
-        f"{name:10} {len(found):6,} cases, {sum(c.gold is not None for c in found):,} said: first "
+        f"{name:10} {len(cases):6,} cases, {sum(c.gold is not None for c in cases):,} said: first "
         f"right {sum(r for _, r in first) / len(first):.1%}; "
         f"chosen beforehand {len(sure):,}, of them wrong {sure.count(False)}; calibration error "
         f"{calibration_error([o for options in both for o in options]):.3f} over all that "
@@ -252,13 +253,13 @@ def sample() -> None:
             result = aligner.align(row.exemplar)
             if result.outcome in ("resolved", "invalid") or not result.readings:
                 continue
-            judged = [(r.confidence, row.judge(r.spans) == "right") for r in result.readings]
-            pairs_asked.append(judged[0])
+            judgements = [(r.confidence, row.judge(r.spans) == "right") for r in result.readings]
+            pairs_asked.append(judgements[0])
             if any(a.state in ("missing", "unsure") for a in result.arguments):
-                unsaid.append(judged)
+                unsaid.append(judgements)
     sure = [right for confidence, right in pairs_asked if confidence >= PRESELECTED]
-    every = [reading for judged in unsaid for reading in judged]
-    chance = by_chance([[confidence for confidence, _ in judged] for judged in unsaid])
+    every = [reading for judgements in unsaid for reading in judgements]
+    chance = by_chance([[confidence for confidence, _ in judgements] for judgements in unsaid])
     print(
         f"sample: {len(pairs_asked)} asked; first right {sum(r for _, r in pairs_asked)}; chosen "
         "beforehand "
@@ -268,11 +269,11 @@ def sample() -> None:
     )
 
 
-def fit(found: Sequence[Case]) -> None:
+def fit(cases: Sequence[Case]) -> None:
     """Print the weights of P(said), and the calibration of guesses for expressed values."""
     from sklearn.linear_model import LogisticRegression
 
-    own = [c for c in found if c.guesses]
+    own = [c for c in cases if c.guesses]
     kinds = Counter((c.source.split()[0], c.gold is None) for c in own)
     weights = [1_000 / kinds[c.source.split()[0], c.gold is None] for c in own]
     rows = [features(c.guesses[0])[1:] for c in own]

@@ -10,14 +10,14 @@ with page(
     needs_name=True,
     offline=True,
 ) as here:
-    chosen = filters(here)
+    filter_chosen = filters(here)
     span_marker(
         key=MARKER,
         who=here.who,
         module=here.module,
         language=here.module.rsplit("_", 1)[-1],
         token=token(here),
-        filter=chosen,
+        filter=filter_chosen,
         version=version(here),
     )
     tools(here)

@@ -20,7 +20,7 @@ with page(
         index.first(here, key)
         st.stop()
     point = head.figures(here, report)
-    shown = {
+    views = {
         "Surface": lambda: surface.surface(here, report, point),
         "Curves": lambda: curves.curves(here, report),
         "Misses": lambda: misses.misses(here, report, point),
@@ -28,6 +28,6 @@ with page(
         "Compare": lambda: compare.compare(here, report, point),
         "Index": lambda: index.index(here, report),
     }
-    tab = open_tab(list(shown), key="coverage tab")
+    tab = open_tab(list(views), key="coverage tab")
     with messages():
-        shown[tab]()
+        views[tab]()

@@ -14,21 +14,21 @@ with page(
     "The model beside free baselines that learn from the same labels, on the same utterances.",
     opens_on=module_at_work,
 ) as here:
-    found = [r for r in runs(here.workspace, here.module) if r.model.is_dir() and answers(r)]
-    if not found:
+    answering = [r for r in runs(here.workspace, here.module) if r.model.is_dir() and answers(r)]
+    if not answering:
         st.info("No run of this module that answers utterances has finished yet.")
         link("train", "Launch one")
         st.stop()
     first, second, third, fourth = st.columns([4, 2, 2, 2], vertical_alignment="bottom")
     with first:
-        id = views.choose_run(here, [r.id for r in found])
+        id = views.choose_run(here, [r.id for r in answering])
     with second:
         split = views.choose_split()
     limit = third.number_input(
         "Row limit", 0, 1_000_000, 0, help="Measure a fixed sample of so many rows. 0: all."
     )
-    run = next(r for r in found if r.id == id)
-    more = views.measured_too(here, run, found)
+    run = next(r for r in answering if r.id == id)
+    more = views.measured_too(here, run, answering)
     key = ("evaluate", id, here.module, split)
     if fourth.button(
         "Evaluate",

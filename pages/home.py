@@ -20,21 +20,21 @@ with page(
     "From labelled utterances to a small, evaluated function-calling model.",
     needs_module=False,
 ) as here:
-    found = funnels(here.workspace)
-    modules = [item.module for item in found]
+    module_funnels = funnels(here.workspace)
+    modules = [item.module for item in module_funnels]
 
     def sample() -> None:
         """The button that loads the sample project."""
-        if st.button("Load the sample project", type="secondary" if found else "primary"):
+        if st.button("Load the sample project", type="secondary" if module_funnels else "primary"):
             work = partial(load_sample, here.workspace)
             jobs.start(SAMPLE, "Loading the sample project", lambda p: work(progress=p))
 
-    if not found:
+    if not module_funnels:
         empty.welcome()
         empty.begin(here, sample)
-    for item in found:
+    for item in module_funnels:
         parts.show_module(item)
-    if found:
+    if module_funnels:
         explain_funnel()
         with messages():
             runs.show_runs(newest_runs(here.workspace, modules))

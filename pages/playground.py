@@ -16,14 +16,14 @@ with page(
     "it is wrong.",
     opens_on=module_at_work,
 ) as here:
-    found = models(here.workspace, here.module)
-    if not found:
+    models_here = models(here.workspace, here.module)
+    if not models_here:
         st.info("No run of this module that answers utterances has finished yet.")
         link("train", "Launch one")
     tab = open_tab(["Ask", "Use it in an app"], key="playground tab")
-    chosen, context = choose(here, found)
+    models_chosen, context = choose(here, models_here)
     with messages():
         if tab == "Ask":
-            conversation(here, chosen, context)
+            conversation(here, models_chosen, context)
         else:
-            snippets.snippets(here, chosen, found)
+            snippets.snippets(here, models_chosen, models_here)

@@ -18,8 +18,8 @@ def show_rows(here: Page) -> None:
         st.info("Type an utterance, or choose a loaded one.")
         return
     with retrieving(here) as progress:
-        shown = preview(here.workspace, here.module, progress=progress, **choice)
-    shown_rows(here, shown)
+        prompt_preview = preview(here.workspace, here.module, progress=progress, **choice)
+    shown_rows(here, prompt_preview)
 
 
 with page(

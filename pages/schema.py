@@ -34,9 +34,9 @@ with page(
         link("home", "Load the sample project")
         new_module(here)
         st.stop()
-    shown = changes.open_version(here)
+    version = changes.open_version(here)
     tab = open_tab(list(TABS), key=changes.TAB)
     with messages():
-        TABS[tab](shown)
+        TABS[tab](version)
     with messages():
-        changes.pending(shown)
+        changes.pending(version)

@@ -17,10 +17,10 @@ with page(
     "find it here again.",
     opens_on=module_at_work,
 ) as here:
-    found = runs(here.workspace, here.module)
-    runs_views.lead_by_address(found)
+    module_runs = runs(here.workspace, here.module)
+    runs_views.lead_by_address(module_runs)
     if runs_views.TAB not in st.session_state and (
-        runs_list.under_way(found) or bundle.in_preparation(here, found)
+        runs_list.under_way(module_runs) or bundle.in_preparation(here, module_runs)
     ):
         st.session_state[runs_views.TAB] = runs_views.RUNS  # what who comes back wants to see
     # the open tab alone: who comes back to a run at work doesn't wait for fields of the others
@@ -33,7 +33,7 @@ with page(
         elif tab == fit_form.FIT:
             fit_form.show_fit_form(here)
         else:
-            runs_views.watch(here, found)
+            runs_views.watch(here, module_runs)
     for other, name in ((BUILD, "dataset"), (LAUNCH, "launch"), (fit_form.FIT, "fit")):
         if tab != other:
             jobs.rerun_after((name, here.module))

@@ -8,11 +8,11 @@ with page(
     "Utterances", "All utterances of the module: filter, sort, open one, edit many, export."
 ) as here:
     choices = table.find_choices(here)
-    wanted = table.choose_filter(here, choices)
+    filter_ = table.choose_filter(here, choices)
     with messages():
-        listed, ticked, opened = table.page_of_rows(here, wanted, choices)
+        listed, ticked, opened = table.page_of_rows(here, filter_, choices)
         if listed.total:
             table.one(here, opened)
-        show_edit(here, wanted, listed.total, [item.exemplar.id for item in ticked], choices)
+        show_edit(here, filter_, listed.total, [item.exemplar.id for item in ticked], choices)
         if listed.total:
-            table.export(here, wanted, listed.total)
+            table.export(here, filter_, listed.total)

@@ -65,29 +65,43 @@ class Agreement:
 
 def agreement(opinions: Opinions) -> Agreement:
     """Agreement of all pairs and of all together; exemplars with one opinion don't count."""
-    labelled = {id: _labelled_opinions(said) for id, said in sorted(opinions.items())}
-    shared = {id: said for id, said in labelled.items() if len(said) > 1}
-    annotators = tuple(sorted({who for said in shared.values() for who in said}))
+    labelled = {
+        id: _labelled_opinions(own_opinions) for id, own_opinions in sorted(opinions.items())
+    }
+    opinions_by_id = {
+        id: own_opinions for id, own_opinions in labelled.items() if len(own_opinions) > 1
+    }
+    annotators = tuple(
+        sorted({who for own_opinions in opinions_by_id.values() for who in own_opinions})
+    )
     pairs = tuple(
         _pair(first, second, both)
         for first, second in combinations(annotators, 2)
         if (
-            both := [(i, s[first], s[second]) for i, s in shared.items() if {first, second} <= {*s}]
+            both := [
+                (i, s[first], s[second])
+                for i, s in opinions_by_id.items()
+                if {first, second} <= {*s}
+            ]
         )
     )
     defined = [p.span_f1 for p in pairs if p.span_f1 is not None]
     return Agreement(
-        items=len(shared),
+        items=len(opinions_by_id),
         annotators=annotators,
         span_f1=sum(defined) / len(defined) if defined else None,
-        alpha=alpha([[_label(e) for e in said.values()] for said in shared.values()]),
+        alpha=alpha(
+            [[_label(e) for e in own_opinions.values()] for own_opinions in opinions_by_id.values()]
+        ),
         pairs=pairs,
     )
 
 
-def _labelled_opinions(said: Mapping[str, AnnotatedExemplar]) -> dict[str, AnnotatedExemplar]:
+def _labelled_opinions(
+    own_opinions: Mapping[str, AnnotatedExemplar],
+) -> dict[str, AnnotatedExemplar]:
     """The opinions that say something: who has left it unlabelled has said nothing of it."""
-    return {who: e for who, e in said.items() if not e.unlabelled or _is_discarded(e)}
+    return {who: e for who, e in own_opinions.items() if not e.unlabelled or _is_discarded(e)}
 
 
 def alpha(units: Iterable[Sequence[str]]) -> float | None:
@@ -128,12 +142,12 @@ def _span_f1(both: Both) -> float | None:
     It is symmetric, and chance needs no correction, as places where nobody marks anything are
     without number (G. Hripcsak and A. Rothschild, JAMIA 12(3), 2005).
     """
-    hits = marked = 0
+    hits = span_count = 0
     for _, a, b in both:
         ours, theirs = _places(a), _places(b)
         hits += (ours & theirs).total()
-        marked += ours.total() + theirs.total()
-    return 2 * hits / marked if marked else None
+        span_count += ours.total() + theirs.total()
+    return 2 * hits / span_count if span_count else None
 
 
 def _kappa(first: Sequence[str], second: Sequence[str]) -> float | None:
@@ -191,11 +205,11 @@ def _whole(exemplar: AnnotatedExemplar) -> str:
 
 def _values(exemplar: AnnotatedExemplar, slot: str) -> list[str]:
     """The values as they are written in JSON, so that ``1``, ``"1"`` and ``true`` are three."""
-    found = exemplar.arguments.get(slot)
+    argument = exemplar.arguments.get(slot)
     return (
         []
-        if found is None
-        else sorted(json.dumps(value, ensure_ascii=False) for value in as_values(found))
+        if argument is None
+        else sorted(json.dumps(value, ensure_ascii=False) for value in as_values(argument))
     )
 
 

@@ -48,23 +48,23 @@ def flat_items(
 
 
 def _flatten(
-    given: Mapping[str, Any],
+    mapping: Mapping[str, Any],
     outer: tuple[str, ...],
     names: Mapping[tuple[str, ...], str],
     objects: set[tuple[str, ...]],
-    known: Collection[tuple[str, ...]],
+    paths: Collection[tuple[str, ...]],
 ) -> Iterator[tuple[str, Any]]:
-    for key, value in given.items():
-        path = _known_path((*outer, str(key)), known)
+    for key, value in mapping.items():
+        path = _known_path((*outer, str(key)), paths)
         if path in objects and isinstance(value, Mapping):
-            yield from _flatten(value, path, names, objects, known)
+            yield from _flatten(value, path, names, objects, paths)
         elif not (outer or path in objects) or value is not None:
             yield names.get(path, ".".join(path)), value
 
 
-def _known_path(path: tuple[str, ...], known: Collection[tuple[str, ...]]) -> tuple[str, ...]:
-    if path in known:
+def _known_path(path: tuple[str, ...], paths: Collection[tuple[str, ...]]) -> tuple[str, ...]:
+    if path in paths:
         return path
     folded = [key.strip().casefold() for key in path]
-    alike = [k for k in known if [key.casefold() for key in k] == folded]
+    alike = [k for k in paths if [key.casefold() for key in k] == folded]
     return alike[0] if len(alike) == 1 else path

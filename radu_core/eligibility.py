@@ -115,7 +115,7 @@ def sort_out(schema: Schema, exemplars: Iterable[AnnotatedExemplar], purpose: Pu
 
     Of duplicates an index holds the one with the lowest id.
     """
-    used: list[AnnotatedExemplar] = []
+    usable: list[AnnotatedExemplar] = []
     left_out: dict[str, Reason] = {}
     keys: set[Key] = set()
     for exemplar in sorted(exemplars, key=lambda e: e.id):
@@ -124,8 +124,8 @@ def sort_out(schema: Schema, exemplars: Iterable[AnnotatedExemplar], purpose: Pu
         if why is None and purpose == Purpose.INDEX and key in keys:
             why = Reason.DUPLICATE
         if why is None:
-            used.append(exemplar)
+            usable.append(exemplar)
             keys.add(key)
         else:
             left_out[exemplar.id] = why
-    return Eligible(tuple(used), left_out)
+    return Eligible(tuple(usable), left_out)

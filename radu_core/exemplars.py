@@ -146,9 +146,9 @@ def _escape_match(match: re.Match[str]) -> str:
 
 def check_spans(utterance: str, spans: Iterable[Span]) -> tuple[Span, ...]:
     """The spans in order of appearance; ``AlignmentError`` if one is outside, empty or overlaps."""
-    ordered = tuple(sorted(spans, key=lambda s: (s.start, s.end, s.slot)))
+    sorted_spans = tuple(sorted(spans, key=lambda s: (s.start, s.end, s.slot)))
     end = 0
-    for span in ordered:
+    for span in sorted_spans:
         if span.end > len(utterance) or span.start >= span.end:
             raise AlignmentError(
                 f"Span of {span.slot!r} [{span.start}, {span.end}) isn't inside the utterance "
@@ -161,7 +161,7 @@ def check_spans(utterance: str, spans: Iterable[Span]) -> tuple[Span, ...]:
                 remedy="Every character belongs to at most one value.",
             )
         end = span.end
-    return ordered
+    return sorted_spans
 
 
 def make_template(utterance: str, spans: Iterable[Span]) -> str:

@@ -58,10 +58,10 @@ _POSIX = ("resource",)
 def missing_package(name: str) -> MissingPackageError:
     """What to say where the import of ``name``, one of ``EXTRAS`` or ``BASE``, fails."""
     extra = next((extra for extra, names in EXTRAS.items() if name in names), None)
-    wanted = f"radu-studio[{extra}]" if extra else "radu-studio"
+    requirement = f"radu-studio[{extra}]" if extra else "radu-studio"
     return MissingPackageError(
         f"This needs the package {name}, which isn't installed",
-        remedy=f'Install it: pip install "{wanted}".',
+        remedy=f'Install it: pip install "{requirement}".',
     )
 
 
@@ -75,5 +75,5 @@ def as_missing_package(error: BaseException) -> MissingPackageError | None:
             "This needs a POSIX system",
             remedy="Use Linux or macOS; on Windows, WSL or the container image.",
         )
-    known = any(name in names for names in (BASE, *EXTRAS.values()))
-    return missing_package(name) if known else None
+    is_ours = any(name in names for names in (BASE, *EXTRAS.values()))
+    return missing_package(name) if is_ours else None

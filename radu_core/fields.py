@@ -29,11 +29,11 @@ def wrong_fields(error: ValidationError, model: type[BaseModel]) -> dict[str, st
 
 def wrong_lines(error: ValidationError, model: type[BaseModel], *, most: int = 5) -> str:
     """Field, what would be right, and the value, of the first ``most`` fields, in one line."""
-    found = _wrong(error, model)
+    faults = _wrong(error, model)
     lines = [
-        f"{f'{name}: ' if name else ''}{problem}{value}" for name, problem, value in found[:most]
+        f"{f'{name}: ' if name else ''}{problem}{value}" for name, problem, value in faults[:most]
     ]
-    more = len(found) - most
+    more = len(faults) - most
     return "; ".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 
 

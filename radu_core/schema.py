@@ -161,14 +161,14 @@ class Schema(_Model):
             )
         _unique("function", [f.name for f in self.functions])
         _unique("recognizer", [r.name for r in self.recognizers])
-        known = {r.name for r in self.recognizers}
+        recognizer_names = {r.name for r in self.recognizers}
         for function in self.functions:
             _check_name("Function", function.name)
             _not_reserved(function.name)
             _unique(f"slot of {function.name}", [s.name for s in function.slots])
             _check_paths(function)
             for slot in function.slots:
-                _check_slot(function, slot, known)
+                _check_slot(function, slot, recognizer_names)
         for recognizer in self.recognizers:
             if isinstance(recognizer, PatternRecognizer):
                 _check_pattern(recognizer)
@@ -264,9 +264,9 @@ def parse_schema(data: Any, *, module: str | None = None) -> Schema:
 
 
 def _field_problems(error: ValidationError) -> list[str]:
-    shown = error.errors()[:5]
-    lines = [_field_problem(e) for e in shown]
-    more = error.error_count() - len(shown)
+    details = error.errors()[:5]
+    lines = [_field_problem(e) for e in details]
+    more = error.error_count() - len(details)
     return [*lines, f"and {more} more"] if more else lines
 
 
@@ -354,7 +354,7 @@ def _pattern_matches(recognizer: PatternRecognizer, text: str) -> Iterator[Recog
 def lint(schema: Schema) -> list[LintFinding]:
     """What in a schema will cost accuracy, worst first; never raises."""
     warnings: list[LintFinding] = []
-    described: dict[str, str] = {}
+    function_by_text: dict[str, str] = {}
     for function in schema.functions:
         text = " ".join(function.description.lower().split())
         if len(text.split()) < 3:
@@ -368,16 +368,16 @@ def lint(schema: Schema) -> list[LintFinding]:
                     "Say in one sentence what it does and doesn't do.",
                 )
             )
-        elif text in described:
+        elif text in function_by_text:
             warnings.append(
                 LintFinding(
                     "warning",
                     function.name,
-                    f"has the same description as {described[text]}",
+                    f"has the same description as {function_by_text[text]}",
                     "Functions of a module must exclude each other; merge them or tell them apart.",
                 )
             )
-        described.setdefault(text, function.name)
+        function_by_text.setdefault(text, function.name)
         warnings += _lint_slots(function)
     return sorted(warnings, key=lambda f: (f.level != "warning", f.where, f.what))
 

@@ -22,12 +22,12 @@ def wilson(hits: int, total: int, *, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def mcnemar(gained: int, lost: int) -> float:
+def mcnemar(wins: int, losses: int) -> float:
     """Return the exact two-sided p-value of two paired systems (Q. McNemar, 1947).
 
-    ``gained`` and ``lost`` count the rows that only one of the two has right; without any it is 1.
+    ``wins`` and ``losses`` count the rows that only one of the two has right; without any it is 1.
     """
     from scipy.stats import binomtest  # takes a second to load
 
-    differing = gained + lost
-    return float(binomtest(gained, differing, 0.5).pvalue) if differing else 1.0
+    differing = wins + losses
+    return float(binomtest(wins, differing, 0.5).pvalue) if differing else 1.0

@@ -47,24 +47,28 @@ def read_script(schema: Schema) -> tuple[list[dict[str, Any]], list[dict[str, An
 
 def _item(id: str, line: str, function: str | None, schema: Schema) -> dict[str, Any]:
     text, _, more = line.partition(" :: ")
-    given = json.loads(more or "{}")
-    parsed = parse_line(text, function, schema) if function else _without_marks(text)
+    extras = json.loads(more or "{}")
+    labels_parsed = parse_line(text, function, schema) if function else _without_marks(text)
     slots = schema.function(function).slots if function else ()  # type: ignore[union-attr]
-    right = {s.name: parsed["arguments"][s.name] for s in slots if s.name in parsed["arguments"]}
-    labels = given.get("arguments", right)
-    discard = given.get("discard")
+    right = {
+        s.name: labels_parsed["arguments"][s.name]
+        for s in slots
+        if s.name in labels_parsed["arguments"]
+    }
+    labels = extras.get("arguments", right)
+    discard = extras.get("discard")
     return {
         "id": id,
-        "utterance": parsed["utterance"],
-        "function": given.get("function", function),
+        "utterance": labels_parsed["utterance"],
+        "function": extras.get("function", function),
         "arguments": labels,
         "gold": {
-            "function": given["function"] if discard else function,
+            "function": extras["function"] if discard else function,
             "arguments": labels if discard else right,
-            "spans": [s.model_dump(mode="json") for s in parsed["spans"]],
-            "implied": list(parsed["implied"]),
+            "spans": [s.model_dump(mode="json") for s in labels_parsed["spans"]],
+            "implied": list(labels_parsed["implied"]),
             "discard": discard,
-            "flag": given.get("flag"),
+            "flag": extras.get("flag"),
         },
     }
 

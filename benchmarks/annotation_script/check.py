@@ -79,40 +79,40 @@ def check(workspace: Workspace) -> list[Checked]:
     return [_check(item, item_by_id[item["id"]]) for item in items()]
 
 
-def _check(item: dict[str, Any], stored: StoredExemplar) -> Checked:
+def _check(item: dict[str, Any], item_stored: StoredExemplar) -> Checked:
     return Checked(
         id=item["id"],
-        outcome=str(stored.exemplar.outcome),
-        flagged=stored.flag is not None,
-        readings=len(stored.readings),
-        rank=_rank(item["gold"], stored),
-        confidence=stored.readings[0]["confidence"] if stored.readings else 0.0,
-        reason=stored.exemplar.reason,
+        outcome=str(item_stored.exemplar.outcome),
+        flagged=item_stored.flag is not None,
+        readings=len(item_stored.readings),
+        rank=_rank(item["gold"], item_stored),
+        confidence=item_stored.readings[0]["confidence"] if item_stored.readings else 0.0,
+        reason=item_stored.exemplar.reason,
     )
 
 
-def _rank(gold: dict[str, Any], stored: StoredExemplar) -> int | None:
-    implied = {*stored.exemplar.implied, *stored.details.get("implied", ())}
-    if gold["discard"] or gold["function"] != stored.exemplar.function:
+def _rank(gold: dict[str, Any], item_stored: StoredExemplar) -> int | None:
+    implied_slots = {*item_stored.exemplar.implied, *item_stored.details.get("implied", ())}
+    if gold["discard"] or gold["function"] != item_stored.exemplar.function:
         return None
-    if gold["arguments"] != stored.exemplar.arguments or set(gold["implied"]) != implied:
+    if gold["arguments"] != item_stored.exemplar.arguments or set(gold["implied"]) != implied_slots:
         return None
-    ranks = [n for n, r in enumerate(stored.readings) if r["spans"] == gold["spans"]]
+    ranks = [n for n, r in enumerate(item_stored.readings) if r["spans"] == gold["spans"]]
     return ranks[0] if ranks else None
 
 
-def problem(item: dict[str, Any], known: Schema) -> str:
+def problem(item: dict[str, Any], schema: Schema) -> str:
     """What is wrong with an item's gold, or ""."""
     gold, utterance = item["gold"], item["utterance"]
     if gold["discard"]:
         return "a discarded item has spans" if gold["spans"] or gold["implied"] else ""
     spans = check_spans(utterance, [Span.model_validate(s) for s in gold["spans"]])
-    placed = [(s.slot, repr(s.value)) for s in spans]
+    placed_pairs = [(s.slot, repr(s.value)) for s in spans]
     pairs_wanted = [
         (slot, repr(v)) for slot, value in gold["arguments"].items() for v in as_values(value)
     ]
-    meant = [pair for pair in pairs_wanted if pair[0] in gold["implied"]]
-    if sorted([*placed, *meant]) != sorted(pairs_wanted):
+    implied_pairs = [pair for pair in pairs_wanted if pair[0] in gold["implied"]]
+    if sorted([*placed_pairs, *implied_pairs]) != sorted(pairs_wanted):
         return "spans and implied slots aren't the arguments"
     if any(utterance[s.start : s.end].strip() != utterance[s.start : s.end] for s in spans):
         return "a span begins or ends with a space"
@@ -125,23 +125,23 @@ def problem(item: dict[str, Any], known: Schema) -> str:
         implied=tuple(gold["implied"]),
         resolved_by="annotator",
     )
-    result = align(known, exemplar)
+    result = align(schema, exemplar)
     return "" if result.outcome == "resolved" else result.reason
 
 
-def surprise(checked: Checked) -> str:
+def surprise(outcome: Checked) -> str:
     """How an item isn't of its kind, the first word of its id, or ""."""
-    kind = checked.id.partition("-")[0]
+    kind = outcome.id.partition("-")[0]
     expected = {
-        "ambiguous": checked.outcome == "ambiguous" and checked.rank in range(MOST_SHOWN),
-        "implied": checked.outcome == "unlocated",
-        "words": checked.outcome == "unlocated",
-        "value": checked.outcome == "unlocated",
-        "flagged": checked.outcome == "resolved" and checked.flagged,
+        "ambiguous": outcome.outcome == "ambiguous" and outcome.rank in range(MOST_SHOWN),
+        "implied": outcome.outcome == "unlocated",
+        "words": outcome.outcome == "unlocated",
+        "value": outcome.outcome == "unlocated",
+        "flagged": outcome.outcome == "resolved" and outcome.flagged,
     }
-    if expected.get(kind, checked.flagged or checked.outcome != "resolved"):
+    if expected.get(kind, outcome.flagged or outcome.outcome != "resolved"):
         return ""
-    return f"{checked.outcome}, rank {checked.rank} of {checked.readings}: {checked.reason}"
+    return f"{outcome.outcome}, rank {outcome.rank} of {outcome.readings}: {outcome.reason}"
 
 
 def main() -> None:
@@ -151,14 +151,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         workspace = Workspace(Path(home))
         load_script(workspace)
-        checked = check(workspace)
-    wrong += [f"{c.id}: {p}" for c in checked if (p := surprise(c))]
-    for kind in dict.fromkeys(c.id.partition("-")[0] for c in checked):
-        of = [c for c in checked if c.id.startswith(f"{kind}-")]
+        checks = check(workspace)
+    wrong += [f"{c.id}: {p}" for c in checks if (p := surprise(c))]
+    for kind in dict.fromkeys(c.id.partition("-")[0] for c in checks):
+        of = [c for c in checks if c.id.startswith(f"{kind}-")]
         outcomes = Counter(c.outcome + (", flagged" if c.flagged else "") for c in of)
         ranks = Counter("not among them" if c.rank is None else c.rank + 1 for c in of)
         print(f"{kind}: {len(of)} {dict(outcomes)}; gold is reading {_sort_ranks(ranks)}")
-    several = [c for c in checked if c.id.startswith("ambiguous-")]
+    several = [c for c in checks if c.id.startswith("ambiguous-")]
     misled = [c.confidence for c in several if c.rank != 0]
     sure = sum(c.confidence >= 0.95 for c in several)
     print(

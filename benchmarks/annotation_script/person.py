@@ -72,15 +72,15 @@ class Person:
         if now["function"] != gold["function"]:
             self.choose_function(gold["function"])
             return True
-        wanted = self.wanted_spans(gold)
-        if self.is_right(now, wanted, gold):
+        target = self.wanted_spans(gold)
+        if self.is_right(now, target, gold):
             self.press("Enter")
             return False
         number = self.reading(now, gold)
         if number is not None:
             self.press(str(number + 1))
             return True
-        return self.repair(now, wanted, gold)
+        return self.repair(now, target, gold)
 
     def wanted_spans(self, gold: dict[str, Any]) -> dict[str, tuple[Any, tuple[int, int] | None]]:
         """Slot → its value, and its place in UTF-16 units; None where it is implied."""
@@ -89,12 +89,12 @@ class Person:
         places = {s["slot"]: (units[s["start"]], units[s["end"]]) for s in gold["spans"]}
         return {slot: (value, places.get(slot)) for slot, value in gold["arguments"].items()}
 
-    def is_right(self, now: dict[str, Any], wanted: dict[str, Any], gold: dict[str, Any]) -> bool:
+    def is_right(self, now: dict[str, Any], target: dict[str, Any], gold: dict[str, Any]) -> bool:
         have = {
             a["slot"]: (a["value"], tuple(a["mark"]) if a["mark"] else None)
             for a in now["arguments"]
         }
-        return have == wanted and set(now["implied"]) == set(gold["implied"])
+        return have == target and set(now["implied"]) == set(gold["implied"])
 
     def reading(self, now: dict[str, Any], gold: dict[str, Any]) -> int | None:
         """The reading that is gold, where digits choose readings."""
@@ -105,14 +105,14 @@ class Person:
         numbers = [n for n, r in enumerate(now["readings"]) if sorted(map(json.dumps, r)) == spans]
         return numbers[0] if numbers and numbers[0] < 9 else None
 
-    def repair(self, now: dict[str, Any], wanted: dict[str, Any], gold: dict[str, Any]) -> bool:
+    def repair(self, now: dict[str, Any], target: dict[str, Any], gold: dict[str, Any]) -> bool:
         """One slot that isn't as it should be; False once all is right and accepted."""
         by_slot = {a["slot"]: a for a in now["arguments"]}
         for slot, argument in by_slot.items():
-            if slot not in wanted:
+            if slot not in target:
                 self.edit(now, argument, "")
                 return True
-        for slot, (value, place) in wanted.items():
+        for slot, (value, place) in target.items():
             argument = by_slot.get(slot)
             if argument is None:
                 self.mark(now, slot, place)
@@ -131,7 +131,7 @@ class Person:
                     return True
                 last = is_active and now["open"] == [argument["key"]]
                 argument["mark"] = list(place)
-                accepts = last and self.is_right(now, wanted, gold)
+                accepts = last and self.is_right(now, target, gold)
                 self.mark(now, slot, place, key="Enter" if accepts else None)
                 return not accepts
         return True
@@ -201,13 +201,21 @@ def elsewhere(item: dict[str, Any], *, prefilled: dict[str, Any] | None) -> dict
         return {LABEL_STUDIO: 2, DOCCANO: 2}
     changed = int(gold["function"] != item["function"])
     spans = {(s["slot"], s["start"], s["end"]) for s in gold["spans"]}
-    shown = {(s["slot"], s["start"], s["end"]) for s in (prefilled or {}).get("spans", [])}
+    prefilled_spans = {
+        (s["slot"], s["start"], s["end"]) for s in (prefilled or {}).get("spans", [])
+    }
     values = [len(str(gold["arguments"][s])) + 2 for s in gold["implied"]]
     values += [
         len(str(s["value"])) + 2
         for s in gold["spans"]
         if str(s["value"]).casefold() != item["utterance"][s["start"] : s["end"]].casefold()
-        and (s["slot"], s["start"], s["end"]) not in shown
+        and (s["slot"], s["start"], s["end"]) not in prefilled_spans
     ]
-    studio = 2 * len(spans - shown) + 2 * len(shown - spans) + sum(values) + changed + 1
+    studio = (
+        2 * len(spans - prefilled_spans)
+        + 2 * len(prefilled_spans - spans)
+        + sum(values)
+        + changed
+        + 1
+    )
     return {LABEL_STUDIO: studio, DOCCANO: 2 * len(spans) + changed + 2}

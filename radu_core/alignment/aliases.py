@@ -101,8 +101,8 @@ class _Case:
         edge = self.first if side < 0 else self.last
         if not 0 <= edge + side < len(self.tokens):
             return ""
-        left, right = sorted((edge, edge + side))
-        one, other = self.tokens[left], self.tokens[right]
+        first, right = sorted((edge, edge + side))
+        one, other = self.tokens[first], self.tokens[right]
         if self.one.utterance[one.end : other.start] in HYPHENS:
             return ""
         near = may_join(self.one.utterance, one, other)
@@ -113,7 +113,7 @@ class _Case:
         return replace(self, first=first, last=last)
 
 
-def learn_names(seen: Sequence[Seen], language: Language) -> tuple[Aliases, Phrases]:
+def learn_names(sightings: Sequence[Seen], language: Language) -> tuple[Aliases, Phrases]:
     """Find the words that stand for each name, and for each slot, longest first, with a score.
 
     For a name: what people marked, and what was seen often enough where the name is missing. For a
@@ -121,24 +121,24 @@ def learn_names(seen: Sequence[Seen], language: Language) -> tuple[Aliases, Phra
     """
     aliases: dict[str, dict[Words, float]] = {}
     phrases: Phrases = {}
-    if any(one.missing for one in seen):
-        left = [one.words_outside(language) for one in seen]
-        aliases = _names_from_cases(seen, left, language.stop_words)
-        phrases = _phrases(seen, left, language.stop_words)
-    for name, words, score in _names_from_spans(seen, language.stop_words):
+    if any(one.missing for one in sightings):
+        outside_words = [one.words_outside(language) for one in sightings]
+        aliases = _names_from_cases(sightings, outside_words, language.stop_words)
+        phrases = _phrases(sightings, outside_words, language.stop_words)
+    for name, words, score in _names_from_spans(sightings, language.stop_words):
         aliases.setdefault(name, {})[words] = score
-    ordered = {
+    aliases_by_name = {
         name: tuple(sorted(surfaces.items(), key=lambda k: (-len(k[0]), k[0])))
         for name, surfaces in sorted(aliases.items())
     }
-    return ordered, phrases
+    return aliases_by_name, phrases
 
 
 def _names_from_spans(
-    seen: Sequence[Seen], stop: frozenset[str]
+    sightings: Sequence[Seen], stop: frozenset[str]
 ) -> Iterator[tuple[str, Words, float]]:
     """What spans that people gave say: sure from the second time on, if never said of another."""
-    counts: Counter[tuple[str, Words]] = Counter(s for one in seen for s in one.marked)
+    counts: Counter[tuple[str, Words]] = Counter(s for one in sightings for s in one.marked)
     names: dict[Words, set[str]] = defaultdict(set)
     for name, words in counts:
         names[words].add(name)
@@ -148,17 +148,17 @@ def _names_from_spans(
 
 
 def _names_from_cases(
-    seen: Sequence[Seen], left: Sequence[Sequence[Token]], stop: frozenset[str]
+    sightings: Sequence[Seen], outside_words: Sequence[Sequence[Token]], stop: frozenset[str]
 ) -> dict[str, dict[Words, float]]:
     """Score the words that stand where a name is missing.
 
     The score is 0.9, or 0.75 where nothing else speaks for it, and a tenth of the rule of
     succession's estimate, (together + 1) / (anywhere + 2).
     """
-    telling = _telling(seen, left, stop, lambda m: (m.name, m.words), _LEAST_SHARE)
-    counts = _count_written_names(seen)
-    frames = _frames(seen)
-    found: dict[str, dict[Words, float]] = defaultdict(dict)
+    telling = _telling(sightings, outside_words, stop, lambda m: (m.name, m.words), _LEAST_SHARE)
+    counts = _count_written_names(sightings)
+    frames = _frames(sightings)
+    names: dict[str, dict[Words, float]] = defaultdict(dict)
     for name, runs in telling.cases.items():
         precise = telling.precise[name]
         for run, own in runs.items():
@@ -176,16 +176,16 @@ def _names_from_cases(
             )
             score = (0.9 if sure else 0.75) + share / 10
             words = whole[0].words
-            found[name][words] = max(found[name].get(words, 0.0), score)
-    return found
+            names[name][words] = max(names[name].get(words, 0.0), score)
+    return names
 
 
 def _phrases(
-    seen: Sequence[Seen], left: Sequence[Sequence[Token]], stop: frozenset[str]
+    sightings: Sequence[Seen], outside_words: Sequence[Sequence[Token]], stop: frozenset[str]
 ) -> Phrases:
     """ "light meal" says ``Brunch`` or ``Tapas``: the name of none, but always a cuisine."""
-    telling = _telling(seen, left, stop, lambda m: (m.slot, ()), _LEAST_SHARE_OF_SLOT)
-    frames = _frames(seen)
+    telling = _telling(sightings, outside_words, stop, lambda m: (m.slot, ()), _LEAST_SHARE_OF_SLOT)
+    frames = _frames(sightings)
     return {
         slot: frozenset(
             _grow_cases(own, frames[slot], stop)[0].words
@@ -210,27 +210,27 @@ class _Telling:
 
 
 def _telling(
-    seen: Sequence[Seen],
-    left: Sequence[Sequence[Token]],
+    sightings: Sequence[Seen],
+    outside_words: Sequence[Sequence[Token]],
     stop: frozenset[str],
     key: Callable[[Missing], tuple[str, Words]],
     share: float,
 ) -> _Telling:
     """Count which words are seen where a value is missing and almost nowhere else.
 
-    ``key`` gives what a missing value is counted under, and its own words; ``left`` are the words
+    ``key`` gives what a missing value is counted under, and its own words; ``outside_words`` stand
     outside all places.
     """
     anywhere: Counter[str] = Counter()
     together: dict[str, Counter[str]] = defaultdict(Counter)
-    for one, tokens in zip(seen, left, strict=True):
+    for one, tokens in zip(sightings, outside_words, strict=True):
         words = {t.word for t in tokens}
         anywhere.update(words)
         for name in {key(m)[0] for m in one.missing}:
             together[name].update(words)
     precise = {name: _precise(counts, anywhere, stop, share) for name, counts in together.items()}
     cases: dict[str, dict[Words, list[_Case]]] = defaultdict(lambda: defaultdict(list))
-    for one, tokens in zip(seen, left, strict=True):
+    for one, tokens in zip(sightings, outside_words, strict=True):
         for missing in one.missing:
             name, own = key(missing)
             run = _best_run(one.utterance, tokens, own, precise[name], stop)
@@ -307,10 +307,10 @@ def _grow_cases(
     return cases
 
 
-def _count_written_names(seen: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]:
+def _count_written_names(sightings: Sequence[Seen]) -> dict[tuple[str | None, str], Counter[str]]:
     """(function, slot) → how often each name stands written there."""
     counts: dict[tuple[str | None, str], Counter[str]] = defaultdict(Counter)
-    for one in seen:
+    for one in sightings:
         absent = {(m.slot, m.name) for m in one.missing}
         for slot, value in one.names:
             name = squeeze_text(value)
@@ -329,10 +329,10 @@ def _as_names(cases: Sequence[_Case], *, capitals: bool) -> bool:
     for case in cases:
         start, end = case.place
         surface, before = case.one.utterance[start:end], case.one.utterance[:start].rstrip()
-        begun = bool(before) and before[-1] not in ".!?"
+        is_first = bool(before) and before[-1] not in ".!?"
         abbreviated = len(surface) > 1 and surface.isupper() and not case.one.utterance.isupper()
-        written = surface[0].isupper() and surface.split()[-1][0].isupper()
-        name_size += abbreviated or (written and begun and not capitals)
+        is_capitalised = surface[0].isupper() and surface.split()[-1][0].isupper()
+        name_size += abbreviated or (is_capitalised and is_first and not capitals)
     return name_size >= _MOST * len(cases)
 
 
@@ -351,10 +351,10 @@ def _in_frames(
     return sum(_frame(c.one.utterance, c.place) in frame for c in cases) >= _MOST * len(cases)
 
 
-def _frames(seen: Sequence[Seen]) -> dict[str, Counter[tuple[str, ...]]]:
+def _frames(sightings: Sequence[Seen]) -> dict[str, Counter[tuple[str, ...]]]:
     """Slot → the frames that its written values stand in."""
     counts: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
-    for one in seen:
+    for one in sightings:
         for slot, place in one.placed:
             counts[slot][_frame(one.utterance, place)] += 1
     return counts

@@ -179,24 +179,24 @@ class Aligner:
     def _given_spans(
         self, exemplar: AnnotatedExemplar, spans: Sequence[Span], function: Function
     ) -> Alignment:
-        ordered = check_spans(exemplar.utterance, spans)
+        sorted_spans = check_spans(exemplar.utterance, spans)
         counts = Counter((slot, repr(value)) for slot, value in _to_place(exemplar))
-        span_counts = Counter((span.slot, repr(span.value)) for span in ordered)
+        span_counts = Counter((span.slot, repr(span.value)) for span in sorted_spans)
         for slot, value in sorted(span_counts - counts):
             return Alignment("invalid", f"A span says {slot}={value}, but the arguments don't.")
         for slot, value in sorted(counts - span_counts):
             return Alignment("invalid", f"The arguments say {slot}={value}, but no span does.")
-        template = make_template(exemplar.utterance, ordered)
+        template = make_template(exemplar.utterance, sorted_spans)
         if exemplar.template is not None and exemplar.template != template:
             return Alignment(
                 "invalid",
                 f"The given template {exemplar.template!r} isn't what the spans give, "
                 f"which is {template!r}.",
             )
-        problem = self._contradiction(exemplar, ordered, function)
+        problem = self._contradiction(exemplar, sorted_spans, function)
         if problem:
             return self._refuse(exemplar, function, problem)
-        return Alignment("resolved", "Spans were given.", "spans", ordered, template)
+        return Alignment("resolved", "Spans were given.", "spans", sorted_spans, template)
 
     def _contradiction(
         self, exemplar: AnnotatedExemplar, spans: Sequence[Span], function: Function
@@ -206,9 +206,9 @@ class Aligner:
         A person's decision may say that other words mean the value, and so may what alignment
         resolved before, with what it knew then.
         """
-        decided = exemplar.resolved_by not in (None, "spans", "template")
+        is_decided = exemplar.resolved_by not in (None, "spans", "template")
         text = Text(exemplar.utterance, self.language)
-        return contradiction(self._checker, text, spans, function, decided=decided)
+        return contradiction(self._checker, text, spans, function, is_decided=is_decided)
 
     def _refuse(self, exemplar: AnnotatedExemplar, function: Function, problem: str) -> Alignment:
         """Invalid; with the places that alignment finds by itself, for a person to choose from."""
@@ -240,11 +240,11 @@ class Aligner:
             return Alignment(
                 "invalid", f"The given template {shorten(text)} doesn't fit the utterance."
             )
-        sentence = Text(exemplar.utterance, self.language)
+        utterance_text = Text(exemplar.utterance, self.language)
         places = {
             (slot, repr(value)): {
                 (c.start, c.end)
-                for c in self.finder.find(sentence, value, function, function.slot(slot)).best
+                for c in self.finder.find(utterance_text, value, function, function.slot(slot)).best
             }
             for slot, value in values_to_place
         }
@@ -284,7 +284,7 @@ class Aligner:
             present = [self._with_others(text, p, function) for p in present]
             enumeration = enumerate_readings(utterance, present)
         readings = tuple(r for r in enumeration.readings if r.spans or not missing)
-        implied = tuple(dict.fromkeys(p.slot for p in absent if p not in missing))
+        implied_slots = tuple(dict.fromkeys(p.slot for p in absent if p not in missing))
         if len(readings) == 1 and enumeration.complete and not missing:
             only = readings[0]
             if only.evidence >= SURE:
@@ -295,7 +295,9 @@ class Aligner:
                     for c in p.candidates
                     if c.kind in INFERRED and c.place in places
                 ]
-                reason = reasons.resolved_reason(text, (*exemplar.implied, *implied), inferred)
+                reason = reasons.resolved_reason(
+                    text, (*exemplar.implied, *implied_slots), inferred
+                )
                 return Alignment(
                     "resolved",
                     reason,
@@ -303,7 +305,7 @@ class Aligner:
                     only.spans,
                     only.template,
                     readings,
-                    implied=implied,
+                    implied=implied_slots,
                     placements=tuple(placements),
                 )
         if self.knowledge is not None:
@@ -311,7 +313,7 @@ class Aligner:
             if missing:
                 readings = self._suggestions(text, function, missing, readings)
         return self._ask(
-            text, placements, missing, Readings(readings, enumeration.complete), implied
+            text, placements, missing, Readings(readings, enumeration.complete), implied_slots
         )
 
     def _with_others(self, text: Text, placement: Placement, function: Function) -> Placement:
@@ -398,28 +400,28 @@ class Aligner:
         text: Text,
         placements: Sequence[Placement],
         missing: Sequence[Placement],
-        found: Readings,
-        implied: tuple[str, ...],
+        answer: Readings,
+        implied_slots: tuple[str, ...],
     ) -> Alignment:
         """Why a person has to look, and at what."""
         present = [p for p in placements if p.candidates]
         unsure = [p for p in present if max(c.score for c in p.candidates) < SURE]
-        if missing or (unsure and len(found.readings) <= 1):
+        if missing or (unsure and len(answer.readings) <= 1):
             reason = reasons.unlocated_reason(text, missing, unsure)
             slots = tuple(dict.fromkeys(p.slot for p in (*missing, *unsure)))
-        elif not found.readings:
-            reason = reasons.crowded_reason(present, found.complete)
+        elif not answer.readings:
+            reason = reasons.crowded_reason(present, answer.complete)
             slots = tuple(dict.fromkeys(p.slot for p in present))
         else:
-            reason = reasons.ambiguous(present, unsure, text, found)
+            reason = reasons.ambiguous(present, unsure, text, answer)
             slots = ()
         return Alignment(
             "unlocated" if slots else "ambiguous",
             reason,
-            readings=found.readings,
+            readings=answer.readings,
             unlocated=slots,
-            implied=implied,
-            complete=found.complete,
+            implied=implied_slots,
+            complete=answer.complete,
             placements=tuple(placements),
         )
 
@@ -471,11 +473,11 @@ def _without_values(exemplar: AnnotatedExemplar) -> Alignment:
 
 
 def _to_place(exemplar: AnnotatedExemplar) -> list[tuple[str, Scalar]]:
-    implied = exemplar.implied
+    implied_slots = exemplar.implied
     return [
         (slot, scalar)
         for slot, value in exemplar.arguments.items()
-        if slot not in implied
+        if slot not in implied_slots
         for scalar in (value if isinstance(value, list) else (value,))
     ]
 
@@ -489,19 +491,19 @@ def _is_boolean(value: Scalar) -> bool:
 def _as_reading(
     utterance: str,
     way: tuple[tuple[str, int, int], ...],
-    wanted: Sequence[tuple[str, Scalar]],
+    pairs: Sequence[tuple[str, Scalar]],
     places: dict[tuple[str, str], set[tuple[int, int]]],
 ) -> Reading:
     """The spans of one way a template fits; ``evidence`` is 1.0 if each value was found there."""
-    left = list(wanted)
+    rest = list(pairs)
     spans = []
     is_complete = True
     for slot, start, end in way:
-        own = [pair for pair in left if pair[0] == slot]
+        own = [pair for pair in rest if pair[0] == slot]
         here = [p for p in own if (start, end) in places[p[0], repr(p[1])]]
         is_complete = is_complete and bool(here)
         pair = (here or own)[0]
-        left.remove(pair)
+        rest.remove(pair)
         spans.append(Span(slot=slot, start=start, end=end, value=pair[1]))
     evidence = 1.0 if is_complete else 0.5
     return Reading(make_template(utterance, spans), tuple(spans), evidence, evidence)

@@ -78,24 +78,24 @@ class Finder:
         if form.kind == "boolean":
             return self._boolean(text, form, slot)
         if form.kind == "text":
-            sentence = self._text(text, form, slot)
+            places = self._text(text, form, slot)
         else:
-            sentence = self._by_type(text, form, function, slot)
-        if sentence.best or sentence.others:
-            return sentence
+            places = self._by_type(text, form, function, slot)
+        if places.best or places.others:
+            return places
         return find_inside(text.utterance, form.surface)
 
     def _by_type(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
         by_form = self._by_form(text, form, function, slot)
         if form.kind in ("said_date", "said_time"):  # searched as they are written first
             return by_form
-        written = text.verbatim(form.surface) or text.in_any_case(form.surface)
-        if not written:
+        literal_places = text.verbatim(form.surface) or text.in_any_case(form.surface)
+        if not literal_places:
             return by_form
-        written = written[:_MOST_WRITTEN]
+        literal_places = literal_places[:_MOST_WRITTEN]
         if slot is None or slot.name not in self.widened:
-            by_form = _narrow(by_form, written)
-        return self._with_written(text, form, written, by_form, function, slot)
+            by_form = _narrow(by_form, literal_places)
+        return self._with_written(text, form, literal_places, by_form, function, slot)
 
     def _by_form(self, text: Text, form: Form, function: Function, slot: Slot | None) -> Found:
         if form.kind in ("number", "money"):
@@ -127,67 +127,69 @@ class Finder:
         self,
         text: Text,
         form: Form,
-        written: Sequence[Place],
-        found: Found,
+        literal_places: Sequence[Place],
+        places: Found,
         function: Function,
         slot: Slot | None,
     ) -> Found:
-        """``found``, with the places where the value stands as itself (``written``).
+        """``places``, with the places where the value stands as itself (``literal_places``).
 
         The only such place is taken, unless the words beside another one are the slot's own, or it
         is part of something else ("2 pm" for a number of guests). Of several, those that the form
         left out are added as doubtful ones.
         """
-        left = [p for p in written if not any(c.overlaps(p) for c in found.best)]
-        sure = [c for c in found.best if c.score >= SURE]
-        is_named = bool(left) and any(
+        left_out = [p for p in literal_places if not any(c.overlaps(p) for c in places.best)]
+        sure = [c for c in places.best if c.score >= SURE]
+        is_named = bool(left_out) and any(
             self._counts.is_named(text, c.place, function, slot) for c in sure
         )
-        if len(written) > 1:
-            return self._several(text, form, written, left, found, is_named, function, slot)
-        if not left:
-            here = next(c for c in found.best if c.overlaps(written[0]))
+        if len(literal_places) > 1:
+            return self._several(
+                text, form, literal_places, left_out, places, is_named, function, slot
+            )
+        if not left_out:
+            here = next(c for c in places.best if c.overlaps(literal_places[0]))
             first = (
                 here
                 if here.score >= SURE
                 else self._literal(text, here.place, form, function, slot)
             )
-            return Found((first,), _without(first, (*found.best, *found.others)))
-        only = self._literal(text, left[0], form, function, slot)
+            return Found((first,), _without(first, (*places.best, *places.others)))
+        only = self._literal(text, left_out[0], form, function, slot)
         if is_named or (sure and only.score < SURE):
-            return Found(found.best, (*found.others, only))
+            return Found(places.best, (*places.others, only))
         if sure and not only.doubt:
             surface = text.utterance[slice(*sure[0].place)]
             doubt = f"isn't alone: {surface!r} says the same"
             only = only._replace(kind="doubted", score=SURE, doubt=doubt)
-        return Found((only,), _without(only, (*found.best, *found.others)))
+        return Found((only,), _without(only, (*places.best, *places.others)))
 
     def _several(
         self,
         text: Text,
         form: Form,
-        written: Sequence[Place],
-        left: Sequence[Place],
-        found: Found,
-        named: bool,
+        literal_places: Sequence[Place],
+        left_out: Sequence[Place],
+        places: Found,
+        by_name: bool,
         function: Function,
         slot: Slot | None,
     ) -> Found:
         """The places of a value that stands as itself more than once.
 
         What the form left out is in question, too, unless it counts something and another place is
-        ``named`` by the slot's own words.
+        ``by_name`` by the slot's own words.
         """
-        more = [self._literal(text, place, form, function, slot) for place in left]
-        if named:
+        more = [self._literal(text, place, form, function, slot) for place in left_out]
+        if by_name:
             more = [c for c in more if self._counts.is_bare(text, c.place) and not c.doubt]
         best = (
             self._literal(text, c.place, form, function, slot)
-            if c.score < SURE and c.place in written
+            if c.score < SURE and c.place in literal_places
             else c
-            for c in found.best
+            for c in places.best
         )
-        return Found((*best, *more), found.others)
+        return Found((*best, *more), places.others)
 
     def _literal(
         self, text: Text, place: Place, form: Form, function: Function, slot: Slot | None
@@ -224,19 +226,19 @@ class Finder:
         return self._otherwise(text, form.surface, slot)
 
     def _yes_no(
-        self, text: Text, surface: str, written: Sequence[Candidate], slot: Slot | None
+        self, text: Text, surface: str, literals: Sequence[Candidate], slot: Slot | None
     ) -> Found:
         """The places of a textual yes or no: where it answers.
 
         Elsewhere it is doubted, or, where the slot holds nothing else, implied.
         """
-        places = set(only_answers(text, surface, [c.place for c in written], slot))
+        places = set(only_answers(text, surface, [c.place for c in literals], slot))
         if places:
-            return Found(tuple(c for c in written if c.place in places))
+            return Found(tuple(c for c in literals if c.place in places))
         if is_yes_no_slot(slot, self.language.code):
             return self._implied_boolean(text, surface, slot)
         return Found(
-            tuple(Candidate(*c.place, "doubted", DOUBTFUL, "answers nothing") for c in written)
+            tuple(Candidate(*c.place, "doubted", DOUBTFUL, "answers nothing") for c in literals)
         )
 
     def _implied_boolean(self, text: Text, surface: str, slot: Slot | None) -> Found:
@@ -331,12 +333,12 @@ class Finder:
         places = {otherwise_whole(text, surface, part) for part, _ in parts}
         places |= set(find_reorderings(text, surface))
         whole = [candidate(p, "misspelt") for p in sorted(filter(None, places))]
-        left = [
+        rest = [
             Candidate(*p, "partial", SCORES["partial"] if sure and not whole else 0.8)
             for p, sure in parts
             if not any(c.overlaps(p) for c in whole)
         ]
-        return [*whole, *left]
+        return [*whole, *rest]
 
     def _misspelt(self, text: Text, surface: str, slot: Slot | None) -> list[Candidate]:
         rivals = labels(slot, self.schema)
@@ -425,18 +427,18 @@ class Finder:
         return found_at(same, "date") if same else self._text(text, form, slot)
 
 
-def _without(chosen: Candidate, others: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    return tuple(c for c in others if c.place != chosen.place)
+def _without(candidate: Candidate, others: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(c for c in others if c.place != candidate.place)
 
 
-def _narrow(found: Found, written: Sequence[Place]) -> Found:
+def _narrow(places: Found, literal_places: Sequence[Place]) -> Found:
     """With the value alone where it stands inside a place ("11:30" of "11:30 am")."""
 
     def narrow(wide: Candidate) -> Candidate:
-        own = [p for p in written if _within(p, wide.place)]
+        own = [p for p in literal_places if _within(p, wide.place)]
         return Candidate(*own[0], "exact", wide.score) if len(own) == 1 else wide
 
-    return Found(tuple(map(narrow, found.best)), tuple(map(narrow, found.others)))
+    return Found(tuple(map(narrow, places.best)), tuple(map(narrow, places.others)))
 
 
 def _within(place: Place, other: Place) -> bool:

@@ -26,23 +26,33 @@ _LONGEST_QUALIFIER = 3  # words: "Paris, Île de France"
 
 
 def contradiction(
-    finder: Finder, text: Text, spans: Sequence[Span], function: Function, *, decided: bool = False
+    finder: Finder,
+    text: Text,
+    spans: Sequence[Span],
+    function: Function,
+    *,
+    is_decided: bool = False,
 ) -> str:
     """What is wrong with the first span that isn't right, with both texts and places, or "".
 
     A span is right if its text is the value, or a writing of it that alignment itself would take
-    there. What a person ``decided`` by looking at the text may also stand on other words, as long
-    as those aren't plainly something else.
+    there. What a person decided by looking at the text (``is_decided``) may also stand on other
+    words, as long as those aren't plainly something else.
     """
-    return next(conflicts(finder, text, spans, function, decided=decided), "")
+    return next(conflicts(finder, text, spans, function, is_decided=is_decided), "")
 
 
 def conflicts(
-    finder: Finder, text: Text, spans: Sequence[Span], function: Function, *, decided: bool = False
+    finder: Finder,
+    text: Text,
+    spans: Sequence[Span],
+    function: Function,
+    *,
+    is_decided: bool = False,
 ) -> Iterator[str]:
     """What is wrong with each span that isn't right, a sentence for each."""
     for span in spans:
-        silent = not decided and _answers_nothing(text, span, function)
+        silent = not is_decided and _answers_nothing(text, span, function)
         if _is_value(text, span) and not silent:
             continue
         candidates = _candidates(finder, text, span, function)
@@ -53,9 +63,9 @@ def conflicts(
             problem = "which answers nothing"
         elif problem is None and (span.start, span.end) not in places:
             elsewhere = _elsewhere(text, span, spans)
-            if not decided and not _is_writing(finder, text, span, spans, function, expected):
+            if not is_decided and not _is_writing(finder, text, span, spans, function, expected):
                 problem = ""
-            elif decided and elsewhere is not None:
+            elif is_decided and elsewhere is not None:
                 problem = f"while {span.value!r} itself stands at {_at(elsewhere)}"
         if problem is not None:
             yield _sentence(text, span, spans, expected, problem)
@@ -232,8 +242,8 @@ def _sentence(
         return f"{span.value!r} was expected for {span.slot}; {holds}."
     near = min(free, key=lambda p: (abs(p[0] - span.start), p))
     there = text.utterance[slice(*near)]
-    sentence = "" if there == _as_text(span.value) else f" ({span.value!r})"
-    return f"{there!r} at {_at(near)}{sentence} was expected for {span.slot}; {holds}."
+    value_text = "" if there == _as_text(span.value) else f" ({span.value!r})"
+    return f"{there!r} at {_at(near)}{value_text} was expected for {span.slot}; {holds}."
 
 
 def _at(place: Place) -> str:

@@ -57,13 +57,13 @@ def corrections(aligner: Aligner, rows: Sequence[AnnotatedExemplar]) -> list[Cor
 def _likeliest(sample: Sequence[_Corrected]) -> list[int]:
     """The shifts of the file: first the one that explains most rows, then most of the others."""
     order: list[int] = []
-    left = list(sample)
+    rest = list(sample)
     while len(order) < _MOST:
-        counts = Counter(n for row in left if not order or _agree(row) for n in row)
+        counts = Counter(n for row in rest if not order or _agree(row) for n in row)
         if not counts:
             break
         order.append(min(counts, key=lambda n: (-counts[n], n)))
-        left = [row for row in left if order[-1] not in row]
+        rest = [row for row in rest if order[-1] not in row]
     return order
 
 
@@ -91,18 +91,20 @@ def _corrections(
     if function is None:
         return
     right = _places(aligner, row, function)
-    given = list(_given_spans(row))
-    judged: dict[tuple[object, object], bool] = {}  # several shifts may lead to the same place
+    variants = list(_given_spans(row))
+    verdicts: dict[tuple[object, object], bool] = {}  # several shifts may lead to the same place
     for number in numbers:
         shift = _ALL[number]
-        moved = (
-            _move(row, shift, given, right) if isinstance(shift, Shift) else _rewritten(row, shift)
+        variants_moved = (
+            _move(row, shift, variants, right)
+            if isinstance(shift, Shift)
+            else _rewritten(row, shift)
         )
-        for after in moved:
+        for after in variants_moved:
             key = (after.spans, after.template)
-            if key not in judged:
-                judged[key] = _is_right(aligner, after)
-            if judged[key]:
+            if key not in verdicts:
+                verdicts[key] = _is_right(aligner, after)
+            if verdicts[key]:
                 yield number, after
                 break
 
@@ -123,10 +125,10 @@ def _given_spans(row: AnnotatedExemplar) -> Iterator[tuple[Span, ...]]:
         except AlignmentError:
             return
         for way in ways[:_WAYS]:
-            left = {slot: as_values(value) for slot, value in row.arguments.items()}
-            if all(left.get(slot) for slot, _, _ in way):
+            values_left = {slot: as_values(value) for slot, value in row.arguments.items()}
+            if all(values_left.get(slot) for slot, _, _ in way):
                 yield tuple(
-                    Span(slot=slot, start=start, end=end, value=left[slot].pop(0))
+                    Span(slot=slot, start=start, end=end, value=values_left[slot].pop(0))
                     for slot, start, end in way
                 )
 
@@ -154,13 +156,13 @@ def _places(
 def _move(
     row: AnnotatedExemplar,
     shift: Shift,
-    given: Sequence[Sequence[Span]],
+    variants: Sequence[Sequence[Span]],
     right: Mapping[tuple[str, str], set[Place]],
 ) -> Iterator[AnnotatedExemplar]:
     """The row with its spans moved, where each comes to stand on its value."""
-    for spans in given:
+    for spans in variants:
         places = [shift.apply(row.utterance, s.start, s.end) for s in spans]
-        moved = [
+        spans_moved = [
             span.model_copy(update={"start": place[0], "end": place[1]})
             for span, place in zip(spans, places, strict=True)
             if place is not None
@@ -169,11 +171,11 @@ def _move(
                 or place in right.get((span.slot, repr(span.value)), ())
             )
         ]
-        if len(moved) < len(spans) or not _apart(row.utterance, moved):
+        if len(spans_moved) < len(spans) or not _apart(row.utterance, spans_moved):
             continue
-        template = make_template(row.utterance, moved)
+        template = make_template(row.utterance, spans_moved)
         update = {
-            "spans": None if row.spans is None else check_spans(row.utterance, moved),
+            "spans": None if row.spans is None else check_spans(row.utterance, spans_moved),
             "template": None if row.template is None else template,
         }
         yield row.model_copy(update=update)

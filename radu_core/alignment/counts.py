@@ -257,11 +257,11 @@ class Counts:
             return NOWHERE
         articles = [(t.start, t.end) for t in text.tokens if t.word in ("a", "an")]
         own = self._words_of(function, slot).name if slot is not None else frozenset()
-        counted = [
+        places_counted = [
             p for p in articles if own & set(map(self.language.stem, _words_after(text, p[1])))
         ]
-        if counted:
-            return Found(tuple(Candidate(*p, "article", 0.95) for p in counted))
+        if places_counted:
+            return Found(tuple(Candidate(*p, "article", 0.95) for p in places_counted))
         return found_at(articles, "article")
 
     def _ones(self, text: Text, unit: int) -> Found:
@@ -296,11 +296,11 @@ class Counts:
         if candidates:
             bare = [p for p in places if p not in candidates and self.is_bare(text, p.place)]
             return sorted([*candidates, *bare], key=lambda p: p.start)
-        left = candidates_of(lambda noun: not words.others & set(noun[:1])) or places
-        if len(left) > 1:
-            described = candidates_of(lambda noun: words.description & set(noun))
-            left = [p for p in left if p in described] or left
-        return left
+        rest = candidates_of(lambda noun: not words.others & set(noun[:1])) or places
+        if len(rest) > 1:
+            described_places = candidates_of(lambda noun: words.description & set(noun))
+            rest = [p for p in rest if p in described_places] or rest
+        return rest
 
     def _names(self, nouns: Sequence[str], own: frozenset[str]) -> bool:
         """Whether a noun is the slot's: its own, one of people for people, "bedrooms" for rooms."""
@@ -394,8 +394,8 @@ def _words_beside(text: Text, start: int, end: int) -> tuple[str, ...]:
 
 
 def _words_after(text: Text, end: int) -> tuple[str, ...]:
-    if counted := counted_noun(text.utterance, end, text.language.code):
-        return (counted[0],)
+    if noun := counted_noun(text.utterance, end, text.language.code):
+        return (noun[0],)
     follows = text.token_after(end)
     if follows is None or text.utterance[end : follows.start].strip(" -"):
         return ()

@@ -122,11 +122,11 @@ def find_dates(text: str, language: Language) -> list[DateExpression]:
     return [_doubt(text, e) for e in _shared_month(text, apart) if not _is_shifted(text, e)]
 
 
-def _without_overlap(found: list[DateExpression]) -> list[DateExpression]:
+def _without_overlap(dates_found: list[DateExpression]) -> list[DateExpression]:
     """The first of those that overlap, unless it is weak and the other reaches further."""
-    found.sort(key=lambda e: (e.start, -e.end, e.weak))
+    dates_found.sort(key=lambda e: (e.start, -e.end, e.weak))
     expressions: list[DateExpression] = []
-    for expression in found:
+    for expression in dates_found:
         if not expressions or expression.start >= expressions[-1].end:
             expressions.append(expression)
         elif expression.end > expressions[-1].end and expressions[-1].weak:
@@ -134,14 +134,14 @@ def _without_overlap(found: list[DateExpression]) -> list[DateExpression]:
     return expressions
 
 
-def _shared_month(text: str, found: Sequence[DateExpression]) -> list[DateExpression]:
+def _shared_month(text: str, expressions: Sequence[DateExpression]) -> list[DateExpression]:
     """With the month that "the 3rd" of "the 3rd and 5th of April" shares."""
-    done = list(found)
-    for i, (left, right) in enumerate(pairwise(found)):
-        bare = left.day and left.month is None and left.relative is None
-        if bare and right.month and _LISTED.fullmatch(text, left.end, right.start):
-            done[i] = replace(left, month=right.month, year=right.year, weak=False)
-    return done
+    dates = list(expressions)
+    for i, (first, second) in enumerate(pairwise(expressions)):
+        bare = first.day and first.month is None and first.relative is None
+        if bare and second.month and _LISTED.fullmatch(text, first.end, second.start):
+            dates[i] = replace(first, month=second.month, year=second.year, weak=False)
+    return dates
 
 
 def _is_shifted(text: str, expression: DateExpression) -> bool:

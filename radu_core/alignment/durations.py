@@ -84,10 +84,10 @@ def _numbers_with_units(
         noun = counted_noun(text, inside, code)
         if noun is None or noun[0] not in _SECONDS:
             continue
-        said = text[number.start : noun[1]]
+        phrase = text[number.start : noun[1]]
         # A point in time (6時, 5일) is no length; 十分 is "enough" too.
         in_date = text[: number.start].rstrip().endswith(("月", "월"))
-        if text[inside : noun[1]].strip() in _POINTS or said == "十分" or in_date:
+        if text[inside : noun[1]].strip() in _POINTS or phrase == "十分" or in_date:
             continue
         end = half_behind(text, noun[1], code) if noun[0] == "hours" else noun[1]
         halves = (inside > number.end) + (end > noun[1])
@@ -103,17 +103,17 @@ def _in_words(text: str, code: str) -> Iterator[Duration]:
 
 
 def _join(text: str, pieces: Sequence[Duration]) -> list[Duration]:
-    found: list[Duration] = []
+    durations: list[Duration] = []
     for piece in pieces:
-        if found and piece.start < found[-1].end:
+        if durations and piece.start < durations[-1].end:
             continue
-        between = text[found[-1].end : piece.start].strip().lower() if found else None
-        if found and between in _AND and piece.seconds < found[-1].seconds:
-            last = found.pop()
-            found.append(Duration(last.start, piece.end, last.seconds + piece.seconds))
+        between = text[durations[-1].end : piece.start].strip().lower() if durations else None
+        if durations and between in _AND and piece.seconds < durations[-1].seconds:
+            last = durations.pop()
+            durations.append(Duration(last.start, piece.end, last.seconds + piece.seconds))
         else:
-            found.append(piece)
-    return found
+            durations.append(piece)
+    return durations
 
 
 @lru_cache(maxsize=4096)

@@ -124,10 +124,10 @@ def find_east_asian_dates(text: str, code: str) -> Iterator[DateExpression]:
                 yield expression
 
 
-def _number(said: str | None) -> int | None:
-    if said is None:
+def _number(figures: str | None) -> int | None:
+    if figures is None:
         return None
-    return int(said) if said.isdecimal() else numeral_value(said)
+    return int(figures) if figures.isdecimal() else numeral_value(figures)
 
 
 def _year(match: re.Match[str]) -> int | None:
@@ -145,8 +145,8 @@ def _calendar(match: re.Match[str]) -> DateExpression | None:
     return DateExpression(match.start(), match.end(), year=_year(match), month=month, day=day)
 
 
-def _month(said: str) -> int | None:
-    return {"유": 6, "시": 10}.get(said) or _number(said)
+def _month(figures: str) -> int | None:
+    return {"유": 6, "시": 10}.get(figures) or _number(figures)
 
 
 def _month_only(match: re.Match[str]) -> DateExpression | None:

@@ -74,11 +74,11 @@ def _read(match: re.Match[str], code: str) -> TimeExpression | None:
     if (evening or part in ("晚上", "夜", "夜の")) and half == "pm" and hour in (12, 0):
         half = "night"
     telling = ("minute", "half", "exact", "before", "evening", "part")
-    marked = any(groups.get(name) for name in telling)
+    is_time = any(groups.get(name) for name in telling)
     one = match["hour"] in ("一", "한")  # 一点 is "a little", 一時 "for a while"
     if code == "zh" and not one:
-        marked = marked or bool(_FOLLOWS.match(match.string, match.end()))
-    weak = not marked and (code == "zh" or one)
+        is_time = is_time or bool(_FOLLOWS.match(match.string, match.end()))
+    weak = not is_time and (code == "zh" or one)
     return TimeExpression(
         match.start("core"),
         match.end(),
@@ -97,10 +97,10 @@ def _minute(groups: dict[str, str | None]) -> int | None:
     return _number(groups["minute"]) if groups["minute"] else 0
 
 
-def _number(said: str | None) -> int | None:
-    if said is None:
+def _number(figures: str | None) -> int | None:
+    if figures is None:
         return None
-    return int(said) if said.isdecimal() else numeral_value(said.replace(" ", ""))
+    return int(figures) if figures.isdecimal() else numeral_value(figures.replace(" ", ""))
 
 
 @lru_cache(maxsize=8)

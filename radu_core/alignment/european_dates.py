@@ -170,14 +170,14 @@ def find_named_dates(text: str, language: Language) -> Iterator[DateExpression]:
 
 def _calendar(match: re.Match[str], names: _Names) -> Iterator[DateExpression]:
     month = names.months[lower_case(match["month"]).rstrip(".")]
-    said, year = match["day"], match["year"]
-    if said is None:
+    day_text, year = match["day"], match["year"]
+    if day_text is None:
         if year:
             start = match.start("month")
             yield DateExpression(start, match.end(), year=int(year), month=month, weak=True)
         return
-    digits = re.match(r"\d+", said)
-    day = int(digits.group()) if digits else names.ordinals[lower_case(said)]
+    digits = re.match(r"\d+", day_text)
+    day = int(digits.group()) if digits else names.ordinals[lower_case(day_text)]
     weekday = names.weekdays.get(lower_case(match["weekday"] or ""))
     if 1 <= day <= 31:
         yield DateExpression(

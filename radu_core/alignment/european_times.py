@@ -252,16 +252,16 @@ def _read(
     )
 
 
-def _lower(said: str | None) -> str:
-    return " ".join(lower_case(said or "").split())
+def _lower(words: str | None) -> str:
+    return " ".join(lower_case(words or "").split())
 
 
-def _hour(said: str, clock: _Clock) -> int | None:
-    if said.isdecimal():
-        return int(said) if int(said) <= 24 else None
+def _hour(words: str, clock: _Clock) -> int | None:
+    if words.isdecimal():
+        return int(words) if int(words) <= 24 else None
     for table in (clock.hours, clock.cases):
         for number, forms in enumerate(table.split(), 1):
-            if said in forms.split("/"):
+            if words in forms.split("/"):
                 return number
     return None
 

@@ -116,12 +116,16 @@ def _moment(value: str, kind: str, match: re.Match[str]) -> Form:
     return Form("datetime", value, minutes, day=day)
 
 
-def _whole_date(said: DateExpression) -> date | None:
+def _whole_date(expression: DateExpression) -> date | None:
     """The one day that an expression with day, month and year can mean."""
-    if not (said.year and said.month and said.day) or said.swapped or said.start:
+    if (
+        not (expression.year and expression.month and expression.day)
+        or expression.swapped
+        or expression.start
+    ):
         return None
     try:
-        return date(said.year, said.month, said.day)
+        return date(expression.year, expression.month, expression.day)
     except ValueError:  # 30 February
         return None
 
@@ -137,10 +141,10 @@ def _spoken(value: str, language: Language) -> Form:
             return Form("money", value, only.value, only.unit)
     dates = [d for d in find_dates(value, language) if not d.weak]
     if len(dates) == 1 and dates[0].start <= _PREPOSITION and dates[0].end == len(value):
-        said = dates[0]
-        if (day := _whole_date(said)) is not None:
+        expression = dates[0]
+        if (day := _whole_date(expression)) is not None:
             return Form("date", value, day=day)
-        return Form("said_date", value, said=said)
+        return Form("said_date", value, said=expression)
     if language.code == "en" and not numbers and not _CLOCK_HINT.search(value):
         return Form("text", value)  # the common case, and this is the hot path
     lengths = find_durations(value, numbers, language)

@@ -59,12 +59,12 @@ class Inverse:
 
     def data(self, key: Callable[[str], str] = str) -> dict[str, Any]:
         """What it has learnt, as JSON; ``read`` takes it back. ``key`` stands for words."""
-        seen = [
+        entries = [
             [function, slot, key(words), list(values.items())]
-            for (function, slot), known in self._seen.items()
-            for words, values in known.items()
+            for (function, slot), counts in self._seen.items()
+            for words, values in counts.items()
         ]
-        return {"seen": seen, "kinds": {slot: dict(n) for slot, n in self._kinds.items()}}
+        return {"seen": entries, "kinds": {slot: dict(n) for slot, n in self._kinds.items()}}
 
     @classmethod
     def read(
@@ -101,10 +101,10 @@ class Inverse:
 
     def _values(self, function: Function, slot: Slot, words: str) -> Iterator[Scalar]:
         for owner in (function.name, None):
-            known = self._seen.get((owner, slot.name), {}).get(self._key(words.casefold()))
-            if known:
-                value, count = min(known.items(), key=lambda i: (-i[1], repr(i[0])))
-                if 2 * count >= known.total():
+            counts = self._seen.get((owner, slot.name), {}).get(self._key(words.casefold()))
+            if counts:
+                value, count = min(counts.items(), key=lambda i: (-i[1], repr(i[0])))
+                if 2 * count >= counts.total():
                     yield value
         if slot.possible_values:
             yield from self._listed_values(function, slot, words)
@@ -137,18 +137,18 @@ class Inverse:
         self, function: Function, slot: Slot, words: str, values: tuple[Scalar, ...] = ()
     ) -> Iterator[Scalar]:
         """The listed value that words are, or that alignment would place on the whole of them."""
-        listed = values or slot.possible_values
+        candidates = values or slot.possible_values
         plain = words.casefold().replace("_", " ").strip()
-        for value in listed:
+        for value in candidates:
             if str(value).casefold().replace("_", " ") == plain:
                 yield value
         text, whole = Text(words, self._language), (0, len(words))
-        for value in listed[:_MOST_LISTED]:
-            found = self._finder.find(text, value, function, slot)
-            if any(c.place == whole and not c.doubt for c in found.best):
+        for value in candidates[:_MOST_LISTED]:
+            places = self._finder.find(text, value, function, slot)
+            if any(c.place == whole and not c.doubt for c in places.best):
                 yield value
         figures = _figures(plain)  # "Terminal 3" is no misspelt "Terminal 1"
-        names = [v for v in listed if isinstance(v, str) and _figures(v) == figures]
+        names = [v for v in candidates if isinstance(v, str) and _figures(v) == figures]
         scores = [fuzz.ratio(v.casefold().replace("_", " "), plain) for v in names]
         best = max(scores, default=0.0)
         if best >= _ALIKE and scores.count(best) == 1:
@@ -156,14 +156,14 @@ class Inverse:
 
     def _dates(self, text: Text) -> Iterator[Scalar]:
         """The first day from the reference on that a date in the text can mean."""
-        for said in text.dates:
-            start = self._reference or (date(said.year, 1, 1) if said.year else None)
-            if said.year and self._reference and said.year != self._reference.year:
-                start = date(said.year, 1, 1)
+        for expression in text.dates:
+            start = self._reference or (date(expression.year, 1, 1) if expression.year else None)
+            if expression.year and self._reference and expression.year != self._reference.year:
+                start = date(expression.year, 1, 1)
             if start is None:
                 continue
             days = (start + n * _DAY for n in range(_AHEAD))
-            first = next((d for d in days if said.fits(d, self._reference)), None)
+            first = next((d for d in days if expression.fits(d, self._reference)), None)
             if first is not None:
                 yield first.isoformat()
 
@@ -185,9 +185,9 @@ def _figures(text: str) -> list[str]:
 
 def _times(text: Text) -> Iterator[Scalar]:
     """Times of day as ``HH:MM``; of both halves of the day the one after noon, but for mornings."""
-    for said in text.times:
-        minutes = sorted(said.minutes)
+    for expression in text.times:
+        minutes = sorted(expression.minutes)
         later = [m for m in minutes if m >= 7 * 60]  # people plan for their waking hours
         if minutes:
-            chosen = later[0] if later else minutes[0]
-            yield f"{chosen // 60:02d}:{chosen % 60:02d}"
+            time = later[0] if later else minutes[0]
+            yield f"{time // 60:02d}:{time % 60:02d}"

@@ -122,15 +122,15 @@ def _marked_names(exemplar: AnnotatedExemplar) -> Iterator[tuple[str, tuple[str,
                 yield squeeze_text(span.value), words
 
 
-def _may_name(utterance: str, said: str, value: str) -> bool:
-    """Whether ``said`` may be another name of ``value``.
+def _may_name(utterance: str, phrase: str, value: str) -> bool:
+    """Whether ``phrase`` may be another name of ``value``.
 
     The value stands nowhere, or within it and what stands beside it belongs to the name ("New York
     City"), as capitals and commas show.
     """
     if value.casefold() not in utterance.casefold():
         return True
-    before, middle, after = said.partition(value)
+    before, middle, after = phrase.partition(value)
     return bool(middle) and not any(
         m.strip() and m.islower() and "," not in m for m in (before, after)
     )
@@ -159,10 +159,10 @@ def _edges(exemplar: AnnotatedExemplar, result: Alignment) -> Iterator[tuple[str
             yield span.slot, "wide"
 
 
-def _has_unit(said: str, *, clock: bool) -> bool:
+def _has_unit(phrase: str, *, clock: bool) -> bool:
     """Whether a currency or, on a clock, "am" or a part of the day is part of what was said."""
-    words = [word for word in plain_words(said) if word.isalpha()]
-    return bool(_SIGN.search(said) or (words if clock else any(map(currency, words))))
+    words = [word for word in plain_words(phrase) if word.isalpha()]
+    return bool(_SIGN.search(phrase) or (words if clock else any(map(currency, words))))
 
 
 def _goes_on(utterance: str, span: Span) -> bool:
@@ -191,9 +191,9 @@ def _slots_with_units(edges: Counter[tuple[str, str]]) -> frozenset[str]:
     """
     slots = set()
     for slot in {slot for slot, _ in edges}:
-        marked = edges[slot, "marked wide"], edges[slot, "marked narrow"]
-        if marked[0] != marked[1]:
-            wide = marked[0] > marked[1]
+        marks = edges[slot, "marked wide"], edges[slot, "marked narrow"]
+        if marks[0] != marks[1]:
+            wide = marks[0] > marks[1]
         else:
             wide = edges[slot, "wide"] >= max(3, _NORMALISED * edges[slot, "narrow"])
         if wide:
@@ -201,10 +201,10 @@ def _slots_with_units(edges: Counter[tuple[str, str]]) -> frozenset[str]:
     return frozenset(slots)
 
 
-def _generic(seen: Sequence[Seen], context: ContextModel) -> dict[str, frozenset[str]]:
+def _generic(sightings: Sequence[Seen], context: ContextModel) -> dict[str, frozenset[str]]:
     """By slot, the words of several of its values, and those that stand outside slots as often."""
     names: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for one in seen:
+    for one in sightings:
         for slot, value in one.names:
             for word in plain_words(value):
                 names[slot, word].add(value)

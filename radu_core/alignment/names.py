@@ -54,9 +54,9 @@ def find_inflections(text: Text, value: str) -> list[tuple[Place, bool]]:
     stems = [stem(w) for w in words]
     inflections = []
     for window in _windows(text, len(stems)):
-        said = [t.word for t in window]
-        if [stem(w) for w in said] == stems:
-            number = all(map(_differ_in_number, said, words))
+        forms = [t.word for t in window]
+        if [stem(w) for w in forms] == stems:
+            number = all(map(_differ_in_number, forms, words))
             inflections.append((_place(window), number))
     return inflections
 
@@ -73,22 +73,22 @@ def misspelt(text: Text, value: str) -> list[tuple[Place, float]]:
     letters allow one slip, longer values one in six letters.
     """
     words = _words(value)
-    sentence = "".join(words)
-    if len(sentence) < _SHORTEST_MISSPELT or sentence.isdigit():
+    whole = "".join(words)
+    if len(whole) < _SHORTEST_MISSPELT or whole.isdigit():
         return []
     if len(words) > _LONGEST_NAME or len(text.tokens) > _LONGEST_TEXT:
         return []
-    most = 1 if len(sentence) < 8 else len(sentence) // 6
-    digits = _digits(sentence)
+    most = 1 if len(whole) < 8 else len(whole) // 6
+    digits = _digits(whole)
     scores = {}
     for size in range(max(1, len(words) - 1), len(words) + 2):
         for window in _windows(text, size):
             compact = "".join(t.word for t in window)
-            if abs(len(compact) - len(sentence)) > most or _digits(compact) != digits:
+            if abs(len(compact) - len(whole)) > most or _digits(compact) != digits:
                 continue
-            distance = OSA.distance(compact, sentence, score_cutoff=most)
+            distance = OSA.distance(compact, whole, score_cutoff=most)
             if distance <= most:
-                scores[_place(window)] = 1 - distance / max(len(compact), len(sentence))
+                scores[_place(window)] = 1 - distance / max(len(compact), len(whole))
     best = max(scores.values(), default=0.0)
     return sorted((place, score) for place, score in scores.items() if score == best)
 
@@ -111,7 +111,7 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
     stop = text.language.stop_words
     saying = [w for w in words if w not in stop and not _YEAR.fullmatch(w)]
     telling = [w for w in saying if w not in generic]
-    found: dict[Place, tuple[float, bool]] = {}
+    places: dict[Place, tuple[float, bool]] = {}
     for tokens, matched in _runs(text, words):
         window, run = _trim(tokens, matched, stop, words)
         telling_words, content = ([w for w in run if w in those] for those in (telling, saying))
@@ -129,9 +129,9 @@ def in_part(text: Text, value: str, generic: frozenset[str]) -> list[tuple[Place
         begins = run[0] == words[0] and run[0] in stop  # "The Gore"
         sure = bool(whole or len(content) + begins > 2) and _same_case(text, window, value)
         place = with_possessive(text, _place(window), value)
-        found[place] = (sum(len(t.word) for t in window) / sum(map(len, words)), sure)
-    best = max(found.values(), default=(0.0, False))
-    return sorted((place, sure) for place, (share, sure) in found.items() if share == best[0])
+        places[place] = (sum(len(t.word) for t in window) / sum(map(len, words)), sure)
+    best = max(places.values(), default=(0.0, False))
+    return sorted((place, sure) for place, (share, sure) in places.items() if share == best[0])
 
 
 def find_reorderings(text: Text, value: str) -> list[Place]:
@@ -143,9 +143,9 @@ def find_reorderings(text: Text, value: str) -> list[Place]:
     places = []
     for first in range(len(tokens) - count + 1):
         window = tokens[first : first + count]
-        said = tuple(t.word for t in window)
+        forms = tuple(t.word for t in window)
         between = (text.utterance[a.end : b.start] for a, b in pairwise(window))
-        if said != words and sorted(said) == sorted_words and all(map(_JOINS.fullmatch, between)):
+        if forms != words and sorted(forms) == sorted_words and all(map(_JOINS.fullmatch, between)):
             places.append(_place(window))
     return places
 
@@ -173,11 +173,11 @@ def otherwise_whole(text: Text, value: str, part: Place) -> Place | None:
     if not inside:
         return None
     matching = [i for i, w in enumerate(words) if _same(tokens[inside[0]].word, w)]
-    ended = [i for i, w in enumerate(words) if _same(tokens[inside[-1]].word, w)]
-    if not matching or not ended:
+    end_places = [i for i, w in enumerate(words) if _same(tokens[inside[-1]].word, w)]
+    if not matching or not end_places:
         return None
     first = _follow(tokens, inside[0], words[: matching[0]][::-1], -1)
-    last = _follow(tokens, inside[-1], words[ended[-1] + 1 :], 1)
+    last = _follow(tokens, inside[-1], words[end_places[-1] + 1 :], 1)
     if first is None or last is None or (first, last) == (inside[0], inside[-1]):
         return None
     return tokens[first].start, tokens[last].end
@@ -199,29 +199,29 @@ def _follow(tokens: Sequence[Token], at: int, words: Sequence[str], step: int) -
     return at
 
 
-def _stands_for(said: str, word: str) -> bool:
-    """Whether ``said`` is ``word`` but for a slip or two, or cut short ("rd" for "road")."""
-    if said == word:
+def _stands_for(form: str, word: str) -> bool:
+    """Whether ``form`` is ``word`` but for a slip or two, or cut short ("rd" for "road")."""
+    if form == word:
         return True
-    if said.isdigit() or word.isdigit():
+    if form.isdigit() or word.isdigit():
         return False
-    if said[0] == word[0] and len(said) < len(word) and _is_abbreviation(said, word):
+    if form[0] == word[0] and len(form) < len(word) and _is_abbreviation(form, word):
         return True
     if len(word) < _SHORTEST_SLIP:
         return False
-    if OSA.distance(said, word, score_cutoff=1) <= 1:
+    if OSA.distance(form, word, score_cutoff=1) <= 1:
         return True
-    return len(word) > _SHORTEST_SLIP and OSA.normalized_similarity(said, word) >= _ALIKE
+    return len(word) > _SHORTEST_SLIP and OSA.normalized_similarity(form, word) >= _ALIKE
 
 
-def _is_abbreviation(said: str, word: str) -> bool:
-    """Whether ``said`` abbreviates ``word``: "rd", "ave", "j".
+def _is_abbreviation(form: str, word: str) -> bool:
+    """Whether ``form`` abbreviates ``word``: "rd", "ave", "j".
 
     Its letters stand in the word in their order, the last or the first few among them.
     """
     letters = iter(word)
-    in_order = all(letter in letters for letter in said)
-    return in_order and (len(said) <= _SHORTEST_CUT or word.startswith(said))
+    in_order = all(letter in letters for letter in form)
+    return in_order and (len(form) <= _SHORTEST_CUT or word.startswith(form))
 
 
 def _runs(text: Text, words: Sequence[str]) -> Iterator[tuple[Sequence[Token], Sequence[str]]]:
@@ -240,8 +240,8 @@ def _runs(text: Text, words: Sequence[str]) -> Iterator[tuple[Sequence[Token], S
             yield tokens[i:n], run
 
 
-def _same(said: str, word: str) -> bool:
-    return said == word or (len(said) > _SHORTEST_CUT and word.startswith(said))
+def _same(form: str, word: str) -> bool:
+    return form == word or (len(form) > _SHORTEST_CUT and word.startswith(form))
 
 
 def _goes_on(text: Text, window: Sequence[Token], words: Sequence[str]) -> bool:
@@ -298,21 +298,21 @@ def by_initials(text: Text, value: str) -> list[tuple[Place, bool]]:
     return places
 
 
-def akin(said: Sequence[str], words: Sequence[str]) -> bool:
+def akin(forms: Sequence[str], words: Sequence[str]) -> bool:
     """Whether words look like a name's.
 
     They are one of its words, its beginning ("ATL" for Atlanta), its initials with a letter more at
     most ("NYC" for New York), or much the same letters.
     """
-    one, name = "".join(said), "".join(words)
+    one, name = "".join(forms), "".join(words)
     initials = "".join(w[0] for w in words)
     if len(initials) > 1 and one.startswith(initials) and len(one) <= len(initials) + 1:
         return True
     for word in (*words, name):
-        if len(word) >= _SHORTEST_CUT and word in said:
+        if len(word) >= _SHORTEST_CUT and word in forms:
             return True
-        shared = sum(1 for _ in takewhile(lambda p: p[0] == p[1], zip(one, word, strict=False)))
-        if shared >= _SHORTEST_CUT and 2 * shared >= len(one):
+        common = sum(1 for _ in takewhile(lambda p: p[0] == p[1], zip(one, word, strict=False)))
+        if common >= _SHORTEST_CUT and 2 * common >= len(one):
             return True
     return len(name) >= _SHORTEST_MISSPELT and OSA.normalized_similarity(one, name) >= 0.6
 
@@ -320,14 +320,14 @@ def akin(said: Sequence[str], words: Sequence[str]) -> bool:
 def nearest_words(text: Text, value: str, *, most: int = 3) -> list[tuple[Place, float]]:
     """The places most like ``value`` by spelling, best first, with their similarity (0–1)."""
     words = _words(value)
-    sentence = "".join(words)
+    whole = "".join(words)
     distances: list[tuple[Place, float]] = []
     if len(words) > _LONGEST_NAME or len(text.tokens) > _LONGEST_TEXT:
         return distances
     for size in range(1, len(words) + 2):
         for window in _windows(text, size):
             compact = "".join(t.word for t in window)
-            distances.append((_place(window), OSA.normalized_similarity(compact, sentence)))
+            distances.append((_place(window), OSA.normalized_similarity(compact, whole)))
     distances.sort(key=lambda f: (-f[1], f[0]))
     return [f for f in distances[:most] if f[1] >= 0.5]
 

@@ -29,7 +29,7 @@ __all__ = [
 
 _HAN = {
     character: value
-    for value, written in enumerate(
+    for value, tens_name in enumerate(
         (
             "〇零",
             "一壱壹",
@@ -43,7 +43,7 @@ _HAN = {
             "九玖",
         )
     )
-    for character in written
+    for character in tens_name
 }
 _SINO = {c: n for n, c in enumerate("영일이삼사오육칠팔구")} | {"공": 0, "륙": 6}
 SCALES = {
@@ -196,19 +196,19 @@ class Numeral:
     ordinal: bool = False
 
 
-def numeral_value(said: str) -> int | None:
+def numeral_value(numeral: str) -> int | None:
     """The value of a Han, Sino-Korean or native Korean numeral; None if it isn't one number."""
-    native = re.fullmatch(rf"({'|'.join(_NATIVE_TENS)})?({_ONES})?", said)
-    if native and said:
+    native = re.fullmatch(rf"({'|'.join(_NATIVE_TENS)})?({_ONES})?", numeral)
+    if native and numeral:
         return _NATIVE_TENS.get(native[1] or "", 0) + _NATIVE_ONES.get(native[2] or "", 0)
-    if len(said) > 1 and all(
-        c in _DIGIT for c in said
+    if len(numeral) > 1 and all(
+        c in _DIGIT for c in numeral
     ):  # a year digit by digit, not "两三" (2 or 3)
-        year = "".join(str(_DIGIT[c]) for c in said)
-        return int(year) if len(said) == 4 and year[0] in "12" else None
+        year = "".join(str(_DIGIT[c]) for c in numeral)
+        return int(year) if len(numeral) == 4 and year[0] in "12" else None
     total = section = digit = 0
     last = 0
-    for c in said:
+    for c in numeral:
         if c in _DIGIT:
             if digit:
                 return None

@@ -250,14 +250,14 @@ def _words(text: str, language: Language) -> Iterator[Number]:
     ]
     for number in find_numbers(words, language.numbers, 0.0):
         first, last = words[number.start], words[number.end - 1]
-        said = [w.text().lower() for w in words[number.start : number.end]]
+        forms = [w.text().lower() for w in words[number.start : number.end]]
         ahead = words[number.start - 1] if number.start else None
-        if any(w.isdigit() for w in said) or (ahead is not None and ahead.text().isdigit()):
+        if any(w.isdigit() for w in forms) or (ahead is not None and ahead.text().isdigit()):
             continue
-        if _PLURAL & set(said):
+        if _PLURAL & set(forms):
             continue
         start, end, value = first.start, last.end, float(number.value)
-        if ahead is not None and ahead.text().lower() in ("a", "an") and said[0] in _SCALES:
+        if ahead is not None and ahead.text().lower() in ("a", "an") and forms[0] in _SCALES:
             start = ahead.start
         if text[end : end + 6].lower() == " dozen":
             value, end = value * 12, end + 6
@@ -284,9 +284,9 @@ def _number_length(word: str, numbers: str) -> int:
     pieces = word.split("-")
     for count in range(len(pieces), 0, -1):
         head = "-".join(pieces[:count])
-        found = list(find_numbers([_Word(head, 0, len(head))], numbers, 0.0))
-        if found:
-            return len(head) if count < len(pieces) and not found[0].is_ordinal else 0
+        cardinals = list(find_numbers([_Word(head, 0, len(head))], numbers, 0.0))
+        if cardinals:
+            return len(head) if count < len(pieces) and not cardinals[0].is_ordinal else 0
     return 0
 
 

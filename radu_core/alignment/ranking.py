@@ -157,10 +157,10 @@ def _is_contested(text: Text, readings: Sequence[Reading]) -> bool:
         for span in reading.spans:
             places[span.slot, repr(span.value)].add((span.start, span.end))
     for own in places.values():
-        ordered = sorted(own)
-        if len({text.utterance[s:e] for s, e in ordered}) > 1:
+        sorted_places = sorted(own)
+        if len({text.utterance[s:e] for s, e in sorted_places}) > 1:
             return True
-        between = text.utterance[ordered[0][1] : ordered[-1][0]].casefold()
+        between = text.utterance[sorted_places[0][1] : sorted_places[-1][0]].casefold()
         if _CORRECTIONS.search(between):
             return True
     return False
@@ -214,12 +214,12 @@ def _neighbours(parts: Sequence[str | SlotRef]) -> list[tuple[str, str, str]]:
 
 
 def around(before: str | SlotRef, after: str | SlotRef) -> list[tuple[str, str]]:
-    left = _words(before)
+    words_before = _words(before)
     right = _words(after)
     return [
-        ("left", left[-1] if left else _EDGE),
+        ("left", words_before[-1] if words_before else _EDGE),
         ("right", right[0] if right else _EDGE),
-        ("left 2", " ".join(left[-2:])),
+        ("left 2", " ".join(words_before[-2:])),
         ("right 2", " ".join(right[:2])),
     ]
 

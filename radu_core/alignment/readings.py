@@ -91,13 +91,13 @@ def _enumerate(
     )
     search = _Search(utterance, [placements[i] for i in order], [places[i] for i in order])
     search.run(0, [])
-    ranked = sorted(search.found.values(), key=_order)
-    return Readings(tuple(ranked[:MOST_READINGS]), not search.exhausted)
+    ranking = sorted(search.found.values(), key=_order)
+    return Readings(tuple(ranking[:MOST_READINGS]), not search.exhausted)
 
 
 def _clash(candidates: Sequence[Candidate]) -> bool:
-    ordered = sorted((c.start, c.end) for c in candidates)
-    return any(a[1] > b[0] for a, b in pairwise(ordered))
+    sorted_places = sorted((c.start, c.end) for c in candidates)
+    return any(a[1] > b[0] for a, b in pairwise(sorted_places))
 
 
 def _one_by_one(
@@ -124,13 +124,13 @@ def _too_many_for(places: Sequence[tuple[Candidate, ...]]) -> bool:
     return any(count > len(value) for value, count in counts.items())
 
 
-def _reading(utterance: str, chosen: Sequence[tuple[Placement, Candidate]]) -> Reading:
-    ordered = sorted(chosen, key=lambda c: c[1].start) if len(chosen) > 1 else chosen
+def _reading(utterance: str, pairs: Sequence[tuple[Placement, Candidate]]) -> Reading:
+    sorted_pairs = sorted(pairs, key=lambda c: c[1].start) if len(pairs) > 1 else pairs
     pieces = []
     spans = []
     position = 0
     evidence = 1.0
-    for placement, candidate in ordered:
+    for placement, candidate in sorted_pairs:
         pieces.append(escape(utterance[position : candidate.start]))
         pieces.append(slot_mark(placement.slot))
         position = candidate.end
@@ -144,7 +144,7 @@ def _reading(utterance: str, chosen: Sequence[tuple[Placement, Candidate]]) -> R
             )
         )
     pieces.append(escape(utterance[position:]))
-    like = any(c.kind in _LIKE and c.score < SURE for _, c in chosen)
+    like = any(c.kind in _LIKE and c.score < SURE for _, c in pairs)
     return Reading("".join(pieces), tuple(spans), evidence, evidence, partial=like)
 
 
@@ -162,33 +162,33 @@ class _Search:
         self.steps = 0
         self.exhausted = False
 
-    def run(self, depth: int, chosen: list[Candidate]) -> None:
+    def run(self, depth: int, candidates: list[Candidate]) -> None:
         self.steps += 1
         if self.steps > _MOST_STEPS or len(self.found) > MOST_READINGS:
             self.exhausted = True
             return
         if depth == len(self.placements):
-            self._add(chosen)
+            self._add(candidates)
             return
-        after = self._start_after(depth, chosen)
+        after = self._start_after(depth, candidates)
         for candidate in self.places[depth]:
             if candidate.start < after:
                 continue
-            if all(candidate.end <= c.start or candidate.start >= c.end for c in chosen):
-                self.run(depth + 1, [*chosen, candidate])
+            if all(candidate.end <= c.start or candidate.start >= c.end for c in candidates):
+                self.run(depth + 1, [*candidates, candidate])
                 if self.exhausted:
                     return
 
-    def _start_after(self, depth: int, chosen: Sequence[Candidate]) -> int:
+    def _start_after(self, depth: int, candidates: Sequence[Candidate]) -> int:
         """Equal values of a slot are told apart by nothing: take them in order of appearance."""
         if depth == 0:
             return 0
         mine, before = self.placements[depth], self.placements[depth - 1]
         same = mine.slot == before.slot and repr(mine.value) == repr(before.value)
-        return chosen[-1].end if same else 0
+        return candidates[-1].end if same else 0
 
-    def _add(self, chosen: Sequence[Candidate]) -> None:
-        reading = _reading(self.utterance, list(zip(self.placements, chosen, strict=True)))
-        known = self.found.get(reading.template)
-        if known is None or reading.evidence > known.evidence:
+    def _add(self, candidates: Sequence[Candidate]) -> None:
+        reading = _reading(self.utterance, list(zip(self.placements, candidates, strict=True)))
+        other = self.found.get(reading.template)
+        if other is None or reading.evidence > other.evidence:
             self.found[reading.template] = reading

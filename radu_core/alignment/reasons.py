@@ -22,7 +22,7 @@ _OTHER_WRITINGS: frozenset[CandidateKind] = frozenset(
 
 
 def resolved_reason(
-    text: Text, implied: Sequence[str], inferred: Sequence[tuple[Placement, Candidate]]
+    text: Text, implied_slots: Sequence[str], inferred: Sequence[tuple[Placement, Candidate]]
 ) -> str:
     """One reading; what stands there in other words, and what isn't written."""
     lines = [
@@ -31,8 +31,8 @@ def resolved_reason(
         else f"{text.utterance[c.start : c.end]!r} stands for {str(p.value)!r} ({c.kind})"
         for p, c in inferred
     ]
-    if implied:
-        slots = list(dict.fromkeys(implied))
+    if implied_slots:
+        slots = list(dict.fromkeys(implied_slots))
         lines.append(f"{_list(slots)} {'is' if len(slots) == 1 else 'are'} implied")
     return "; ".join(["One reading only", *lines]) + "."
 
@@ -51,7 +51,7 @@ def crowded_reason(present: Sequence[Placement], complete: bool) -> str:
 
 
 def ambiguous(
-    present: Sequence[Placement], unsure: Sequence[Placement], text: Text, found: Readings
+    present: Sequence[Placement], unsure: Sequence[Placement], text: Text, answer: Readings
 ) -> str:
     """Which values occur how often, and for which slots."""
     lines = []
@@ -68,7 +68,7 @@ def ambiguous(
             fit = "both fit" if places == 2 else "all fit"
             lines.append(f"{value!r} occurs {times}; {fit} {slots[0]}")
     lines += [_unsure(text, p) for p in unsure]
-    if not found.complete:
+    if not answer.complete:
         lines.append(f"more than {MOST_READINGS} readings")
     return _sentence(lines) or "The values can be placed in more than one way."
 
@@ -113,8 +113,8 @@ def _doubt(place: Candidate) -> str:
     return place.doubt or ("is an ordinal" if place.kind == "ordinal" else "")
 
 
-def _holds(said: str, value: str) -> bool:
-    return value.casefold() in said.casefold()
+def _holds(phrase: str, value: str) -> bool:
+    return value.casefold() in phrase.casefold()
 
 
 def _word_with(utterance: str, value: str) -> str:

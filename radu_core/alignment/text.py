@@ -85,13 +85,13 @@ class Text:
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
         """The words, left to right; a possessive 's is no part of its word."""
-        found = []
+        tokens = []
         word = _WORD if self.utterance.isascii() else _UNSPACED_WORD
         for match in word.finditer(self.utterance):
             start, end = match.span()
             end = grapheme_end(self.utterance, end - _possessive(match.group()))
-            found.append(Token(start, end, squeeze_text(self.utterance[start:end])))
-        return tuple(self._unbroken(found))
+            tokens.append(Token(start, end, squeeze_text(self.utterance[start:end])))
+        return tuple(self._unbroken(tokens))
 
     @cached_property
     def token_starts(self) -> tuple[int, ...]:
@@ -226,21 +226,21 @@ class Text:
             end += 1
         return start, end
 
-    def _unbroken(self, found: Sequence[_Expression]) -> list[_Expression]:
+    def _unbroken(self, expressions: Sequence[_Expression]) -> list[_Expression]:
         """Those that cut no word and no character in two."""
         text = self.utterance
-        return [e for e in found if is_boundary(text, e.start) and is_boundary(text, e.end)]
+        return [e for e in expressions if is_boundary(text, e.start) and is_boundary(text, e.end)]
 
     def _within_words(self, places: list[Place]) -> list[Place]:
         text = self.utterance
         return [(s, e) for s, e in places if is_boundary(text, s) and is_boundary(text, e)]
 
 
-def _unmatched_brackets(said: str, *, closing: bool) -> list[str]:
-    """The closing brackets in ``said`` whose opening one is missing, or those that are missing."""
+def _unmatched_brackets(phrase: str, *, closing: bool) -> list[str]:
+    """The closing brackets that ``phrase`` holds alone, or those that it lacks."""
     open_brackets: list[str] = []
     unopened: list[str] = []
-    for character in said:
+    for character in phrase:
         if character in _BRACKETS:
             open_brackets.append(_BRACKETS[character])
         elif character in _BRACKETS.values():

@@ -79,11 +79,11 @@ def find_times(text: str, language: Language) -> list[TimeExpression]:
     else:
         expressions += find_spoken_times(text, language)
     expressions.sort(key=lambda e: (e.weak, e.start - e.end, e.start))
-    kept: list[TimeExpression] = []
+    times: list[TimeExpression] = []
     for expression in expressions:
-        if all(expression.end <= k.start or expression.start >= k.end for k in kept):
-            kept.append(expression)
-    return sorted((e for e in kept if e.minutes), key=lambda e: e.start)
+        if all(expression.end <= k.start or expression.start >= k.end for k in times):
+            times.append(expression)
+    return sorted((e for e in times if e.minutes), key=lambda e: e.start)
 
 
 def _digital(match: re.Match[str]) -> TimeExpression:
@@ -96,8 +96,8 @@ def _spoken(match: re.Match[str]) -> TimeExpression | None:
     word, way = lower_case(match["minutes"]), lower_case(match["way"])
     minutes = _MINUTES[word] if word in _MINUTES else int(word)
     phrase = lower_case(match.group())
-    marked = any(match[g] for g in ("before", "half", "part", "at")) or "clock" in phrase
-    if not marked and word not in ("half", "quarter") and " minutes" not in phrase:
+    is_time = any(match[g] for g in ("before", "half", "part", "at")) or "clock" in phrase
+    if not is_time and word not in ("half", "quarter") and " minutes" not in phrase:
         return None
     if minutes >= 60 or (word == "half" and way not in ("past", "after")):
         return None

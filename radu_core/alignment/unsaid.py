@@ -49,7 +49,7 @@ def guesses(
     text: Text,
     slot: str,
     value: str,
-    taken: Sequence[Place],
+    occupied: Sequence[Place],
     *,
     phrases: frozenset[tuple[str, ...]] = frozenset(),
 ) -> list[Guess]:
@@ -71,7 +71,7 @@ def guesses(
             words = [t.word for t in window]
             if {words[0], words[-1]} & text.language.stop_words:
                 continue
-            if any(s < place[1] and place[0] < e for s, e in taken):
+            if any(s < place[1] and place[0] < e for s, e in occupied):
                 continue
             near = slice(max(0, place[0] - _NEAR), place[0]), slice(place[1], place[1] + _NEAR)
             beside = around(text.utterance[near[0]], text.utterance[near[1]])
@@ -85,10 +85,10 @@ def guesses(
                 details[place] = (fit, common / size, phrase, akin(words, own))
     if not scores:
         return []
-    ranked = sorted(
+    ranking = sorted(
         zip(scores, shares(list(scores.values())), strict=True), key=lambda g: (-g[1], g[0])
     )
-    return [Guess(place, share, *details[place]) for place, share in ranked[:_MOST]]
+    return [Guess(place, share, *details[place]) for place, share in ranking[:_MOST]]
 
 
 # Weights of P(said), in the order of ``features``, fitted by ``benchmarks/unsaid.py --fit`` on as

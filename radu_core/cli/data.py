@@ -79,30 +79,30 @@ def init(
     if replace and module in space.store.modules():
         new = files.read_schema(module, schema_path, keep_good=keep_good).schema
         cost = schema_cost(space, new)
-    found = files.init_module(
+    file = files.init_module(
         space, module, schema_path, who=who(), replace=replace, keep_good=keep_good
     )
-    return _init_answer(found, cost)
+    return _init_answer(file, cost)
 
 
-def left_out_lines(found: files.SchemaFile) -> list[Any]:
+def left_out_lines(file: files.SchemaFile) -> list[Any]:
     """What a schema's file says besides, and its tools that weren't taken."""
-    lines: list[Any] = [f"left out {n}: {reason}" for reason, n in found.left_out.items()]
-    if found.rejections:
-        rows = [(r.line, r.field, r.problem, r.remedy) for r in found.rejections]
+    lines: list[Any] = [f"left out {n}: {reason}" for reason, n in file.left_out.items()]
+    if file.rejections:
+        rows = [(r.line, r.field, r.problem, r.remedy) for r in file.rejections]
         lines.append(table("Rejected tools", ["tool", "field", "problem", "remedy"], rows))
     return lines
 
 
-def _init_answer(found: files.SchemaFile, cost: SchemaCost | None) -> Output:
-    made = found.schema
-    module = made.module
+def _init_answer(file: files.SchemaFile, cost: SchemaCost | None) -> Output:
+    schema = file.schema
+    module = schema.module
     module_view = view(workspace(), module)
-    slots = sum(len(f.slots) for f in made.functions)
+    slots = sum(len(f.slots) for f in schema.functions)
     lines: list[Any] = [
-        f"{module}: {quantity(len(made.functions), 'function')}, {quantity(slots, 'slot')}."
+        f"{module}: {quantity(len(schema.functions), 'function')}, {quantity(slots, 'slot')}."
     ]
-    lines += left_out_lines(found)
+    lines += left_out_lines(file)
     if cost is not None:
         lines += [f"The schema was replaced. {cost}", f"Now: radu resolve --module {module}"]
     lines += module_view.remarks
@@ -111,11 +111,11 @@ def _init_answer(found: files.SchemaFile, cost: SchemaCost | None) -> Output:
     return Output(
         {
             "module": module,
-            "functions": len(made.functions),
+            "functions": len(schema.functions),
             "slots": slots,
             "replaced": cost,
-            "left_out": found.left_out,
-            "rejections": found.rejections,
+            "left_out": file.left_out,
+            "rejections": file.rejections,
             "findings": module_view.findings,
         },
         lines,
@@ -363,10 +363,10 @@ def resolve(
     for name in funnel.empty_slots:
         lines.append(f"warning: no resolved exemplar fills {name}.")
     if report is not None:
-        left = outcomes.unresolved_rows(space, module)
-        write_text(report, (json.dumps(r, ensure_ascii=False) + "\n" for r in left))
-        listed = quantity(len(left), "unresolved exemplar is", "unresolved exemplars are")
-        lines.append(f"{listed} listed in {report}.")
+        unresolved = outcomes.unresolved_rows(space, module)
+        write_text(report, (json.dumps(r, ensure_ascii=False) + "\n" for r in unresolved))
+        count_text = quantity(len(unresolved), "unresolved exemplar is", "unresolved exemplars are")
+        lines.append(f"{count_text} listed in {report}.")
     waiting = funnel.total - funnel.outcomes.get("resolved", 0)
     if waiting:
         lines.append(f"On the Annotate page: {quantity(waiting, 'exemplar')}.")
@@ -407,12 +407,12 @@ def accept(
         rows = [(i.id, percent(i.confidence, 0), i.template) for i in preview.items[:20]]
         title = "Least likely first" + (f" (20 of {len(preview.items)})" if len(rows) == 20 else "")
         return Output(preview, [*lines, table(title, ["id", "likely", "template"], rows)])
-    done = bulk.accept(space, module, preview.revisions, who=who())
-    lines.append(f"{len(done.accepted)} accepted.")
-    if done.accepted:
-        lines.append(f"To take them back: radu accept --module {module} --undo {done.batch}")
-    lines += [f"left as it is, {id_}: {why}" for id_, why in done.skipped.items()]
-    return Output(done, lines)
+    report = bulk.accept(space, module, preview.revisions, who=who())
+    lines.append(f"{len(report.accepted)} accepted.")
+    if report.accepted:
+        lines.append(f"To take them back: radu accept --module {module} --undo {report.batch}")
+    lines += [f"left as it is, {id_}: {why}" for id_, why in report.skipped.items()]
+    return Output(report, lines)
 
 
 def _undo_output(report: bulk.UndoReport) -> Output:

@@ -230,7 +230,7 @@ def datasets_preview(
     return Output({"previews": preview}, lines)
 
 
-def _preview_lines(found: Preview) -> list[Any]:
+def _preview_lines(preview: Preview) -> list[Any]:
     rows = [
         (
             n.split,
@@ -240,14 +240,16 @@ def _preview_lines(found: Preview) -> list[Any]:
             _sizes(n.sizes),
             percent(n.shortened, 0),
         )
-        for n in found.lines
+        for n in preview.lines
     ]
     columns = ["split", "rows of", "about", "negatives", "tokens", "shortened"]
-    looked = ", ".join(f"{found.looked_at[s]} of {n} {s}" for s, n in found.exemplars.items())
+    sample_text = ", ".join(
+        f"{preview.looked_at[s]} of {n} {s}" for s, n in preview.exemplars.items()
+    )
     return [
-        table(f"{found.module}, from exemplars: {looked}", columns, rows),
-        *(f"exemplars left out {n}: {why}" for why, n in found.left_out.items()),
-        *(f"discarded about {n}: {why}" for why, n in found.discards.items()),
+        table(f"{preview.module}, from exemplars: {sample_text}", columns, rows),
+        *(f"exemplars left out {n}: {why}" for why, n in preview.left_out.items()),
+        *(f"discarded about {n}: {why}" for why, n in preview.discards.items()),
     ]
 
 
@@ -274,14 +276,14 @@ def datasets_diff(
     return Output(diff, _diff_lines(diff), ok=diff.equal)
 
 
-def _diff_lines(found: DatasetDiff) -> list[Any]:
+def _diff_lines(diff: DatasetDiff) -> list[Any]:
     lines: list[Any] = [
-        f"{quantity(found.added, 'row')} added, {found.removed} removed, {found.changed} changed, "
-        f"{found.same} the same.",
-        *found.facts,
+        f"{quantity(diff.added, 'row')} added, {diff.removed} removed, {diff.changed} changed, "
+        f"{diff.same} the same.",
+        *diff.facts,
     ]
     changes = ("added", "removed", "changed")
-    for title, counts in (("Rows of", found.kinds), ("Why", found.why)):
+    for title, counts in (("Rows of", diff.kinds), ("Why", diff.why)):
         rows = [(name, *(n.get(c, 0) for c in changes)) for name, n in counts.items()]
         if rows:
             lines.append(table(title, [title.lower(), *changes], rows))

@@ -111,19 +111,19 @@ def export_run(
     return Output(model, _model_lines(model))
 
 
-def _model_lines(made: Export) -> list[str]:
+def _model_lines(export: Export) -> list[str]:
     return [
-        f"{made.directory}: {quantity(len(made.files), 'file')}, {made.size / 1e6:,.1f} MB, "
-        f"{made.dtype}.",
+        f"{export.directory}: {quantity(len(export.files), 'file')}, {export.size / 1e6:,.1f} MB, "
+        f"{export.dtype}.",
         *(
-            [f"When it was saved, beside the trained model: {_check_text(made.check)}."]
-            if made.check
+            [f"When it was saved, beside the trained model: {_check_text(export.check)}."]
+            if export.check
             else []
         ),
-        *([f"GGUF: {made.gguf}"] if made.gguf else []),
-        *([f"Compared with the model: {made.agreement}."] if made.agreement else []),
-        *(f"note: {note}" for note in made.notes),
-        *(("Serve it with vLLM:", made.vllm) if made.vllm else ()),
+        *([f"GGUF: {export.gguf}"] if export.gguf else []),
+        *([f"Compared with the model: {export.agreement}."] if export.agreement else []),
+        *(f"note: {note}" for note in export.notes),
+        *(("Serve it with vLLM:", export.vllm) if export.vllm else ()),
     ]
 
 
@@ -149,23 +149,23 @@ def _check_text(check: Mapping[str, Any]) -> str:
     )
 
 
-def _bundle_lines(written: WrittenBundle) -> list[str]:
-    manifest, test = written.manifest, written.manifest.self_test
+def _bundle_lines(bundle: WrittenBundle) -> list[str]:
+    manifest, test = bundle.manifest, bundle.manifest.self_test
     same = f"{test.equal:,} of {test.rows_text}" if test else "no row"
     return [
-        f"{written.directory}: a {manifest.kind} bundle of {manifest.module}, "
-        f"{quantity(len(manifest.files), 'file')}, {written.size / 1e6:,.1f} MB.",
+        f"{bundle.directory}: a {manifest.kind} bundle of {manifest.module}, "
+        f"{quantity(len(manifest.files), 'file')}, {bundle.size / 1e6:,.1f} MB.",
         f"Loaded again and compared with the run: the same call for {same}.",
-        *(f"note: {note}" for note in written.notes),
-        f"Serve it: radu serve {written.directory}",
-        f'Use it in Python: radu.load("{written.directory}").parse("what somebody says")',
+        *(f"note: {note}" for note in bundle.notes),
+        f"Serve it: radu serve {bundle.directory}",
+        f'Use it in Python: radu.load("{bundle.directory}").parse("what somebody says")',
     ]
 
 
-def _bundle_data(written: WrittenBundle) -> dict[str, object]:
+def _bundle_data(bundle: WrittenBundle) -> dict[str, object]:
     return {
-        "directory": written.directory,
-        "size": written.size,
-        "notes": written.notes,
-        "manifest": written.manifest.model_dump(mode="json"),
+        "directory": bundle.directory,
+        "size": bundle.size,
+        "notes": bundle.notes,
+        "manifest": bundle.manifest.model_dump(mode="json"),
     }

@@ -48,8 +48,8 @@ def imports_list(module: Module) -> Output:
     ]
     rows = [_row(record) for record in records]
     data = {"module": module, "imports": [{**vars(r), "state": imports.state(r)} for r in records]}
-    shown = [table(f"Imports into {module}", columns, rows, whole=["when (UTC)"])]
-    return Output(data, shown if records else ["Nothing has been imported yet."])
+    tables = [table(f"Imports into {module}", columns, rows, whole=["when (UTC)"])]
+    return Output(data, tables if records else ["Nothing has been imported yet."])
 
 
 def _row(record: ImportRecord) -> tuple[Any, ...]:

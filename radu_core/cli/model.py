@@ -157,8 +157,8 @@ def evaluate(
         )
     lines = evaluation_text(report)
     if send_errors:
-        sent = evaluation.send_errors(space, report, who=who())
-        lines.append(f"{quantity(sent, 'error')} sent to the annotation queue.")
+        sent_count = evaluation.send_errors(space, report, who=who())
+        lines.append(f"{quantity(sent_count, 'error')} sent to the annotation queue.")
     return Output(report, lines)
 
 
@@ -185,8 +185,8 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
         "out of scope P / R",
         "median",
     ]
-    measured = quantity(report.rows, "row")
-    title = f"{report.run} on {measured} of {report.split}"
+    rows_text = quantity(report.rows, "row")
+    title = f"{report.run} on {rows_text} of {report.split}"
     lines: list[Any] = [table(title, columns, rows)]
     lines += [f"left out {count}: {reason}" for reason, count in report.left_out.items()]
     lines += [
@@ -202,7 +202,7 @@ def evaluation_text(report: EvaluationReport) -> list[Any]:
     verdict = against_baselines(report)
     lines += [f"beats every baseline: {line}" for line in verdict.better]
     lines += [f"WORSE than a baseline: {line}" for line in verdict.worse]
-    unclear = f"no clear difference to a baseline on {measured}"
+    unclear = f"no clear difference to a baseline on {rows_text}"
     lines += [f"{unclear}: {line}" for line in verdict.unclear]
     return lines
 

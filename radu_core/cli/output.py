@@ -139,8 +139,8 @@ def _print(part: Any) -> None:
     if isinstance(part, str):
         part = in_shell(part)
     elif isinstance(part, Table) and any(column.no_wrap for column in part.columns):
-        needed = Measurement.get(_out, _out.options.update(max_width=_WIDEST), part).minimum
-        out = _out if needed <= _out.width else Console(width=needed, highlight=False, emoji=False)
+        width = Measurement.get(_out, _out.options.update(max_width=_WIDEST), part).minimum
+        out = _out if width <= _out.width else Console(width=width, highlight=False, emoji=False)
     out.print(part, soft_wrap=isinstance(part, str), markup=False)
 
 
@@ -229,9 +229,9 @@ def progress_bar() -> Iterator[Progress]:
 
         def show(what: str, done: int, total: int) -> None:
             nonlocal stage
-            begun = what.split(" (")[0]
-            if begun != stage:
-                stage = begun
+            name = what.split(" (")[0]
+            if name != stage:
+                stage = name
                 bar.reset(task)
             bar.update(task, description=what, completed=done, total=total or None)
 
@@ -240,13 +240,13 @@ def progress_bar() -> Iterator[Progress]:
 
 def _lines() -> Progress:
     """For logs: a step's name once, then at most every tenth of it."""
-    told: tuple[str, int] = ("", -1)
+    last: tuple[str, int] = ("", -1)
 
     def show(what: str, done: int, total: int) -> None:
-        nonlocal told
+        nonlocal last
         step = (what.split(" (")[0], 10 * done // total if total else 0)
-        if step != told:
-            told = step
+        if step != last:
+            last = step
             print(f"{what} … {done}/{total}" if total else f"{what} …", file=sys.stderr, flush=True)
 
     return show

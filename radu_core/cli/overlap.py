@@ -45,7 +45,7 @@ def overlap(
         report = overlap_report(
             workspace(), module, enough=enough, near_duplicate=near_duplicate, progress=progress
         )
-    confused = pairs_confused(report)
+    confused_pairs = pairs_confused(report)
     counts = Counter(f.kind for f in report.findings)
     lines: list[Any] = [
         f"{module}: {quantity(report.distinct, 'distinct exemplar')} of {report.exemplars}, each "
@@ -57,10 +57,10 @@ def overlap(
             some = [f for f in report.findings if f.kind == kind]
             lines += [f"  {f.what}. {f.remedy}" for f in some[:_LISTED]]
             lines += [f"  and {len(some) - _LISTED} more: --json"] if len(some) > _LISTED else []
-    if confused:
+    if confused_pairs:
         rows = [
             (p.function or "none", p.mistaken_for or "none", p.exemplars, p.of)
-            for p in confused[:_LISTED]
+            for p in confused_pairs[:_LISTED]
         ]
         columns = ["function", "mistaken for", "exemplars", "of"]
         lines.append(table("By their neighbours", columns, rows))
@@ -70,7 +70,7 @@ def overlap(
         "distinct": report.distinct,
         "counts": dict(counts),
         "findings": report.findings,
-        "confused": confused,
+        "confused": confused_pairs,
         "state": report.state,
     }
     return Output(data, lines, ok=not set(counts) - {"schema"})
@@ -153,7 +153,7 @@ def negatives(
     return Output(negatives_mined, lines, ok=negatives_mined.used_count == number)
 
 
-def _dial(found: Any) -> Output:
+def _dial(counts: Any) -> Output:
     rows = [
         (
             f"{p.hardness:.1f}",
@@ -163,18 +163,19 @@ def _dial(found: Any) -> Output:
             p.close,
             f"{p.functions:.2f}",
         )
-        for p in found.points
+        for p in counts.points
     ]
     columns = ["hardness", "pairs", "distinct", "mean cosine", "from 0.8 on", "functions each"]
     lines: list[Any] = [
-        f"{quantity(found.exemplars, 'exemplar')}: {found.full} with "
-        f"{quantity(found.count, 'negative')}, {found.short} with fewer, {found.none} with none.",
-        f"{quantity(found.suspected, 'suspected pair')} "
-        f"({quantity(found.suspected_exemplars, 'exemplar')}); judged the same {found.same}, "
-        f"different {found.different}; out of scope {found.out_of_scope}.",
+        f"{quantity(counts.exemplars, 'exemplar')}: {counts.full} with "
+        f"{quantity(counts.count, 'negative')}, {counts.short} with fewer, {counts.none} with "
+        "none.",
+        f"{quantity(counts.suspected, 'suspected pair')} "
+        f"({quantity(counts.suspected_exemplars, 'exemplar')}); judged the same {counts.same}, "
+        f"different {counts.different}; out of scope {counts.out_of_scope}.",
         table("The hardness dial", columns, rows),
     ]
-    return Output(found, lines, ok=found.full == found.exemplars)
+    return Output(counts, lines, ok=counts.full == counts.exemplars)
 
 
 @command("list", group=_pairs)

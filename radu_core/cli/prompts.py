@@ -108,36 +108,36 @@ def prompts(
     return Output(preview.as_json(prompt_preview), lines, ok=ok)
 
 
-def _all_warnings(shown: Any) -> list[Any]:
-    return [*shown.warnings, *(w for row in shown.rows for w in row.warnings)]
+def _all_warnings(preview: Any) -> list[Any]:
+    return [*preview.warnings, *(w for row in preview.rows for w in row.warnings)]
 
 
 def _not_installed(model: str) -> str:
     return f"{model} isn't installed: sizes are in words. Fetch it: radu models fetch {model}"
 
 
-def _row_lines(made: PreviewRow, *, tokens: bool) -> list[str]:
-    unit = "words" if made.tokens is None else "tokens"
-    size = f"{made.prompt_tokens} + {made.completion_tokens} {unit}"
-    lines = [f"── {made.row.strategy}/{made.row.kind}, {size}"]
-    if made.tokens is not None:
-        counts = made.tokens.per_part.items()
+def _row_lines(row: PreviewRow, *, tokens: bool) -> list[str]:
+    unit = "words" if row.tokens is None else "tokens"
+    size = f"{row.prompt_tokens} + {row.completion_tokens} {unit}"
+    lines = [f"── {row.row.strategy}/{row.row.kind}, {size}"]
+    if row.tokens is not None:
+        counts = row.tokens.per_part.items()
         lines.append("   " + ", ".join(f"{part} {count}" for part, count in counts if count))
-        lines.append(f"   hash {made.tokens.row_hash[:16]}")
-    if tokens and made.tokens is not None:
-        lines.append(_token_text(made.tokens))
+        lines.append(f"   hash {row.tokens.row_hash[:16]}")
+    if tokens and row.tokens is not None:
+        lines.append(_token_text(row.tokens))
     else:
-        lines.append(made.row.prompt)
-        if made.row.completion:
-            lines.append(f"   completion:{made.row.completion}")
-    for place in made.places:
+        lines.append(row.row.prompt)
+        if row.row.completion:
+            lines.append(f"   completion:{row.row.completion}")
+    for place in row.places:
         count = f", {place.position} of {place.of} from the question" if place.of else ""
         away = (
             "" if place.distance is None else f", {quantity(place.distance, 'character')} before it"
         )
         note = f" ({place.note})" if place.note else ""
         lines.append(f"   answer: {place.what} in {place.origin}{count}{away}{note}")
-    return lines + [f"   {w.severity}: {w.kind}. {w.text} {w.remedy}" for w in made.warnings]
+    return lines + [f"   {w.severity}: {w.kind}. {w.text} {w.remedy}" for w in row.warnings]
 
 
 def _token_text(view: TokenView) -> str:
@@ -145,9 +145,9 @@ def _token_text(view: TokenView) -> str:
     lines = []
     for cell in view.cells:
         text = repr(cell.text)[1:-1]
-        sentence = f"⟦{text}⟧" if cell.supervised else f" {text}"
+        shown_text = f"⟦{text}⟧" if cell.supervised else f" {text}"
         kind = "special " if cell.special else ""
-        lines.append(f"{' '.join(map(str, cell.ids)):>14}  {cell.origin:<12} {kind}{sentence}")
+        lines.append(f"{' '.join(map(str, cell.ids)):>14}  {cell.origin:<12} {kind}{shown_text}")
     return "\n".join(lines)
 
 
@@ -186,9 +186,9 @@ def _version(name: str, module: str, version: int | None) -> tuple[str, int]:
 
     view = templates.template(workspace(), module, name)
     number = view.number if version is None else version
-    for found in view.versions:
-        if found.number == number:
-            return found.text, found.number
+    for candidate in view.versions:
+        if candidate.number == number:
+            return candidate.text, candidate.number
     text = ", ".join(str(v.number) for v in view.versions)
     raise InputError("No such version", value=version, remedy=f"There are: {text}.")
 
@@ -247,22 +247,22 @@ def templates_set(
     return _version_output(name, module, number, notes=[*notes, *_reasons(verdict.errors)])
 
 
-def _refuse(name: str, found: Verdict, *, force: bool) -> None:
+def _refuse(name: str, verdict: Verdict, *, force: bool) -> None:
     """``TemplateError`` where the pinned examples speak against an edit."""
-    if found.failed:
+    if verdict.failed:
         raise TemplateError(
-            f"{name} can't be rendered on pinned examples: {' '.join(_reasons(found.failed))}",
+            f"{name} can't be rendered on pinned examples: {' '.join(_reasons(verdict.failed))}",
             remedy="The old version stays in use.",
         )
-    if found.errors and not force:
+    if verdict.errors and not force:
         raise TemplateError(
-            f"{name} breaks prompts that are right now: {' '.join(_reasons(found.errors))}",
+            f"{name} breaks prompts that are right now: {' '.join(_reasons(verdict.errors))}",
             remedy="The old version stays in use; --force uses the new one anyway.",
         )
 
 
-def _reasons(found: tuple[tuple[str, tuple[str, ...]], ...]) -> list[str]:
-    return [f"{reason} ({', '.join(ids)})" for reason, ids in found]
+def _reasons(failures: tuple[tuple[str, tuple[str, ...]], ...]) -> list[str]:
+    return [f"{reason} ({', '.join(ids)})" for reason, ids in failures]
 
 
 @command("restore", group=_templates)

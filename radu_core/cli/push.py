@@ -56,7 +56,7 @@ def push(
     from radu_core.workflows.playground.push import push_run
 
     with progress_bar() as progress:
-        done = push_run(
+        report = push_run(
             workspace(),
             run,
             repository,
@@ -68,12 +68,13 @@ def push(
             module=module,
             progress=progress,
         )
-    text = "a new repository" if done.created else "a repository that was there"
+    text = "a new repository" if report.created else "a repository that was there"
     return Output(
-        done,
+        report,
         [
-            f"{done.url}: {quantity(done.files, 'file')}, {done.size / 1e6:,.1f} MB, in {text}.",
-            f"Commit {done.commit}.",
-            *(f"note: {note}" for note in done.notes),
+            f"{report.url}: {quantity(report.files, 'file')}, {report.size / 1e6:,.1f} MB, "
+            f"in {text}.",
+            f"Commit {report.commit}.",
+            *(f"note: {note}" for note in report.notes),
         ],
     )

@@ -108,29 +108,29 @@ def index(
     settings = _settings(space, module, embedder, dense_weight, graph_from)
     tuning = None
     with progress_bar() as progress:
-        built = report.build_index(space, module, settings=settings, progress=progress)
+        module_index = report.build_index(space, module, settings=settings, progress=progress)
         if tune:
             tuning = report.tune(space, module, settings=settings, progress=progress)
             settings = settings.model_copy(update={"dense_weight": tuning.weight})
         if settings != before:
             report.set_retrieval(space, module, settings, who=who())
-            built = report.build_index(space, module, progress=progress)
-    counts = {"functions": len(built.functions), "exemplars": len(built.exemplars)}
+            module_index = report.build_index(space, module, progress=progress)
+    counts = {"functions": len(module_index.functions), "exemplars": len(module_index.exemplars)}
     unused = eligible.left_out(space, module)[Purpose.INDEX]
     data = {
         "module": module,
         **counts,
-        "fingerprint": built.fingerprint,
-        "source": built.source,
+        "fingerprint": module_index.fingerprint,
+        "source": module_index.source,
         "left_out": unused,
         "changed": settings != before,
         "tuning": tuning,
     }
     lines: list[Any] = [
-        f"{module}: {quantity(len(built.functions), 'function')} and "
-        f"{quantity(len(built.exemplars), 'exemplar')} indexed."
+        f"{module}: {quantity(len(module_index.functions), 'function')} and "
+        f"{quantity(len(module_index.exemplars), 'exemplar')} indexed."
     ]
-    lines += _source_lines(built.source)
+    lines += _source_lines(module_index.source)
     lines += [f"not indexed {n}: {why}" for why, n in unused.items()]
     if left_out is not None:
         rows = eligible.left_out_rows(space, module, Purpose.INDEX)
@@ -211,17 +211,17 @@ def find_k(
             progress=progress,
         )
     choice = coverage.choice
-    explained = report.explained_misses(coverage, choice.k_desc, choice.k_exemplar)
-    rows = report.miss_rows(explained)
+    explanations = report.explained_misses(coverage, choice.k_desc, choice.k_exemplar)
+    rows = report.miss_rows(explanations)
     lines = _report_lines(coverage, report.percentile_rows(coverage), rows)
     files: list[tuple[Path | None, Sequence[str], Callable[[], Sequence[Mapping[str, Any]]]]] = [
         (surface, (), lambda: report.surface_rows(coverage)),  # never without rows
         (misses, report.MISS_COLUMNS, lambda: rows),
         (left_out, report.LEFT_OUT_COLUMNS, lambda: report.left_out_rows(space, module, part)),
     ]
-    for path, columns, made in files:
+    for path, columns, make_rows in files:
         if path is not None:
-            lines.append(_write_csv(path, made(), columns))
+            lines.append(_write_csv(path, make_rows(), columns))
     if use:
         choose_point(space, module, (choice.k_desc, choice.k_exemplar), who=who())
         lines.append("The point is saved for the module's prompts and datasets.")
@@ -237,7 +237,7 @@ def find_k(
         "misses": coverage.misses,
         "curves": {name: coverage.grid.curve(name) for name in _CURVES},
         "percentiles": report.percentile_rows(coverage),
-        "causes": {one.miss.id: one.causes for one in explained},
+        "causes": {one.miss.id: one.causes for one in explanations},
         "left_out": coverage.left_out,
         "source": coverage.grid.index.source,
     }
@@ -248,20 +248,20 @@ _CURVES = ("descriptions", "dense", "lexical", "fused", "together")
 
 
 def _report_lines(
-    found: CoverageReport,
+    report: CoverageReport,
     percentiles: Sequence[Mapping[str, Any]],
     misses: Sequence[Mapping[str, Any]],
 ) -> list[Any]:
-    choice = found.choice
+    choice = report.choice
     lines: list[Any] = [
         f"{describe_point(choice.k_desc, choice.k_exemplar)}: coverage {percent(choice.share)} "
         f"({percent_range(choice.low, choice.high)}) of "
-        f"{quantity(found.grid.total, 'utterance')}, about {choice.cost:.0f} tokens.",
+        f"{quantity(report.grid.total, 'utterance')}, about {choice.cost:.0f} tokens.",
         f"A vote of what is retrieved there is right for {percent(choice.accuracy)}; at best for "
         f"{percent(choice.best_accuracy)}, with {describe_point(*choice.best)}.",
         choice.note,
     ]
-    lines += [f"not measured {n}: {why}" for why, n in found.left_out.items()]
+    lines += [f"not measured {n}: {why}" for why, n in report.left_out.items()]
     columns = ["ranking", "p50", "p90", "p95", "p99", "never"]
     rows = [
         ["–" if r.get(c) is None else r.get(c) for c in ("ranking", *columns[1:])]
@@ -272,11 +272,11 @@ def _report_lines(
         causes = Counter(m["cause"] for m in misses)
         lines.append("Missed: " + ", ".join(f"{n} {cause}" for cause, n in causes.most_common()))
         keys = ["id", "utterance", "function", "retrieved", "why"]
-        shown = [[m[k] for k in keys] for m in misses[:_LISTED]]
+        cells = [[m[k] for k in keys] for m in misses[:_LISTED]]
         more = f" ({_LISTED} of {len(misses)}; all with --misses FILE)"
         title = "Missed" + (more if len(misses) > _LISTED else "")
         lines.append(
-            table(title, ["id", "utterance", "function", "retrieved instead", "why"], shown)
+            table(title, ["id", "utterance", "function", "retrieved instead", "why"], cells)
         )
     return lines
 
@@ -328,7 +328,7 @@ def compare_retrieval(
             remedy="Give another --embedder or --dense-weight to compare with.",
         )
     with progress_bar() as progress:
-        found = what_if.compare_retrieval(
+        comparison = what_if.compare_retrieval(
             space,
             module,
             own,
@@ -339,17 +339,17 @@ def compare_retrieval(
             k_exemplar=k_exemplar,
             progress=progress,
         )
-    difference = found.difference
+    difference = comparison.difference
     better = difference.after > difference.before and difference.p < _SIGNIFICANT
     is_kept = keep and better
     if is_kept:
         report.set_retrieval(space, module, other, who=who())
     lines = [
-        f"With {describe_point(*found.points[0])}, on "
+        f"With {describe_point(*comparison.points[0])}, on "
         f"{quantity(difference.total, 'utterance')} of {split}:",
-        *([found.note] if found.note else []),
+        *([comparison.note] if comparison.note else []),
         *_difference_lines(difference, (_settings_text(own), _settings_text(other))),
-        *_moved_lines(found.one.grid.queries, difference),
+        *_moved_lines(comparison.one.grid.queries, difference),
     ]
     if keep:
         lines.append("Kept: build the module's datasets again." if is_kept else "Not kept.")
@@ -357,16 +357,16 @@ def compare_retrieval(
         "module": module,
         "split": split,
         "settings": [own, other],
-        "points": found.points,
+        "points": comparison.points,
         "total": difference.total,
         "covered": [difference.before, difference.after],
         "p": difference.p,
-        "gained": what_if.query_texts(found.one.grid.queries, difference.gained),
-        "lost": what_if.query_texts(found.one.grid.queries, difference.lost),
-        "per_function": what_if.function_changes(found.one.grid, difference),
+        "gained": what_if.query_texts(comparison.one.grid.queries, difference.gained),
+        "lost": what_if.query_texts(comparison.one.grid.queries, difference.lost),
+        "per_function": what_if.function_changes(comparison.one.grid, difference),
         "better": better,
         "kept": is_kept,
-        "note": found.note,
+        "note": comparison.note,
     }
     return Output(data, lines, ok=better)
 
@@ -375,24 +375,25 @@ def _settings_text(settings: RetrievalSettings) -> str:
     return f"{settings.embedder}, dense weight {settings.dense_weight:g}"
 
 
-def _difference_lines(moved: Difference, names: tuple[str, str]) -> list[str]:
-    counts = (moved.before, moved.after)
+def _difference_lines(difference: Difference, names: tuple[str, str]) -> list[str]:
+    counts = (difference.before, difference.after)
     lines = [
-        f"{name}: {count} covered, {percent(count / max(1, moved.total))} "
+        f"{name}: {count} covered, {percent(count / max(1, difference.total))} "
         f"({percent_range(low, high)})"
-        for name, count, (low, high) in zip(names, counts, moved.intervals, strict=True)
+        for name, count, (low, high) in zip(names, counts, difference.intervals, strict=True)
     ]
     return [
         *lines,
-        f"{len(moved.gained)} gained, {len(moved.lost)} lost; p = {moved.p:.3g} (McNemar, exact).",
+        f"{len(difference.gained)} gained, {len(difference.lost)} lost; "
+        f"p = {difference.p:.3g} (McNemar, exact).",
     ]
 
 
-def _moved_lines(queries: Sequence[Any], moved: Difference) -> list[Any]:
+def _moved_lines(queries: Sequence[Any], difference: Difference) -> list[Any]:
     from radu_core.workflows.coverage.what_if import query_texts
 
-    rows = [("gained", *one) for one in query_texts(queries, moved.gained)]
-    rows += [("lost", *one) for one in query_texts(queries, moved.lost)]
+    rows = [("gained", *one) for one in query_texts(queries, difference.gained)]
+    rows += [("lost", *one) for one in query_texts(queries, difference.lost)]
     if not rows:
         return []
     more = f" ({_LISTED} of {len(rows)}; all with --json)" if len(rows) > _LISTED else ""
@@ -448,24 +449,24 @@ def try_what_if(
             space, module, split=split_of(split), target=target, progress=progress
         )
     point = what_if.point_of(coverage, k_desc, k_exemplar)
-    found = what_if.what_if(
+    answer = what_if.what_if(
         coverage,
         point,
         descriptions={} if description is None else {function: description},
         added=[(function, text) for text in exemplar or ()],
     )
-    difference, is_kept, lines_kept = found.difference, False, []
+    difference, is_kept, lines_kept = answer.difference, False, []
     if keep and description is not None:
         alone = what_if.what_if(coverage, point, descriptions={function: description})
         is_kept = force or alone.difference.after >= alone.difference.before
-        lines_kept = [_keep_lines(alone.difference, kept=is_kept)]
+        lines_kept = [_keep_lines(alone.difference, is_kept=is_kept)]
         if is_kept:
             what_if.keep_description(space, module, function, description, who=who())
     lines: list[Any] = [
-        f"With {describe_point(*point)}, on {quantity(found.measured, 'utterance')} of {split}:",
+        f"With {describe_point(*point)}, on {quantity(answer.measured, 'utterance')} of {split}:",
         *_difference_lines(difference, ("now", "then")),
-        *(f"changes nothing, it is there already: {text}" for text in found.repeated),
-        *_moved_lines(found.before.queries, difference),
+        *(f"changes nothing, it is there already: {text}" for text in answer.repeated),
+        *_moved_lines(answer.before.queries, difference),
     ]
     lines += lines_kept
     data = {
@@ -475,16 +476,16 @@ def try_what_if(
         "total": difference.total,
         "covered": [difference.before, difference.after],
         "p": difference.p,
-        "repeated": found.repeated,
-        "gained": what_if.query_texts(found.before.queries, difference.gained),
-        "lost": what_if.query_texts(found.before.queries, difference.lost),
+        "repeated": answer.repeated,
+        "gained": what_if.query_texts(answer.before.queries, difference.gained),
+        "lost": what_if.query_texts(answer.before.queries, difference.lost),
         "kept": is_kept,
     }
     return Output(data, lines, ok=difference.after > difference.before)
 
 
-def _keep_lines(alone: Difference, *, kept: bool) -> str:
-    if kept:
+def _keep_lines(alone: Difference, *, is_kept: bool) -> str:
+    if is_kept:
         return "The description is stored: build the module's datasets again."
     return (
         f"The description isn't stored: by itself it covers {alone.after}, less than the "

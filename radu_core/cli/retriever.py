@@ -68,27 +68,27 @@ def retriever_restore(module: Module) -> Output:
     return _answer(switch)
 
 
-def _answer(found: Switch) -> Output:
-    lines: list[Any] = [] if found.guard is None else _guard_lines(found.guard)
-    if found.done:
-        lines.append(f"{found.module} retrieves with {found.now}. Before: {found.before}.")
-        rows = [(step.name, step.figure) for step in found.steps]
+def _answer(switch: Switch) -> Output:
+    lines: list[Any] = [] if switch.guard is None else _guard_lines(switch.guard)
+    if switch.done:
+        lines.append(f"{switch.module} retrieves with {switch.now}. Before: {switch.before}.")
+        rows = [(step.name, step.figure) for step in switch.steps]
         lines.append(table("Built again", ["what", "result"], rows))
-        lines += _stale(found.stale)
-        lines.append(f"The way back: radu retriever restore --module {found.module}")
+        lines += _stale(switch.stale)
+        lines.append(f"The way back: radu retriever restore --module {switch.module}")
     else:
-        lines.append(f"To use it anyway: radu retriever use {found.now} --anyway")
-    guard = None if found.guard is None else found.guard.data()
+        lines.append(f"To use it anyway: radu retriever use {switch.now} --anyway")
+    guard = None if switch.guard is None else switch.guard.data()
     data = {
-        "module": found.module,
-        "before": found.before,
-        "now": found.now if found.done else found.before,
-        "done": found.done,
+        "module": switch.module,
+        "before": switch.before,
+        "now": switch.now if switch.done else switch.before,
+        "done": switch.done,
         "guard": guard,
-        "steps": found.steps,
-        "stale": found.stale,
+        "steps": switch.steps,
+        "stale": switch.stale,
     }
-    return Output(data, lines, ok=found.done)
+    return Output(data, lines, ok=switch.done)
 
 
 def _guard_lines(guard: Guard) -> list[Any]:

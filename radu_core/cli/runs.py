@@ -50,15 +50,15 @@ def runs_list(
     from radu_core.workflows.frame.run_list import runs
 
     space = workspace()
-    seen = ((_view(run), _about_run(run)) for run in runs(space, module))
-    found = [(view, about) for view, about in seen if view]
-    if module is not None and not found:
+    pairs = ((_view(run), _about_run(run)) for run in runs(space, module))
+    readable = [(view, about) for view, about in pairs if view]
+    if module is not None and not readable:
         space.store.schema(module)  # runs of a module that was deleted stay
-    elsewhere = any(view.where for view, _ in found)
-    named = any(about.name for _, about in found)
+    elsewhere = any(view.where for view, _ in readable)
+    has_names = any(about.name for _, about in readable)
     rows = [
         (
-            *([about.name] if named else []),
+            *([about.name] if has_names else []),
             view.id,
             view.state,
             view.latest.get("step", ""),
@@ -66,9 +66,9 @@ def runs_list(
             *([view.where or "here"] if elsewhere else []),
             " ".join(about.tags),
         )
-        for view, about in found
+        for view, about in readable
     ]
-    damaged = [f"{v.id} is damaged: {v.reason}" for v, _ in found if v.state == "damaged"]
+    damaged = [f"{v.id} is damaged: {v.reason}" for v, _ in readable if v.state == "damaged"]
     data = [
         {
             "run": v.id,
@@ -78,10 +78,10 @@ def runs_list(
             **v.latest,
             **about.model_dump(),
         }
-        for v, about in found
+        for v, about in readable
     ]
     columns = [
-        *(["name"] if named else []),
+        *(["name"] if has_names else []),
         "run",
         "state",
         "step",
@@ -89,8 +89,8 @@ def runs_list(
         *(["where"] if elsewhere else []),
         "tags",
     ]
-    shown = table("Runs", columns, rows, whole=("name", "run"))
-    return Output({"runs": data}, [shown, *damaged])
+    overview = table("Runs", columns, rows, whole=("name", "run"))
+    return Output({"runs": data}, [overview, *damaged])
 
 
 def _view(run: RunDirectory) -> RunView | None:
@@ -123,10 +123,14 @@ def runs_show(run: Run) -> Output:
     from radu_core.workflows.train import manage_runs
     from radu_core.workflows.train.retriever import kept_guard
 
-    opened = open_run(workspace(), run)
-    view, told, ahead = launch.run_view(opened), _about_run(opened), manage_runs.waits_for(opened)
-    measured = last_figures(view.validations, view.asked)
-    deleted, guard = note_of(opened.path), kept_guard(opened)
+    directory = open_run(workspace(), run)
+    view, about, ahead = (
+        launch.run_view(directory),
+        _about_run(directory),
+        manage_runs.waits_for(directory),
+    )
+    figures = last_figures(view.validations, view.asked)
+    deletion_note, guard = note_of(directory.path), kept_guard(directory)
     data = {
         "run": view.id,
         "state": view.state,
@@ -136,37 +140,37 @@ def runs_show(run: Run) -> Output:
         "latest": view.latest,
         "config": view.config,
         "validations": view.validations,
-        "measured": measured,
+        "measured": figures,
         "written": view.written,
         "padded": view.padded,
         "waits_for": ahead,
-        "deleted": deleted,
+        "deleted": deletion_note,
         "retrieval": None if guard is None else guard.data(),
-        **told.model_dump(),
+        **about.model_dump(),
     }
-    lines = _run_lines(view, told, ahead, measured)
+    lines = _run_lines(view, about, ahead, figures)
     if guard is not None:
         lines += [f"Out of fold, {measure}" for measure in guard.measures] + [guard.verdict]
-    return Output(data, [*lines, *([f"Warning: {deleted}."] if deleted else [])])
+    return Output(data, [*lines, *([f"Warning: {deletion_note}."] if deletion_note else [])])
 
 
 def _run_lines(
-    view: RunView, told: About, ahead: Sequence[str], measured: Sequence[Figure]
+    view: RunView, about: About, ahead: Sequence[str], figures: Sequence[Figure]
 ) -> list[str]:
     """A run in lines; what there is nothing to say of is left out."""
     from radu_core.workflows.frame.run_names import label_with
 
-    lines = [f"{label_with(view.id, told.name)}: {view.state}. {view.reason}".rstrip()]
+    lines = [f"{label_with(view.id, about.name)}: {view.state}. {view.reason}".rstrip()]
     if view.where:
         lines.append(f"On {view.where}")
     if ahead:
         lines.append(f"It waits for {', '.join(ahead)}.")
     lines += [f"{view.stage} …"] if view.stage else []
     lines += [_progress(view)] if view.latest else []
-    lines += [f"On validation, step {figure.step}: {figure}" for figure in measured]
+    lines += [f"On validation, step {figure.step}: {figure}" for figure in figures]
     lines += [view.written.text] if view.written else []
     lines += [f"Rows are padded, not packed: {view.padded}."] if view.padded else []
-    lines += [*filter(None, [told.notes]), *(f"tag: {tag}" for tag in told.tags), view.settings]
+    lines += [*filter(None, [about.notes]), *(f"tag: {tag}" for tag in about.tags), view.settings]
     if view.state in ("failed", "lost"):
         lines += ["Log:", view.log_tail]
     return lines
@@ -225,9 +229,9 @@ def runs_fork(
     """Launch a new run with another run's settings and your changes."""
     from radu_core.workflows.train import manage_runs
 
-    given = dict(_setting(text) for text in changes or [])
+    settings = dict(_setting(text) for text in changes or [])
     with progress_bar() as progress:
-        forked = manage_runs.fork(workspace(), run, given, progress=progress)
+        forked = manage_runs.fork(workspace(), run, settings, progress=progress)
     data = {"run": forked.id, "forked_from": manage_runs.about(forked).forked_from}
     return Output(data, [f"Run {forked.id} is launched.", f"Watch it: radu runs show {forked.id}"])
 
@@ -278,11 +282,11 @@ def runs_trash(
     from radu_core.workflows.train import manage_runs
 
     space = workspace()
-    found = [run.id for run in list_trash(space)]
+    ids = [run.id for run in list_trash(space)]
     if empty:
         count = manage_runs.empty_trash(space)
-        return Output({"deleted": found}, [f"{count} deleted for good."])
-    return Output({"runs": found}, found or ["The trash is empty."])
+        return Output({"deleted": ids}, [f"{count} deleted for good."])
+    return Output({"runs": ids}, ids or ["The trash is empty."])
 
 
 @command("note", group=_runs)
@@ -296,8 +300,8 @@ def runs_note(
     """Change a run's note or tags. What isn't given stays."""
     from radu_core.workflows.train import manage_runs
 
-    told = manage_runs.describe(workspace(), run, notes=text, tags=tag or None)
-    return Output(told, [told.notes or "(no note)", *(f"tag: {t}" for t in told.tags)])
+    about = manage_runs.describe(workspace(), run, notes=text, tags=tag or None)
+    return Output(about, [about.notes or "(no note)", *(f"tag: {t}" for t in about.tags)])
 
 
 @command("rename", group=_runs)
@@ -310,10 +314,12 @@ def runs_rename(
     from radu_core.workflows.train import manage_runs
 
     space = workspace()
-    opened = open_run(space, run)
-    named = manage_runs.rename(space, opened.id, name).name
-    said = f"{opened.id} is now called {named}." if named else f"{opened.id} has no name."
-    return Output({"run": opened.id, "name": named}, [said])
+    directory = open_run(space, run)
+    new_name = manage_runs.rename(space, directory.id, name).name
+    sentence = (
+        f"{directory.id} is now called {new_name}." if new_name else f"{directory.id} has no name."
+    )
+    return Output({"run": directory.id, "name": new_name}, [sentence])
 
 
 @command("scope", group=_runs)
@@ -332,14 +338,14 @@ def runs_scope(
     name = open_run(space, run).id
     if share is not None:
         scope.set_kept(space, name, share)
-    kept = scope.kept_by(space, name)
-    said = (
+    share_kept = scope.kept_by(space, name)
+    sentence = (
         "refuses nothing by its score"
-        if kept == 1
-        else f"keeps {percent(kept)} of what is in scope"
+        if share_kept == 1
+        else f"keeps {percent(share_kept)} of what is in scope"
     )
-    data = {"run": name, "kept": kept, "curve": scope.curve_of_run(space, name)}
-    return Output(data, [f"{name} {said}."])
+    data = {"run": name, "kept": share_kept, "curve": scope.curve_of_run(space, name)}
+    return Output(data, [f"{name} {sentence}."])
 
 
 @command("compare", group=_runs)
@@ -353,26 +359,27 @@ def runs_compare(
     """Compare runs: settings that differ, and measurements with a paired test of every two."""
     from radu_core.workflows.train import manage_runs
 
-    found = manage_runs.compare_runs(workspace(), runs, split=split, module=module)
+    comparison = manage_runs.compare_runs(workspace(), runs, split=split, module=module)
     data = {
-        "runs": found.runs,
-        "split": found.split,
-        "settings": found.settings,
-        "losses": found.losses,
-        "paired": found.paired,
-        "unpaired": found.unpaired,
-        "unverified": found.unverified,
-        "metrics": {name: report.trained for name, report in found.reports.items()},
-        "ways": {name: report.ways for name, report in found.reports.items()},
+        "runs": comparison.runs,
+        "split": comparison.split,
+        "settings": comparison.settings,
+        "losses": comparison.losses,
+        "paired": comparison.paired,
+        "unpaired": comparison.unpaired,
+        "unverified": comparison.unverified,
+        "metrics": {name: report.trained for name, report in comparison.reports.items()},
+        "ways": {name: report.ways for name, report in comparison.reports.items()},
     }
-    return Output(data, _comparison_lines(found))
+    return Output(data, _comparison_lines(comparison))
 
 
-def _comparison_lines(found: Comparison) -> list[Any]:
+def _comparison_lines(comparison: Comparison) -> list[Any]:
     from radu_core.workflows.train.manage_runs import UNCORRECTED
 
     settings = [
-        (field, *(values[name] for name in found.runs)) for field, values in found.settings.items()
+        (field, *(values[name] for name in comparison.runs))
+        for field, values in comparison.settings.items()
     ]
     metrics = [
         (
@@ -383,21 +390,26 @@ def _comparison_lines(found: Comparison) -> list[Any]:
             m.slot_f1_text,
             m.exact_match.with_interval,
         )
-        for name, report in found.reports.items()
+        for name, report in comparison.reports.items()
         for m in report.ways
     ]
     columns = ["run", "system", "rows", "function accuracy (95 %)", "slot F1", "exact match (95 %)"]
     lines: list[Any] = [
-        table("Settings that differ", ["setting", *found.runs], settings)
+        table("Settings that differ", ["setting", *comparison.runs], settings)
         if settings
         else "Their settings are the same."
     ]
     if metrics:
-        measured = f"Measured on {found.split}"
-        lines.append(table(measured, columns, metrics, whole=("run",)))
+        caption = f"Measured on {comparison.split}"
+        lines.append(table(caption, columns, metrics, whole=("run",)))
     lines += [
         f"{p.measure}: only {p.one} has {quantity(p.only_one, 'row')} right, only {p.two} "
         f"{p.only_two}, of {p.rows}; p = {p.p:.3g}"
-        for p in found.paired
+        for p in comparison.paired
     ]
-    return [*lines, *found.unpaired, *found.unverified, *([UNCORRECTED] if found.paired else [])]
+    return [
+        *lines,
+        *comparison.unpaired,
+        *comparison.unverified,
+        *([UNCORRECTED] if comparison.paired else []),
+    ]

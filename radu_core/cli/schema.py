@@ -47,19 +47,19 @@ def show(
 ) -> Output:
     """Print the schema as JSON, with lint's findings."""
     space = workspace()
-    shown = space.store.schema(module)
+    schema = space.store.schema(module)
     if version is not None:
-        shown = restorable(space, module, version).version.schema
-    module_view = view(space, module, schema=shown)
+        schema = restorable(space, module, version).version.schema
+    module_view = view(space, module, schema=schema)
     data = {
         "module": module,
-        "hash": shown.hash,
-        "schema": shown.model_dump(mode="json"),
+        "hash": schema.hash,
+        "schema": schema.model_dump(mode="json"),
         "findings": module_view.findings,
         "exemplars": module_view.labelled,
         "strays": module_view.strays,
     }
-    lines: list[Any] = [as_text(shown)]
+    lines: list[Any] = [as_text(schema)]
     lines += module_view.remarks
     lines += [
         f"{quantity(n, 'exemplar is', 'exemplars are')} labelled {name}: no such function"
@@ -108,8 +108,10 @@ def set_(
     with readable(path):
         file = files.read_schema(module, path, keep_good=keep_good)
     answer = _put(module, file.schema, f"Set from {path.name}", expect, dry_run)
-    said = {"left_out": file.left_out, "rejections": file.rejections}
-    return replace(answer, data={**answer.data, **said}, text=[*left_out_lines(file), *answer.text])
+    remarks = {"left_out": file.left_out, "rejections": file.rejections}
+    return replace(
+        answer, data={**answer.data, **remarks}, text=[*left_out_lines(file), *answer.text]
+    )
 
 
 @command("restore", group=_schema)
@@ -129,37 +131,37 @@ def restore(
     )
 
 
-def _put(module: str, wanted: Any, note: str, expect: str | None, dry_run: bool) -> Output:
+def _put(module: str, schema: Any, note: str, expect: str | None, dry_run: bool) -> Output:
     space = workspace()
     now = space.store.schema(module)
-    cost = schema_cost(space, wanted)
+    cost = schema_cost(space, schema)
     dependents = what_is_built(space, module)
     data: dict[str, Any] = {
         "module": module,
         "cost": cost,
         "built": dependents,
-        "diff": diff(now, wanted),
+        "diff": diff(now, schema),
     }
     lines: list[Any] = [*data["diff"], str(cost), *_broken_table(cost.broken), str(dependents)]
     if dry_run:
         return Output({**data, "saved": False, "hash": now.hash}, lines)
-    saved = save_schema(
-        space, module, wanted, who=who(), expected=now.hash if expect is None else expect, note=note
+    report = save_schema(
+        space, module, schema, who=who(), expected=now.hash if expect is None else expect, note=note
     )
-    text = f"Saved. {quantity(saved.funnel.changed, 'utterance')} changed outcome."
-    lines.append(text if saved.changed else "The schema was like that already.")
+    text = f"Saved. {quantity(report.funnel.changed, 'utterance')} changed outcome."
+    lines.append(text if report.changed else "The schema was like that already.")
     return Output(
-        {**data, "saved": saved.changed, "hash": wanted.hash, "funnel": saved.funnel}, lines
+        {**data, "saved": report.changed, "hash": schema.hash, "funnel": report.funnel}, lines
     )
 
 
 def _broken_table(
-    broken: Sequence[Any], title: str = "Exemplars that would become invalid"
+    exemplars: Sequence[Any], title: str = "Exemplars that would become invalid"
 ) -> list[Any]:
-    if not broken:
+    if not exemplars:
         return []
-    more = f" ({_SHOWN} of {len(broken)}; all with --json)" if len(broken) > _SHOWN else ""
-    rows = [(b.id, b.utterance, b.function, b.reason) for b in broken[:_SHOWN]]
+    more = f" ({_SHOWN} of {len(exemplars)}; all with --json)" if len(exemplars) > _SHOWN else ""
+    rows = [(b.id, b.utterance, b.function, b.reason) for b in exemplars[:_SHOWN]]
     return [table(title + more, ["id", "utterance", "function", "what"], rows)]
 
 
@@ -194,10 +196,12 @@ def rename_part(
     if dry_run:
         lines += [f"forbidden: {why}" for why in plan.conflicts]
         return Output({"plan": plan, "renamed": False}, lines, ok=not plan.conflicts)
-    done = rename.rename(
+    report = rename.rename(
         space, module, what, new, who=who(), follow_texts=not keep_texts, expected=plan.expected
     )
-    return Output({"plan": done.plan, "renamed": True, "funnel": done.funnel}, [*lines, "Renamed."])
+    return Output(
+        {"plan": report.plan, "renamed": True, "funnel": report.funnel}, [*lines, "Renamed."]
+    )
 
 
 @command("remove", group=_schema)
@@ -235,5 +239,5 @@ def remove_part(
     lines += [str(plan.built)] if str(plan.built) else []
     if dry_run:
         return Output({"plan": plan, "removed": False}, lines)
-    done = remove.remove(space, module, what, who=who(), fate=fate, to=to, expected=plan.expected)
-    return Output({"plan": plan, "removed": True, "funnel": done.funnel}, [*lines, "Removed."])
+    report = remove.remove(space, module, what, who=who(), fate=fate, to=to, expected=plan.expected)
+    return Output({"plan": plan, "removed": True, "funnel": report.funnel}, [*lines, "Removed."])

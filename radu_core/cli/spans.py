@@ -21,8 +21,8 @@ def span_lines(report: SpanReport | None) -> list[Any]:
     lines: list[Any] = [f"{wrong} with spans or templates that contradict the values."]
     lines += [f"  {quantity(count, 'row')}: {what}." for what, count in report.shifts.items()]
     if report.left:
-        left = quantity(report.left, "row")
-        lines.append(f"  {left}: no shift explains them; radu resolve says what's wrong.")
+        rows_left = quantity(report.left, "row")
+        lines.append(f"  {rows_left}: no shift explains them; radu resolve says what's wrong.")
     if not report.fixes:
         return lines
     count = len(report.fixes)

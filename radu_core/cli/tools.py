@@ -45,11 +45,11 @@ def models_fetch(
     from radu_core.models import DEFAULT_EMBEDDER, DEFAULT_GENERATOR, model_directory
 
     root = workspace().models
-    found = {}
+    paths = {}
     with progress_bar() as progress:
         for item in name or [DEFAULT_EMBEDDER, DEFAULT_GENERATOR]:
-            found[item] = model_directory(item, root, progress=progress)
-    return Output({"models": found}, [f"{item}: {path}" for item, path in found.items()])
+            paths[item] = model_directory(item, root, progress=progress)
+    return Output({"models": paths}, [f"{item}: {path}" for item, path in paths.items()])
 
 
 @command("studio")
@@ -108,9 +108,11 @@ def write_backup(
     from radu_core.workflows.home.backup import backup
 
     with progress_bar() as progress:
-        done = backup(workspace(), path, now=datetime.now(UTC), progress=progress)
-    lines = [f"{quantity(done.files, 'file')}, {done.size / 1e6:.1f} MB written to {done.path}."]
-    return Output(done, [*lines, *(f"left out: {what}" for what in done.left_out)])
+        report = backup(workspace(), path, now=datetime.now(UTC), progress=progress)
+    lines = [
+        f"{quantity(report.files, 'file')}, {report.size / 1e6:.1f} MB written to {report.path}."
+    ]
+    return Output(report, [*lines, *(f"left out: {what}" for what in report.left_out)])
 
 
 @command("restore")
@@ -122,5 +124,5 @@ def restore_backup(
 
     space = workspace()
     with progress_bar() as progress:
-        done = restore(path, space.home, database_url=space.database_url, progress=progress)
-    return Output(done, [f"{quantity(done.files, 'file')} restored from {done.path}."])
+        report = restore(path, space.home, database_url=space.database_url, progress=progress)
+    return Output(report, [f"{quantity(report.files, 'file')} restored from {report.path}."])

@@ -53,17 +53,19 @@ def exemplars_delete(
     if not ids_found:
         return Output(data, ["No exemplar was found, so none is deleted."])
     if dry_run:
-        shown = [*ids_found[:_LISTED], *(["…"] if len(ids_found) > _LISTED else [])]
-        return Output(data, [f"{quantity(len(ids_found), 'exemplar')} would be deleted.", *shown])
+        ids_listed = [*ids_found[:_LISTED], *(["…"] if len(ids_found) > _LISTED else [])]
+        return Output(
+            data, [f"{quantity(len(ids_found), 'exemplar')} would be deleted.", *ids_listed]
+        )
     if for_good:
         now = datetime.now(UTC)
-        erased = trash.delete_for_good(space, module, ids_found, who=who(), now=now)
-        return Output(erased, erased.sentences)
-    done = trash.delete(space, module, ids_found, who=who())
-    lines = [f"{quantity(len(done.ids), 'exemplar')} of {module} moved to the trash."]
-    back = done.ids[0] if len(done.ids) == 1 else "ID…"
+        erasure = trash.delete_for_good(space, module, ids_found, who=who(), now=now)
+        return Output(erasure, erasure.sentences)
+    report = trash.delete(space, module, ids_found, who=who())
+    lines = [f"{quantity(len(report.ids), 'exemplar')} of {module} moved to the trash."]
+    back = report.ids[0] if len(report.ids) == 1 else "ID…"
     return Output(
-        {**data, "ids": done.ids},
+        {**data, "ids": report.ids},
         [*lines, f"Bring them back: radu exemplars restore {back} --module {module}"],
     )
 
@@ -97,8 +99,8 @@ def exemplars_trash(
     """
     space = workspace()
     if empty:
-        erased = trash.empty(space, module, ids or None, who=who(), now=datetime.now(UTC))
-        return Output(erased, erased.sentences)
+        erasure = trash.empty(space, module, ids or None, who=who(), now=datetime.now(UTC))
+        return Output(erasure, erasure.sentences)
     contents = trash.list_trash(space, module, ids=ids or None)
     rows = [
         (t.exemplar.id, shorten(t.exemplar.utterance), f"{t.at:%Y-%m-%d %H:%M}", t.who, t.note)
@@ -120,8 +122,8 @@ def modules_list() -> Output:
         (m, len(store.schema(m).functions), sum(store.counts(m).values())) for m in store.modules()
     ]
     data = [{"module": m, "functions": f, "exemplars": e} for m, f, e in rows]
-    shown = [table("Modules", ["module", "functions", "exemplars"], rows, whole=["module"])]
-    return Output({"modules": data}, shown if rows else ["There is no module yet."])
+    tables = [table("Modules", ["module", "functions", "exemplars"], rows, whole=["module"])]
+    return Output({"modules": data}, tables if rows else ["There is no module yet."])
 
 
 @command("delete", group=_modules)
@@ -158,10 +160,10 @@ def modules_trash(
     modules = trash.modules_in_trash(space, module)
     if empty:
         now = datetime.now(UTC)
-        erased = [trash.erase_module(space, name, who=who(), now=now) for name in modules]
-        lines = [line for one in erased for line in one.sentences]
-        return Output({"deleted": erased}, lines or ["The trash is empty."])
+        erasures = [trash.erase_module(space, name, who=who(), now=now) for name in modules]
+        lines = [line for one in erasures for line in one.sentences]
+        return Output({"deleted": erasures}, lines or ["The trash is empty."])
     rows = [(name, f"{at:%Y-%m-%d %H:%M}", by) for name, (at, by) in modules.items()]
     data = [{"module": name, "at": at, "who": by} for name, at, by in rows]
-    shown = [table("Modules in the trash", ["module", "when (UTC)", "who"], rows)]
-    return Output({"modules": data}, shown if rows else ["The trash is empty."])
+    tables = [table("Modules in the trash", ["module", "when (UTC)", "who"], rows)]
+    return Output({"modules": data}, tables if rows else ["The trash is empty."])

@@ -48,23 +48,23 @@ def build_dataset(
     without one nothing is shortened. ``judgements`` are what people said of pairs of exemplars.
     """
     check_config(config)
-    found = usable(schema, exemplars, config)
-    maker = Maker(schema, index, templates, config, tokenizer, judgements or {}, found.over_cap)
+    parts = usable(schema, exemplars, config)
+    maker = Maker(schema, index, templates, config, tokenizer, judgements or {}, parts.over_cap)
     with whole_directory(directory) as new:
-        tally = _write_rows(maker, found, new, progress)
+        tally = _write_rows(maker, parts, new, progress)
         manifest = Manifest(
             version=VERSION,
             module=schema.module,
             config=config,
             schema_hash=schema.hash,
-            exemplars_hash=_exemplars_hash(found.exemplars),
+            exemplars_hash=_exemplars_hash(parts.exemplars),
             templates_hash=templates.hash,
             judgements_hash=judgements_hash(judgements or {}),
             index=index.fingerprint,
             embedder=index.embedder.name,
             counts={s: dict(sorted(tally.counts[s].items())) for s in SPLITS},
             exemplars=dict(sorted(tally.exemplars.items())),
-            left_out=found.left_out,
+            left_out=parts.left_out,
             discards=dict(sorted(tally.discards.items())),
             suspects=tally.suspects,
             functions={f.name: content_hash(f.model_dump(mode="json")) for f in schema.functions},
@@ -87,26 +87,26 @@ class _Tally:
     tokens: dict[str, Counter[int]] = field(default_factory=dict)
     suspects: int = 0
 
-    def row(self, split: str, row: PromptRow, made: Fitted) -> None:
+    def row(self, split: str, row: PromptRow, fitted: Fitted) -> None:
         self.counts[split][f"{row.strategy}/{row.kind}"] += 1
-        self.shortened[f"{row.strategy}/{row.kind}"] += made.is_shorter
-        if made.tokens is not None:
-            self.tokens.setdefault(f"{split}/{row.strategy}", Counter())[made.tokens] += 1
+        self.shortened[f"{row.strategy}/{row.kind}"] += fitted.is_shorter
+        if fitted.tokens is not None:
+            self.tokens.setdefault(f"{split}/{row.strategy}", Counter())[fitted.tokens] += 1
 
 
-def _write_rows(maker: Maker, found: Usable, directory: Path, progress: Progress) -> _Tally:
+def _write_rows(maker: Maker, parts: Usable, directory: Path, progress: Progress) -> _Tally:
     tally = _Tally()
-    total = len(found.exemplars)
+    total = len(parts.exemplars)
     names = [*SPLITS, *_LISTS]
     files = {n: (directory / f"{n}.jsonl").open("w", encoding="utf-8", newline="\n") for n in names}
     try:
-        files["discards"].writelines(map(_line, found.lines))
-        done = 0
-        for batch in maker.batches(found.exemplars):
-            progress("Building rows", done, total)
-            for made in batch:
-                _write(files, maker.schema.module, made, tally)
-            done += BATCH
+        files["discards"].writelines(map(_line, parts.lines))
+        count = 0
+        for batch in maker.batches(parts.exemplars):
+            progress("Building rows", count, total)
+            for rows in batch:
+                _write(files, maker.schema.module, rows, tally)
+            count += BATCH
     finally:
         for file in files.values():
             file.close()
@@ -115,28 +115,28 @@ def _write_rows(maker: Maker, found: Usable, directory: Path, progress: Progress
     return tally
 
 
-def _write(files: Mapping[str, IO[str]], module: str, made: Made, tally: _Tally) -> None:
-    split = made.exemplar.split
-    used = False
-    for id, fitted in made.rows:
+def _write(files: Mapping[str, IO[str]], module: str, rows: Made, tally: _Tally) -> None:
+    split = rows.exemplar.split
+    is_used = False
+    for id, fitted in rows.rows:
         row = fitted.row
         if row is None:
             continue
-        used = True
-        written = DatasetRow.of(
-            row, id=id, module=module, exemplar_hash=made.hash, tokens=fitted.tokens
+        is_used = True
+        dataset_row = DatasetRow.of(
+            row, id=id, module=module, exemplar_hash=rows.hash, tokens=fitted.tokens
         )
-        files[split].write(written.line())
+        files[split].write(dataset_row.line())
         tally.row(split, row, fitted)
         if fitted.is_shorter:
             files["shortened"].write(_line(shortened_line(fitted, id, split)))
-    tally.exemplars[split] += used
-    if used and split == "train":
-        files["labels"].write(label_line(module, made.exemplar))
-    for discard in made.discards:
+    tally.exemplars[split] += is_used
+    if is_used and split == "train":
+        files["labels"].write(label_line(module, rows.exemplar))
+    for discard in rows.discards:
         files["discards"].write(_line(discard))
         tally.discards[f"{discard['strategy']}: {discard['reason']}"] += 1
-    for suspect in made.suspects:
+    for suspect in rows.suspects:
         files["suspects"].write(_line(suspect))
         tally.suspects += 1
 

@@ -46,15 +46,15 @@ class Side:
 
     def exemplar(self, module: str, id: str) -> tuple[str, str] | None:
         """The hash and the split of an exemplar that has a row."""
-        found = self.db.execute(
+        record = self.db.execute(
             "SELECT hash, split FROM exemplar WHERE side = ? AND key = ?",
             (self.number, f"{module}\n{id}"),
         ).fetchone()
-        return found and (str(found[0]), str(found[1]))
+        return record and (str(record[0]), str(record[1]))
 
     def discard_reasons(self, row: DatasetRow) -> list[str]:
         """The recorded reasons why its exemplar has no such row; none where nothing is recorded."""
-        found = self.db.execute(
+        records = self.db.execute(
             "SELECT DISTINCT reason FROM discard WHERE side = ? AND key = ? "
             "AND task IN (?, 'every task') AND coalesce(kind, ?) = ? AND coalesce(id, ?) = ? "
             "ORDER BY reason",
@@ -68,17 +68,17 @@ class Side:
                 row.id,
             ),
         )
-        return [str(reason) for (reason,) in found]
+        return [str(reason) for (reason,) in records]
 
     def mentions(self, module: str, id: str) -> bool:
         """Whether the dataset knows of an exemplar at all."""
         if self.exemplar(module, id):
             return True
-        found = self.db.execute(
+        record = self.db.execute(
             "SELECT 1 FROM discard WHERE side = ? AND key = ? LIMIT 1",
             (self.number, f"{module}\n{id}"),
         )
-        return found.fetchone() is not None
+        return record.fetchone() is not None
 
 
 @dataclass(frozen=True)
@@ -132,12 +132,12 @@ class Causes:
             was = "was" if absent == 0 else "is now"
             return [f"{was} discarded: {reason}" for reason in reasons]
         why = []
-        known = there.exemplar(module, id)
+        record = there.exemplar(module, id)
         own = here.exemplar(module, id)
-        if known and known[0] != row.exemplar_hash:
+        if record and record[0] != row.exemplar_hash:
             why.append("exemplar edited")
-        if known and own and known[1] != own[1]:
-            places = (known[1], own[1]) if absent == 0 else (own[1], known[1])
+        if record and own and record[1] != own[1]:
+            places = (record[1], own[1]) if absent == 0 else (own[1], record[1])
             why.append(f"split moved: {places[0]} to {places[1]}")
         weights = _weights(here, there, module, task)
         why += [weights] if weights else []
@@ -214,8 +214,8 @@ def facts_of(old: Manifest | Mixture, new: Manifest | Mixture) -> Iterator[str]:
         if one is None or two is None:
             yield f"{module} is only in the {'new' if one is None else 'old'} one"
             continue
-        named = f"{module}: " if len({*old.modules, *new.modules}) > 1 else ""
-        yield from (f"{named}{fact}" for fact in _module_facts(one, two))
+        prefix = f"{module}: " if len({*old.modules, *new.modules}) > 1 else ""
+        yield from (f"{prefix}{fact}" for fact in _module_facts(one, two))
     if isinstance(old, Mixture) and isinstance(new, Mixture):
         for module in sorted({*old.parts} & {*new.parts}):
             if old.parts[module].weights != new.parts[module].weights:
@@ -227,13 +227,13 @@ def _module_facts(one: Manifest, two: Manifest) -> Iterator[str]:
     for name in old:
         if old[name] != new.get(name):
             yield f"{name} was {_text(old[name])}, is {_text(new.get(name))}"
-    changed = [
+    names_changed = [
         n
         for n in sorted({*one.functions, *two.functions})
         if one.functions.get(n) != two.functions.get(n)
     ]
-    if changed:
-        yield f"functions changed in the schema: {', '.join(changed)}"
+    if names_changed:
+        yield f"functions changed in the schema: {', '.join(names_changed)}"
     elif one.schema_hash != two.schema_hash:
         yield "the schema changed (a recognizer or its description)"
     templates = [

@@ -68,11 +68,11 @@ class DatasetConfig(BaseModel):
         What isn't given, or None, is as by default, except that a ``tokenizer`` or
         ``out_of_scope_cap`` of ``"none"`` is none.
         """
-        given = {k: v for k, v in options.items() if v is not None}
-        none = {k: None for k in ("tokenizer", "out_of_scope_cap") if given.get(k) == "none"}
-        rows = {k: given.pop(k) for k in [*given] if k in RowOptions.model_fields}
+        fields = {k: v for k, v in options.items() if v is not None}
+        none = {k: None for k in ("tokenizer", "out_of_scope_cap") if fields.get(k) == "none"}
+        rows = {k: fields.pop(k) for k in [*fields] if k in RowOptions.model_fields}
         try:
-            return cls.model_validate({**given, **none, "rows": rows})
+            return cls.model_validate({**fields, **none, "rows": rows})
         except ValidationError as error:
             raise InputError(
                 f"The dataset's options aren't valid: {wrong_lines(error, cls)}",
@@ -106,12 +106,12 @@ class Retriever(Protocol):
 
 def check_config(config: DatasetConfig) -> None:
     """``InputError`` for tasks that don't exist, that are named twice, or none at all."""
-    known = ", ".join(STRATEGIES)
+    names = ", ".join(STRATEGIES)
     for name in config.strategies:
         if name not in STRATEGIES:
-            raise InputError("No such strategy", value=name, remedy=f"Use some of {known}.")
+            raise InputError("No such strategy", value=name, remedy=f"Use some of {names}.")
     if not config.strategies:
-        raise InputError("No task was chosen", remedy=f"Choose some of {known}.")
+        raise InputError("No task was chosen", remedy=f"Choose some of {names}.")
     if "rag" in config.strategies and config.k_desc == config.rows.k_exemplar == 0:
         raise InputError(
             "With 0 descriptions (k_desc) and 0 exemplars (k_exemplar), a rag prompt shows no "

@@ -111,20 +111,20 @@ def diff_datasets(
     for what isn't a dataset.
     """
     manifests = [read_dataset(path, verify=True) for path in (old, new)]
-    counted = _Counted(Counter(), {}, {}, [], sample)
+    tally = _Counted(Counter(), {}, {}, [], sample)
     folders = [_folders(p, m) for p, m in zip((old, new), manifests, strict=True)]
     with _database() as db:
         total = sum(m.rows(s) for m in manifests for s in SPLITS)
-        done = 0
+        count = 0
         for side, path in enumerate((old, new)):
             for some in _read_side(db, side, path):
-                done += some
-                progress("Reading both datasets", done, total)
+                count += some
+                progress("Reading both datasets", count, total)
             _read_discards(db, side, folders[side])
         causes = Causes(*(Side(db, n, manifests[n], frozenset(folders[n])) for n in (0, 1)))
-        _compare(db, (old, new), causes, counted, out, progress)
+        _compare(db, (old, new), causes, tally, out, progress)
     before = sum(manifests[0].rows(s) for s in SPLITS)
-    changes = counted.changes
+    changes = tally.changes
     return DatasetDiff(
         old=str(old),
         new=str(new),
@@ -133,12 +133,12 @@ def diff_datasets(
         removed=changes["removed"],
         changed=changes["changed"],
         facts=tuple(facts_of(manifests[0], manifests[1])),
-        kinds={k: dict(sorted(v.items())) for k, v in sorted(counted.kinds.items())},
+        kinds={k: dict(sorted(v.items())) for k, v in sorted(tally.kinds.items())},
         why={
             k: dict(sorted(v.items()))
-            for k, v in sorted(counted.why.items(), key=lambda i: (-i[1].total(), i[0]))
+            for k, v in sorted(tally.why.items(), key=lambda i: (-i[1].total(), i[0]))
         },
-        sample=tuple(counted.sample),
+        sample=tuple(tally.sample),
     )
 
 
@@ -175,10 +175,10 @@ def _store(
             "A dataset has two rows of the same id", remedy="Build the dataset again."
         ) from error
     db.executemany("INSERT OR IGNORE INTO exemplar VALUES (?, ?, ?, ?)", exemplars.values())
-    stored = len(rows)
+    row_count = len(rows)
     rows.clear()
     exemplars.clear()
-    return stored
+    return row_count
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -226,12 +226,12 @@ def _folders(path: Path, manifest: Manifest | Mixture) -> dict[str, Path]:
     """Where each module's own dataset lies; of a mixture, those that weren't built again since."""
     if isinstance(manifest, Manifest):
         return {manifest.module: path}
-    found = {}
+    folders = {}
     for module, part in manifest.parts.items():
         with suppress(DatasetError):
             if read_dataset(path.parent / module).hash == part.hash:
-                found[module] = path.parent / module
-    return found
+                folders[module] = path.parent / module
+    return folders
 
 
 @dataclass
@@ -242,20 +242,22 @@ class _Counted:
     sample: list[Difference]
     per_change: int
 
-    def add(self, found: Difference) -> None:
-        self.changes[found.change] += 1
-        if self.changes[found.change] <= self.per_change:
-            self.sample.append(found)
-        self.kinds.setdefault(f"{found.task}/{found.kind}", Counter())[found.change] += 1
-        for cause in found.why:
-            self.why.setdefault(cause, Counter())[found.change] += 1
+    def add(self, difference: Difference) -> None:
+        self.changes[difference.change] += 1
+        if self.changes[difference.change] <= self.per_change:
+            self.sample.append(difference)
+        self.kinds.setdefault(f"{difference.task}/{difference.kind}", Counter())[
+            difference.change
+        ] += 1
+        for cause in difference.why:
+            self.why.setdefault(cause, Counter())[difference.change] += 1
 
 
 def _compare(
     db: sqlite3.Connection,
     paths: tuple[Path, Path],
     causes: Causes,
-    counted: _Counted,
+    tally: _Counted,
     out: Path | None,
     progress: Progress,
 ) -> None:
@@ -269,10 +271,10 @@ def _compare(
                 progress("Comparing rows", number, 0)
             before = _at(files[0], places[0], places[1])
             after = _at(files[1], places[2], places[3])
-            found = _difference(before, after, (places[0], places[2]), causes)
-            counted.add(found)
+            difference = _difference(before, after, (places[0], places[2]), causes)
+            tally.add(difference)
             if sink is not None:
-                sink.write(canonical_json(found.model_dump(mode="json")) + "\n")
+                sink.write(canonical_json(difference.model_dump(mode="json")) + "\n")
 
 
 def _at(files: Mapping[str, IO[bytes]], split: str | None, at: int | None) -> DatasetRow | None:

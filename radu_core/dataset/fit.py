@@ -35,8 +35,8 @@ class Fitted:
         """Exemplars and functions that were left out, in the order in which they were."""
         if self.row is None:
             return (), ()
-        kept, names = set(self.row.exemplar_ids), set(self.row.candidates)
-        exemplars = [i for i in reversed(self.original.exemplar_ids) if i not in kept]
+        ids, names = set(self.row.exemplar_ids), set(self.row.candidates)
+        exemplars = [i for i in reversed(self.original.exemplar_ids) if i not in ids]
         functions = [n for n in reversed(self.original.candidates) if n not in names]
         return tuple(exemplars), tuple(functions)
 
@@ -54,36 +54,36 @@ def fit(
     if tokenizer is None:
         return [Fitted(row, row) for row, _ in rows]
     sizes = _sizes([row for row, _ in rows], tokenizer)
-    fitted = [Fitted(row, row, n, n) for (row, _), n in zip(rows, sizes, strict=True)]
+    results = [Fitted(row, row, n, n) for (row, _), n in zip(rows, sizes, strict=True)]
     long = [i for i, n in enumerate(sizes) if n > max_length]
     while long:
-        shorter = {i: rows[i][1](row) for i in long if (row := fitted[i].row) is not None}
+        shorter = {i: rows[i][1](row) for i in long if (row := results[i].row) is not None}
         for i in [i for i, row in shorter.items() if row is None]:
-            fitted[i] = replace(fitted[i], row=None)
-        left = {i: row for i, row in shorter.items() if row is not None}
+            results[i] = replace(results[i], row=None)
+        shorter_rows = {i: row for i, row in shorter.items() if row is not None}
         for (i, row), tokens in zip(
-            left.items(), _sizes(list(left.values()), tokenizer), strict=True
+            shorter_rows.items(), _sizes(list(shorter_rows.values()), tokenizer), strict=True
         ):
-            fitted[i] = replace(fitted[i], row=row, tokens=tokens)
-        long = [i for i in left if (fitted[i].tokens or 0) > max_length]
-    return fitted
+            results[i] = replace(results[i], row=row, tokens=tokens)
+        long = [i for i in shorter_rows if (results[i].tokens or 0) > max_length]
+    return results
 
 
 def _sizes(rows: Sequence[PromptRow], tokenizer: Tokenizer) -> list[int]:
     return tokenizer.sizes([(r.prompt, r.completion) for r in rows])
 
 
-def shortened_line(made: Fitted, id: str, split: str) -> dict[str, Any]:
+def shortened_line(fitted: Fitted, id: str, split: str) -> dict[str, Any]:
     """The line of ``shortened.jsonl`` for a row that lost something."""
-    exemplars, functions = made.omissions
+    exemplars, functions = fitted.omissions
     return {
         "id": id,
         "split": split,
-        "exemplar_id": made.original.exemplar_id,
-        "task": made.original.strategy,
-        "kind": made.original.kind,
-        "tokens_before": made.before,
-        "tokens_after": made.tokens,
+        "exemplar_id": fitted.original.exemplar_id,
+        "task": fitted.original.strategy,
+        "kind": fitted.original.kind,
+        "tokens_before": fitted.before,
+        "tokens_after": fitted.tokens,
         "dropped_exemplars": list(exemplars),
         "dropped_functions": list(functions),
     }

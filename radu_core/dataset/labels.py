@@ -36,10 +36,10 @@ def read_labels(
         raise DatasetError(
             "The dataset doesn't hold its labels", value=str(path), remedy="Build it again."
         )
-    found = []
+    labels = []
     with readable(path), path.open(encoding="utf-8") as file:
         for line in file:
             data = json.loads(line)
             if data["module"] == module and (ids is None or data["exemplar"]["id"] in ids):
-                found.append(AnnotatedExemplar.model_validate(data["exemplar"]))
-    return tuple(sorted(found, key=lambda e: e.id))
+                labels.append(AnnotatedExemplar.model_validate(data["exemplar"]))
+    return tuple(sorted(labels, key=lambda e: e.id))

@@ -69,27 +69,27 @@ class Maker:
 
     def make(self, exemplars: Sequence[AnnotatedExemplar]) -> list[Made]:
         """What each exemplar gave. Everything is tokenized in one go."""
-        found = self._retrieve(exemplars)
-        made: list[Made] = []
+        retrievals = self._retrieve(exemplars)
+        items: list[Made] = []
         waiting: list[tuple[Made, str, PromptRow, Shorter]] = []
-        for exemplar, hits in zip(exemplars, found, strict=True):
+        for exemplar, hits in zip(exemplars, retrievals, strict=True):
             item = Made(exemplar, exemplar_hash(exemplar))
-            made.append(item)
+            items.append(item)
             for strategy in self._strategies(item):
                 made_rows = self._rows(strategy, item, hits)
                 waiting += [(item, *row) for row in made_rows if self._plain_text(item, row[1])]
-        fitted = fit(
+        results = fit(
             [(row, shorter) for _, _, row, shorter in waiting],
             self.tokenizer,
             max_length=self.config.max_length,
         )
-        for (item, id, row, _), one in zip(waiting, fitted, strict=True):
+        for (item, id, row, _), one in zip(waiting, results, strict=True):
             item.rows.append((id, one))
             if one.row is None:
                 discard = Discard(item.exemplar.id, row.strategy, _TOO_LONG, row.kind)
                 line = {"id": id, "tokens": one.tokens, "tokens_before": one.before}
                 item.discards.append({"split": item.exemplar.split, **asdict(discard), **line})
-        return made
+        return items
 
     def _plain_text(self, item: Made, row: PromptRow) -> bool:
         """Whether the model reads the row as text: a sign of its own would end it, or worse."""
@@ -114,7 +114,7 @@ class Maker:
     ) -> Iterator[tuple[str, PromptRow, Shorter]]:
         exemplar = item.exemplar
         options = self.config.rows.for_split(exemplar.split)
-        made: Rows = training_rows(
+        rows: Rows = training_rows(
             strategy,
             exemplar,
             self.schema,
@@ -123,9 +123,9 @@ class Maker:
             options=options,
             judgements=self.judgements,
         )
-        item.discards += [{"split": exemplar.split, **asdict(d)} for d in made.discards]
-        found = [asdict(s) for s in made.suspects]
-        item.suspects += [s for s in found if s not in item.suspects]  # another task's as well
+        item.discards += [{"split": exemplar.split, **asdict(d)} for d in rows.discards]
+        suspects = [asdict(s) for s in rows.suspects]
+        item.suspects += [s for s in suspects if s not in item.suspects]  # another task's as well
         shorter = partial(
             shorten,
             exemplar=exemplar,
@@ -135,7 +135,7 @@ class Maker:
             options=options,
         )
         numbers: Counter[str] = Counter()
-        for row in made.rows:
+        for row in rows.rows:
             place = f"{row.kind}/{row.slot}"
             id = row_id(strategy, row.kind, exemplar.id, row.slot, numbers[place])
             numbers[place] += 1
@@ -176,16 +176,16 @@ class Usable:
 
 def usable(schema: Schema, exemplars: Sequence[AnnotatedExemplar], config: DatasetConfig) -> Usable:
     """Which exemplars can have rows; ``InputError`` unless one of them can be trained on."""
-    found = sort_out(schema, exemplars, Purpose.ROWS)
-    train = [e for e in found.exemplars if e.split == "train"]
+    selection = sort_out(schema, exemplars, Purpose.ROWS)
+    train = [e for e in selection.exemplars if e.split == "train"]
     if not train:
         raise InputError(
             f"{schema.module} has no resolved training exemplars",
             remedy="Import utterances and resolve them first.",
         )
-    left_out = (e for e in sorted(exemplars, key=lambda e: e.id) if e.id in found.left_out)
-    lines = tuple(every_task(e, found.left_out[e.id].value) for e in left_out)
-    return Usable(found.exemplars, _over_cap(train, config), found.counts, lines)
+    left_out = (e for e in sorted(exemplars, key=lambda e: e.id) if e.id in selection.left_out)
+    lines = tuple(every_task(e, selection.left_out[e.id].value) for e in left_out)
+    return Usable(selection.exemplars, _over_cap(train, config), selection.counts, lines)
 
 
 def _over_cap(train: Sequence[AnnotatedExemplar], config: DatasetConfig) -> frozenset[str]:
@@ -194,5 +194,5 @@ def _over_cap(train: Sequence[AnnotatedExemplar], config: DatasetConfig) -> froz
         return frozenset()
     outside = [e.id for e in train if e.function is None]
     allowed = int(cap * (len(train) - len(outside)) / (1 - cap))
-    drawn = sorted(outside, key=lambda id: content_hash(f"{config.rows.seed}:{id}"))
-    return frozenset(drawn[allowed:])
+    shuffled_ids = sorted(outside, key=lambda id: content_hash(f"{config.rows.seed}:{id}"))
+    return frozenset(shuffled_ids[allowed:])

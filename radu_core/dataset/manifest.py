@@ -60,11 +60,11 @@ class Sizes(BaseModel):
 
 def _quantile(histogram: Mapping[int, int], share: float) -> int:
     """The smallest length that at least ``share`` of the rows don't exceed."""
-    wanted = share * sum(histogram.values())
-    seen = 0
+    target = share * sum(histogram.values())
+    count = 0
     for length in sorted(histogram):
-        seen += histogram[length]
-        if seen >= wanted:
+        count += histogram[length]
+        if count >= target:
             return length
     return 0
 
@@ -163,8 +163,8 @@ class Mixture(_Counted):
     @property
     def tokenizer(self) -> TokenizerFacts | None:
         """The tokenizer that counted all parts' rows; None unless it is one."""
-        found = {m.tokenizer for m in self.modules.values()}
-        return found.pop() if len(found) == 1 else None
+        names = {m.tokenizer for m in self.modules.values()}
+        return names.pop() if len(names) == 1 else None
 
     @property
     def longest(self) -> int | None:

@@ -64,29 +64,31 @@ def mix(
     A repeated row
     carries its number as ``copy``. Validation and test are the parts' own, one after the other.
     """
-    chosen = dict(weights or {})
+    weight_by_part = dict(weights or {})
     with ExitStack() as stack:
-        opened = [_open(path, stack) for path in parts]
-        _check([part.manifest for part in opened], chosen)
-        ordered = sorted(opened, key=lambda part: part.manifest.module)
+        open_parts = [_open(path, stack) for path in parts]
+        _check([part.manifest for part in open_parts], weight_by_part)
+        sorted_parts = sorted(open_parts, key=lambda part: part.manifest.module)
         new = stack.enter_context(whole_directory(directory))
-        drawn = _Drawn()
-        _write_train(ordered, new, chosen, seed, drawn, progress)
+        tally = _Drawn()
+        _write_train(sorted_parts, new, weight_by_part, seed, tally, progress)
         for split in ("validation", "test"):
-            _write_plain(ordered, new, split, chosen, drawn)
-        _write_labels(ordered, new)
+            _write_plain(sorted_parts, new, split, weight_by_part, tally)
+        _write_labels(sorted_parts, new)
         mixture = Mixture(
             version=VERSION,
             seed=seed,
-            parts={p.manifest.module: _part(p.manifest, chosen, drawn) for p in ordered},
-            tokens=_sizes(ordered, drawn),
-            counts={s: dict(sorted(drawn.counts[s].items())) for s in SPLITS},
+            parts={
+                p.manifest.module: _part(p.manifest, weight_by_part, tally) for p in sorted_parts
+            },
+            tokens=_sizes(sorted_parts, tally),
+            counts={s: dict(sorted(tally.counts[s].items())) for s in SPLITS},
             files={p.name: file_hash(p) for p in sorted(new.glob("*.jsonl"))},
         )
         write_json(new / FILE, mixture.model_dump(mode="json"))
-        made = read_dataset(new)
-    assert isinstance(made, Mixture)
-    return made
+        result = read_dataset(new)
+    assert isinstance(result, Mixture)
+    return result
 
 
 @dataclass(frozen=True)
@@ -166,13 +168,13 @@ def check_weights(
     weights: Mapping[str, float], modules: Sequence[str], tasks: Sequence[str]
 ) -> None:
     """``InputError`` for a weight of something else, or one that isn't from 0 to 100."""
-    known = {*modules, *(f"{m}/{t}" for m in (*modules, "*") for t in tasks)}
+    keys = {*modules, *(f"{m}/{t}" for m in (*modules, "*") for t in tasks)}
     for key, weight in weights.items():
-        if key not in known:
+        if key not in keys:
             raise InputError(
                 "A weight is for something that isn't in the mixture",
                 value=key,
-                remedy=f"Use some of {', '.join(sorted(known))}.",
+                remedy=f"Use some of {', '.join(sorted(keys))}.",
             )
         if not 0 <= weight <= _HEAVIEST:  # NaN, too
             raise InputError(
@@ -192,11 +194,11 @@ class _Drawn:
     tokens: dict[str, Counter[int]] = field(default_factory=dict)
 
 
-def _part(manifest: Manifest, weights: Mapping[str, float], drawn: _Drawn) -> Part:
+def _part(manifest: Manifest, weights: Mapping[str, float], tally: _Drawn) -> Part:
     drew = {}
     for task, rows in _rows_in(manifest).items():
         key = f"{manifest.module}/{task}"
-        drew[task] = {"in": rows, "out": drawn.out[key], "repeated": drawn.repeated[key]}
+        drew[task] = {"in": rows, "out": tally.out[key], "repeated": tally.repeated[key]}
     tasks = {t: weight_of(weights, manifest.module, t) for t in manifest.config.strategies}
     return Part(hash=manifest.hash, manifest=manifest, weights=tasks, drawn=drew)
 
@@ -214,7 +216,7 @@ def _write_train(
     new: Path,
     weights: Mapping[str, float],
     seed: int,
-    drawn: _Drawn,
+    tally: _Drawn,
     progress: Progress,
 ) -> None:
     streams = []
@@ -229,9 +231,9 @@ def _write_train(
         for number, (_, key, line, copy) in enumerate(heapq.merge(*streams)):
             if number % _EVERY == 0:
                 progress("Mixing rows", min(number, int(expected)), int(expected))
-            drawn.out[key] += 1
-            drawn.repeated[key] += copy > 0
-            _put(file, line, "train", drawn)
+            tally.out[key] += 1
+            tally.repeated[key] += copy > 0
+            _put(file, line, "train", tally)
     progress("Mixing rows", int(expected), int(expected))
 
 
@@ -271,14 +273,14 @@ def _write_plain(
     new: Path,
     split: str,
     weights: Mapping[str, float],
-    drawn: _Drawn,
+    tally: _Drawn,
 ) -> None:
     with (new / f"{split}.jsonl").open("wb") as file:
         for part in parts:
             for task in part.manifest.config.strategies:
                 if weight_of(weights, part.manifest.module, task):
                     for line in part.lines(split, task):
-                        _put(file, line, split, drawn)
+                        _put(file, line, split, tally)
 
 
 def _write_labels(parts: Sequence[_Open], new: Path) -> None:
@@ -290,16 +292,16 @@ def _write_labels(parts: Sequence[_Open], new: Path) -> None:
                     file.writelines(lines)
 
 
-def _put(file: IO[bytes], line: bytes, split: str, drawn: _Drawn) -> None:
+def _put(file: IO[bytes], line: bytes, split: str, tally: _Drawn) -> None:
     row = parse_row(line)
-    drawn.counts[split][f"{row.task}/{row.kind}"] += 1
+    tally.counts[split][f"{row.task}/{row.kind}"] += 1
     if row.tokens is not None:
-        drawn.tokens.setdefault(f"{split}/{row.task}", Counter())[row.tokens] += 1
+        tally.tokens.setdefault(f"{split}/{row.task}", Counter())[row.tokens] += 1
     file.write(line)
 
 
-def _sizes(parts: Sequence[_Open], drawn: _Drawn) -> dict[str, Sizes]:
+def _sizes(parts: Sequence[_Open], tally: _Drawn) -> dict[str, Sizes]:
     """Those of different tokenizers can't be put together."""
     if len({part.manifest.tokenizer for part in parts}) > 1:
         return {}
-    return {key: Sizes.of(tokens) for key, tokens in sorted(drawn.tokens.items())}
+    return {key: Sizes.of(tokens) for key, tokens in sorted(tally.tokens.items())}

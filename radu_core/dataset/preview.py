@@ -86,31 +86,31 @@ def preview_dataset(
     check_config(config)
     fit = usable(schema, exemplars, config)
     maker = Maker(schema, index, templates, config, tokenizer, judgements or {}, fit.over_cap)
-    chosen = {s: _sample([e for e in fit.exemplars if e.split == s], sample) for s in SPLITS}
+    samples = {s: _sample([e for e in fit.exemplars if e.split == s], sample) for s in SPLITS}
     total: Counter[str] = Counter(e.split for e in fit.exemplars)
-    found = _Found()
-    todo = [e for split in SPLITS for e in chosen[split]]
+    tally = _Found()
+    todo = [e for split in SPLITS for e in samples[split]]
     for number, batch in enumerate(maker.batches(todo)):
         progress("Looking at a sample", min(len(todo), number * len(batch)), len(todo))
-        for made in batch:
-            found.add(made)
-    looked_at = {s: len(chosen[s]) for s in SPLITS}
+        for rows in batch:
+            tally.add(rows)
+    looked_at = {s: len(samples[s]) for s in SPLITS}
     scale = {s: total[s] / looked_at[s] if looked_at[s] else 0.0 for s in SPLITS}
     return Preview(
         module=schema.module,
-        lines=tuple(found.lines(schema.module, looked_at, total)),
-        discards=_scale(found.discards, scale),
-        suspects=sum(_scale(found.suspects, scale).values()),
+        lines=tuple(tally.lines(schema.module, looked_at, total)),
+        discards=_scale(tally.discards, scale),
+        suspects=sum(_scale(tally.suspects, scale).values()),
         left_out=fit.left_out,
         looked_at=looked_at,
         exemplars={s: total[s] for s in SPLITS},
-        lengths={task: dict(sorted(h.items())) for task, h in sorted(found.lengths.items())},
+        lengths={task: dict(sorted(h.items())) for task, h in sorted(tally.lengths.items())},
     )
 
 
 def _sample(exemplars: Sequence[AnnotatedExemplar], size: int) -> list[AnnotatedExemplar]:
-    ranked = sorted(exemplars, key=lambda e: content_hash(e.id))[:size]
-    return sorted(ranked, key=lambda e: e.id)
+    chosen_exemplars = sorted(exemplars, key=lambda e: content_hash(e.id))[:size]
+    return sorted(chosen_exemplars, key=lambda e: e.id)
 
 
 @dataclass
@@ -128,10 +128,10 @@ class _Found:
     suspects: Counter[tuple[str, str]] = field(default_factory=Counter)
     lengths: dict[str, Counter[int]] = field(default_factory=dict)
 
-    def add(self, made: Made) -> None:
-        split: str = made.exemplar.split
+    def add(self, exemplar_rows: Made) -> None:
+        split: str = exemplar_rows.exemplar.split
         rows: Counter[tuple[str, str, str]] = Counter()
-        for _, fitted in made.rows:
+        for _, fitted in exemplar_rows.rows:
             row = fitted.row
             if row is None:
                 continue
@@ -145,9 +145,9 @@ class _Found:
                 self.lengths.setdefault(row.strategy, Counter())[fitted.tokens] += 1
         for key, count in rows.items():
             self.kinds[key].per_exemplar.append(count)
-        for line in made.discards:
+        for line in exemplar_rows.discards:
             self.discards[split, f"{line['strategy']}: {line['reason']}"] += 1
-        self.suspects[split, ""] += len(made.suspects)
+        self.suspects[split, ""] += len(exemplar_rows.suspects)
 
     def lines(
         self, module: str, looked_at: Mapping[str, int], total: Mapping[str, int]
@@ -157,7 +157,7 @@ class _Found:
             self.kinds.items(), key=lambda item: (order[item[0][0]], item[0])
         ):
             rows, error = _estimate(kind.per_exemplar, looked_at[split], total[split])
-            seen = sum(kind.per_exemplar)
+            count = sum(kind.per_exemplar)
             yield PreviewLine(
                 module,
                 split,
@@ -165,8 +165,8 @@ class _Found:
                 name,
                 rows,
                 error,
-                kind.negatives / seen,
-                kind.shortened / seen,
+                kind.negatives / count,
+                kind.shortened / count,
                 Sizes.of(kind.tokens) if kind.tokens else None,
             )
 
@@ -182,7 +182,7 @@ def _estimate(counts: Sequence[int], sample: int, total: int) -> tuple[int, int]
 
 
 def _scale(counts: Mapping[tuple[str, str], int], scale: Mapping[str, float]) -> dict[str, int]:
-    found: dict[str, float] = {}
+    estimates: dict[str, float] = {}
     for (split, reason), count in sorted(counts.items()):
-        found[reason] = found.get(reason, 0.0) + count * scale[split]
-    return {reason: round(count) for reason, count in found.items()}
+        estimates[reason] = estimates.get(reason, 0.0) + count * scale[split]
+    return {reason: round(count) for reason, count in estimates.items()}

@@ -62,9 +62,9 @@ class _Labelled:
     functions: NDArray[np.str_]
     folds: NDArray[np.int64]
 
-    def part(self, chosen: NDArray[np.bool_]) -> _Labelled:
+    def part(self, mask: NDArray[np.bool_]) -> _Labelled:
         """Some of them."""
-        return _Labelled(self.vectors[chosen], self.functions[chosen], self.folds[chosen])
+        return _Labelled(self.vectors[mask], self.functions[mask], self.folds[mask])
 
 
 _Choose = Callable[["NDArray[np.float32]"], list[str]]  # vectors of utterances → functions
@@ -86,18 +86,18 @@ def fit_baselines(
     usable = learnable(schema, train).exemplars
     if not usable:
         return []
-    begun = time.process_time()
+    start = time.process_time()
     gazetteer = Gazetteer(schema, usable)
-    slots = time.process_time() - begun
+    slots = time.process_time() - start
     # One that is extended doesn't say its function, and no model is taught that it does.
     saying = [e for e in usable if e.mode == "normal"] or list(usable)
     choosers = _choosers(_label_embeddings(saying, embedder), progress)
     baselines = [_combine(c, "gazetteer", gazetteer, slots, embedder) for c in choosers]
     if has_spans(schema, usable):
         progress("Baseline: CRF", 0, 0)
-        begun = time.process_time()
+        start = time.process_time()
         crf = Crf(schema, usable, gazetteer)
-        slots += time.process_time() - begun
+        slots += time.process_time() - start
         best = max(reversed(choosers), key=lambda c: c.share)
         baselines.append(_combine(best, "CRF", crf, slots, embedder))
     return baselines
@@ -135,11 +135,11 @@ def _choosers(labelled: _Labelled, progress: Progress) -> list[_Chooser]:
     choosers = []
     for name, options, fit in ways:
         progress(f"Baseline: {name.removeprefix('{:g} ').split(' (')[0]}", 0, 0)
-        begun = time.process_time()
+        start = time.process_time()
         shares = {o: _share_right(some, partial(fit, o)) for o in options}
         option = max(options, key=lambda o: shares[o])
         choose = fit(option, labelled)
-        seconds = time.process_time() - begun
+        seconds = time.process_time() - start
         choosers.append(_Chooser(name.format(option), choose, shares[option], seconds))
     return choosers
 

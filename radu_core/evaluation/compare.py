@@ -59,9 +59,9 @@ def compare(
     dice = np.random.default_rng(seed)
     extreme = dict.fromkeys(MEASURES, 0)
     for _ in range(_SHUFFLES // _CHUNK):
-        moved = dice.integers(0, 2, (_CHUNK, len(change))).astype(float) @ change
+        shift = dice.integers(0, 2, (_CHUNK, len(change))).astype(float) @ change
         for label, value in MEASURES.items():
-            differences = np.abs(value(here + moved) - value(there - moved))
+            differences = np.abs(value(here + shift) - value(there - shift))
             extreme[label] += int((differences >= abs(value(here) - value(there)) - 1e-9).sum())
     return tuple(
         Comparison(

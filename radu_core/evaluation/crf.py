@@ -50,17 +50,22 @@ class Crf:
 
     def arguments(self, function: str, utterance: str) -> Arguments:
         """The arguments that are found for ``function`` in ``utterance``."""
-        known = self._schema.function(function)
-        if known is None:
+        schema_function = self._schema.function(function)
+        if schema_function is None:
             return {}
-        found: Arguments = {}
+        arguments: Arguments = {}
         for name, start, end in self.tag(function, utterance):
-            slot = known.slot(name)
+            slot = schema_function.slot(name)
             assert slot is not None
-            fill(known, found, name, self._value_of(function, slot, utterance[start:end]))
+            fill(
+                schema_function,
+                arguments,
+                name,
+                self._value_of(function, slot, utterance[start:end]),
+            )
         for name, value in self._rest.arguments(function, utterance).items():
-            found.setdefault(name, value)
-        return found
+            arguments.setdefault(name, value)
+        return arguments
 
     def tag(self, function: str, utterance: str) -> list[tuple[str, int, int]]:
         """(slot, start, end) of what is tagged, in order; slots of ``function`` only."""
@@ -71,13 +76,13 @@ class Crf:
         attributes = self._features.of(utterance, pieces, function)
         return spans_of(pieces, field.decode(attributes, self._slots[function]))
 
-    def _value_of(self, function: str, slot: Slot, said: str) -> Scalar:
+    def _value_of(self, function: str, slot: Slot, words: str) -> Scalar:
         """What a span stands for.
 
         What it stood for in training, of the schema's values the one that reads so, the number that
         it says, or itself.
         """
-        surface = said.casefold()
+        surface = words.casefold()
         for place in (function, None):
             if counts := self._values.get((place, slot.name, surface)):
                 return max(counts, key=lambda v: (counts[v], repr(v)))
@@ -85,9 +90,9 @@ class Crf:
             if not isinstance(value, bool) and str(value).casefold() == surface:
                 return value
         if slot.type in ("integer", "number"):
-            number = read_number(said, self._schema.language)
-            return said if number is None else number
-        return said
+            number = read_number(words, self._schema.language)
+            return words if number is None else number
+        return words
 
     def _fit(self, train: Sequence[AnnotatedExemplar]) -> dict[str, Field]:
         """The field that tags each function."""
@@ -126,13 +131,13 @@ class Crf:
         scores: dict[Penalty, float] = {}
         for penalty in _PENALTIES:
             right = predicted = 0
-            for held in _HELD:
-                rest = [s for _, fold, s in some if fold != held]
+            for held_fold in _HELD:
+                rest = [s for _, fold, s in some if fold != held_fold]
                 if not _has_labels(rest):
                     continue
                 field = fit_field(rest, penalty)
                 for function, fold, sentence in some:
-                    if fold == held:
+                    if fold == held_fold:
                         labels = field.decode(sentence.attributes, self._slots[function])
                         hits, all_said = _count_same(sentence.labels, labels)
                         right, predicted = right + hits, predicted + all_said
@@ -149,10 +154,10 @@ def _has_labels(sentences: Sequence[Sentence]) -> bool:
     return any(own != "O" for s in sentences for own in s.labels)
 
 
-def _count_same(gold: Sequence[str], found: Sequence[str]) -> tuple[int, int]:
+def _count_same(gold: Sequence[str], predicted: Sequence[str]) -> tuple[int, int]:
     """How many spans both have, twice, and how many each has: the share is F1."""
     places = [(n, n + 1) for n in range(len(gold))]
-    one, two = set(spans_of(places, gold)), set(spans_of(places, found))
+    one, two = set(spans_of(places, gold)), set(spans_of(places, predicted))
     return 2 * len(one & two), len(one) + len(two)
 
 

@@ -37,11 +37,11 @@ class Features:
         """The attributes of each piece."""
         words = [text[a:b] for a, b in pieces]
         lower = [w.lower() for w in words]
-        listed = self._find_listed(text, pieces)
+        labels_by_piece = self._find_listed(text, pieces)
         numbers = find_quantities(text, self._language)
         rows = []
         for at, (start, end) in enumerate(pieces):
-            attributes = [*_of_word(words[at]), *_around(words, lower, at), *listed[at]]
+            attributes = [*_of_word(words[at]), *_around(words, lower, at), *labels_by_piece[at]]
             if any(n.start < end and start < n.end for n in numbers):
                 attributes.append("number")
             attributes += [f"f={function}", f"f,0={function}|{lower[at]}"]
@@ -73,16 +73,16 @@ def _of_word(word: str) -> Iterator[str]:
 
 def _around(words: Sequence[str], lower: Sequence[str], at: int) -> Iterator[str]:
     """The neighbours: words, shapes and endings, and pairs of words."""
-    marked = ["<>", "<", *lower, ">", "<>"]
+    padded_words = ["<>", "<", *lower, ">", "<>"]
     here = at + _WINDOW
     for step in (-2, -1, 1, 2):
-        yield f"{step}={marked[here + step]}"
+        yield f"{step}={padded_words[here + step]}"
     for step in (-1, 1):
         if 0 <= at + step < len(words):
             yield f"{step} shape={_shape(words[at + step])}"
             yield f"{step} ends={lower[at + step][-_AFFIX:]}"
     for step in (-2, -1, 0, 1):
-        yield f"{step},{step + 1}={marked[here + step]}|{marked[here + step + 1]}"
+        yield f"{step},{step + 1}={padded_words[here + step]}|{padded_words[here + step + 1]}"
 
 
 def _shape(word: str) -> str:

@@ -17,18 +17,18 @@ class Filler(Protocol):
     def arguments(self, function: str, utterance: str) -> Arguments: ...
 
 
-def fill(function: Function, found: Arguments, name: str, value: Scalar) -> bool:
+def fill(function: Function, arguments: Arguments, name: str, value: Scalar) -> bool:
     """Give a slot a value, unless it has one, or takes no such value; whether it took it."""
     slot = function.slot(name)
-    typed = None if slot is None else _cast(value, slot)
-    if slot is None or typed is None:
+    cast_value = None if slot is None else _cast(value, slot)
+    if slot is None or cast_value is None:
         return False
     if not slot.multi_value:
-        return found.setdefault(name, typed) is typed
-    values = found.setdefault(name, [])
+        return arguments.setdefault(name, cast_value) is cast_value
+    values = arguments.setdefault(name, [])
     assert isinstance(values, list)
-    if typed not in values:
-        values.append(typed)
+    if cast_value not in values:
+        values.append(cast_value)
     return True
 
 

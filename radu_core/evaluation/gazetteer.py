@@ -52,21 +52,24 @@ class Gazetteer:
 
     def arguments(self, function: str, utterance: str) -> Arguments:
         """The arguments that are found for ``function`` in ``utterance``."""
-        known = self._schema.function(function)
-        if known is None:
+        schema_function = self._schema.function(function)
+        if schema_function is None:
             return {}
-        found = fill_recognized(self._schema, known, utterance, self._context)
+        arguments = fill_recognized(self._schema, schema_function, utterance, self._context)
         surfaces = self._known[function]
-        taken: list[_Place] = []
+        occupied: list[_Place] = []
         places = sorted(self._places(surfaces, utterance), key=lambda p: (p.start - p.end, p.start))
         for place in places:
-            if any(place.start < t.end and t.start < place.end for t in taken):
+            if any(place.start < t.end and t.start < place.end for t in occupied):
                 continue
             piece = utterance[place.start : place.end]
-            ranked = self._rank(surfaces[place.shape], utterance, place)
-            if any(fill(known, found, slot, piece if v is None else v) for slot, v in ranked):
-                taken.append(place)
-        return found
+            options = self._rank(surfaces[place.shape], utterance, place)
+            if any(
+                fill(schema_function, arguments, slot, piece if v is None else v)
+                for slot, v in options
+            ):
+                occupied.append(place)
+        return arguments
 
     def _rank(self, options: Counter[_FitsSlot], utterance: str, place: _Place) -> list[_FitsSlot]:
         """What a surface can stand for, best first.
@@ -102,9 +105,9 @@ class Gazetteer:
             if name not in self._known or exemplar.spans is None:
                 continue
             spans = exemplar.spans
-            said = [exemplar.utterance[s.start : s.end].casefold() for s in spans]
-            values[name].update(said)
-            values[name].update(_shape(s) for s in said if _shape(s) in self._known[name])
+            span_texts = [exemplar.utterance[s.start : s.end].casefold() for s in spans]
+            values[name].update(span_texts)
+            values[name].update(_shape(s) for s in span_texts if _shape(s) in self._known[name])
             for place in self._places(self._known[name], exemplar.utterance):
                 inside = any(
                     s.start <= place.start
@@ -132,7 +135,7 @@ def _count_surfaces(train: Sequence[AnnotatedExemplar]) -> _Seen:
     return surfaces
 
 
-def _surfaces_of(function: Function, seen: _Seen) -> dict[str, Counter[_FitsSlot]]:
+def _surfaces_of(function: Function, observations: _Seen) -> dict[str, Counter[_FitsSlot]]:
     """Surface → what it may stand for in ``function``, and how often it did.
 
     The function's own labels count before those of a slot of the same name elsewhere, and these
@@ -142,12 +145,12 @@ def _surfaces_of(function: Function, seen: _Seen) -> dict[str, Counter[_FitsSlot
     for slot in function.slots:
         if slot.recognizer is not None:
             continue
-        own = seen.get((function.name, slot.name), Counter())
+        own = observations.get((function.name, slot.name), Counter())
         for (surface, value), count in own.items():
             counts[surface][slot.name, value] += 1000 * count
             if _DIGITS.search(surface) and str(value).casefold() == surface:
                 counts[_shape(surface)][slot.name, None] += 1000 * count
-        for (surface, value), count in seen.get((None, slot.name), Counter()).items():
+        for (surface, value), count in observations.get((None, slot.name), Counter()).items():
             if fits_type(value, slot):
                 counts[surface][slot.name, value] += count
         for value in slot.possible_values:

@@ -182,14 +182,14 @@ def measure(
     """
     counts = [row_counts(r, p) for r, p in zip(rows, predictions, strict=True)]
     right, exact = sum(c.right for c in counts), sum(c.exact for c in counts)
-    true, said = sum(c.true for c in counts), sum(c.said for c in counts)
+    true, predicted = sum(c.true for c in counts), sum(c.said for c in counts)
     labelled = sum(c.labelled for c in counts)
     errors = [
         _error(r, p)
         for r, p, count in zip(rows, predictions, counts, strict=True)
         if not count.exact
     ]
-    precision = true / said if said else 0.0
+    precision = true / predicted if predicted else 0.0
     recall = true / labelled if labelled else 0.0
     seconds = sorted(p.seconds for p in predictions)
     metrics = Metrics(
@@ -202,7 +202,7 @@ def measure(
         out_of_scope_recall=_recall(None, rows, predictions),
         slot_precision=precision,
         slot_recall=recall,
-        slot_f1=2 * true / (said + labelled) if said + labelled else 0.0,
+        slot_f1=2 * true / (predicted + labelled) if predicted + labelled else 0.0,
         slot_pairs=labelled,
         exact_match=Share.of(exact, len(rows)),
         seconds_p50=_percentile(seconds, 0.50),
@@ -226,12 +226,12 @@ def row_counts(row: AnnotatedExemplar, prediction: Prediction) -> RowCounts:
     """Count one prediction against its label."""
     same = row.function == prediction.function
     gold = pairs_of(row.function, row.arguments)
-    said = pairs_of(prediction.function, prediction.arguments)
+    predicted = pairs_of(prediction.function, prediction.arguments)
     return RowCounts(
         right=int(same),
-        exact=int(same and gold == said),
-        true=sum((gold & said).values()) if same else 0,
-        said=said.total(),
+        exact=int(same and gold == predicted),
+        true=sum((gold & predicted).values()) if same else 0,
+        said=predicted.total(),
         labelled=gold.total(),
     )
 
@@ -293,7 +293,7 @@ def _per_slot(
     rows: Sequence[AnnotatedExemplar], predictions: Sequence[Prediction]
 ) -> tuple[SlotScore, ...]:
     labelled: Counter[tuple[str, str]] = Counter()
-    said: Counter[tuple[str, str]] = Counter()
+    predicted: Counter[tuple[str, str]] = Counter()
     right: Counter[tuple[str, str]] = Counter()
     for row, prediction in zip(rows, predictions, strict=True):
         gold = pairs_of(row.function, row.arguments)
@@ -301,7 +301,7 @@ def _per_slot(
         same = gold & answer if row.function == prediction.function else Counter()
         for total, function, pairs in (
             (labelled, row.function, gold),
-            (said, prediction.function, answer),
+            (predicted, prediction.function, answer),
             (right, row.function, same),
         ):
             for (slot, _, _), count in pairs.items():
@@ -311,10 +311,10 @@ def _per_slot(
             function=function,
             slot=slot,
             labelled=labelled[function, slot],
-            said=said[function, slot],
+            said=predicted[function, slot],
             right=right[function, slot],
         )
-        for function, slot in sorted({*labelled, *said})
+        for function, slot in sorted({*labelled, *predicted})
     )
 
 
@@ -328,10 +328,10 @@ def _recall(
 def _precision(
     name: str | None, rows: Sequence[AnnotatedExemplar], predictions: Sequence[Prediction]
 ) -> Share:
-    said = [r for r, p in zip(rows, predictions, strict=True) if p.function == name]
-    return Share.of(sum(r.function == name for r in said), len(said))
+    predicted = [r for r, p in zip(rows, predictions, strict=True) if p.function == name]
+    return Share.of(sum(r.function == name for r in predicted), len(predicted))
 
 
-def _percentile(ordered: Sequence[float], share: float) -> float:
+def _percentile(values: Sequence[float], share: float) -> float:
     """Nearest-rank percentile of ascending values; 0 when there are none."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
+    return values[max(0, math.ceil(share * len(values)) - 1)] if values else 0.0

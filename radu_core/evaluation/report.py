@@ -118,23 +118,23 @@ class WithGenerator(BaseModel):
 
     def lines(self) -> list[str]:
         """What the language model adds, in sentences."""
-        told = self.told
+        figures = self.told
         name = self.metrics.system.removeprefix("with ")
-        found = [
-            f"{name} was weighed on {quantity(int(told['rows']), 'validation row')}; of "
-            f"the {told['asked']:,.0f} least sure, the function is right in "
-            f"{told.get('functions_right', 0):,.0f} without it and in "
-            f"{told.get('functions_right_with', 0):,.0f} with it; asking it takes "
-            f"{1000 * told['seconds']:,.0f} ms"
+        lines = [
+            f"{name} was weighed on {quantity(int(figures['rows']), 'validation row')}; of "
+            f"the {figures['asked']:,.0f} least sure, the function is right in "
+            f"{figures.get('functions_right', 0):,.0f} without it and in "
+            f"{figures.get('functions_right_with', 0):,.0f} with it; asking it takes "
+            f"{1000 * figures['seconds']:,.0f} ms"
         ]
-        if "values_asked" in told:
-            found.append(
-                f"of the {told['values_asked']:,.0f} with the least sure values, the call is right "
-                f"in {told['values_right']:,.0f} without it and in "
-                f"{told['values_right_with']:,.0f} with the values that it chooses"
+        if "values_asked" in figures:
+            lines.append(
+                f"of the {figures['values_asked']:,.0f} with the least sure values, the call is "
+                f"right in {figures['values_right']:,.0f} without it and in "
+                f"{figures['values_right_with']:,.0f} with the values that it chooses"
             )
         advice = "use it" if self.gains else "the fast model alone is the better choice"
-        return [*found, f"with it: {_adds(self.comparisons)}; {advice}"]
+        return [*lines, f"with it: {_adds(self.comparisons)}; {advice}"]
 
 
 def _adds(comparisons: Iterable[Comparison]) -> str:
@@ -182,12 +182,15 @@ class ScopeReport(BaseModel):
 
 
 def scope_report(
-    kept: float, own: Curve | None, rows: Sequence[AnnotatedExemplar], said: Sequence[Prediction]
+    kept: float,
+    own: Curve | None,
+    rows: Sequence[AnnotatedExemplar],
+    predictions: Sequence[Prediction],
 ) -> ScopeReport:
     """Of a model with the curve ``own``, on rows it was measured on."""
-    scores = [p.out_of_scope or 0.0 for p in said]
+    scores = [p.out_of_scope or 0.0 for p in predictions]
     curve = curve_of(scores, [r.function is not None for r in rows], by="labels")
-    inside = [p for r, p in zip(rows, said, strict=True) if r.function is not None]
+    inside = [p for r, p in zip(rows, predictions, strict=True) if r.function is not None]
     return ScopeReport(
         kept=kept,
         curve=curve or own,
@@ -356,10 +359,10 @@ def against_baselines(report: EvaluationReport) -> Verdict:
             continue
         if label == "slot F1" and not report.trained.slot_pairs:
             continue
-        lost = {n for n in _significant([*comparisons.values()]) if comparisons[n].difference < 0}
+        losses = {n for n in _significant([*comparisons.values()]) if comparisons[n].difference < 0}
         won = {n for n, c in comparisons.items() if c.difference > 0 and c.p < _CHANCE}
         unclear = [m for m in baselines if m.system not in won]
-        worse = [m for m in baselines if m.system in lost]
+        worse = [m for m in baselines if m.system in losses]
         best = (worse or unclear or baselines)[0]
         ours, theirs = percent(value(report.trained)), percent(value(best))
         line = f"{label} {ours} against {theirs} ({best.system})"
@@ -369,10 +372,10 @@ def against_baselines(report: EvaluationReport) -> Verdict:
 
 def _significant(comparisons: Sequence[Comparison]) -> set[str]:
     """With which systems the difference is more than chance, however many were looked at (Holm)."""
-    ordered = sorted(comparisons, key=lambda c: c.p)
+    by_p = sorted(comparisons, key=lambda c: c.p)
     clear: set[str] = set()
-    for rank, comparison in enumerate(ordered):
-        if comparison.p * (len(ordered) - rank) >= _CHANCE:
+    for rank, comparison in enumerate(by_p):
+        if comparison.p * (len(by_p) - rank) >= _CHANCE:
             break
         clear.add(comparison.other)
     return clear

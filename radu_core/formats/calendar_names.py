@@ -42,6 +42,6 @@ def _number_names(code: str, names: str, *, first: int, shortest: int) -> dict[s
     return {
         plain: number
         for number, name in enumerate(names.split(), first)
-        for said in info.get(name, ())
-        if len(plain := re.sub(r"^(?:de |d['’])", "", said.lower()).rstrip(".")) >= shortest
+        for name_text in info.get(name, ())
+        if len(plain := re.sub(r"^(?:de |d['’])", "", name_text.lower()).rstrip(".")) >= shortest
     }

@@ -74,8 +74,8 @@ class Collected:
             record = self._take(Given(line, source, exemplar, own_id))
         except RowError as error:
             if error.exemplar is not None:
-                given = Given(line, source, error.exemplar, own_id)
-                self._misplaced[len(self._rejections)] = given
+                file_row = Given(line, source, error.exemplar, own_id)
+                self._misplaced[len(self._rejections)] = file_row
             self._rejections.append(error.at(line, source or self._source))
             return
         if record:
@@ -156,12 +156,12 @@ class Collected:
         skipped = dict(imported.skipped)
         if self._repeated:
             skipped[REPEATED] = skipped.get(REPEATED, 0) + self._repeated
-        left = [r for n, r in enumerate(imported.rejections) if n not in wrong]
+        rejections_left = [r for n, r in enumerate(imported.rejections) if n not in wrong]
         repeated = [n for n in imported.notices if n.kind == "repeated"]
         return replace(
             imported,
             exemplars=tuple(self._exemplars),
-            rejections=(*left, *self._rejections),
+            rejections=(*rejections_left, *self._rejections),
             skipped=skipped,
             notices=(*repeated, *self._notices),
             given=tuple(self._given),
@@ -307,8 +307,8 @@ def _check_spans(exemplar: AnnotatedExemplar) -> None:
     try:
         check_spans(exemplar.utterance, exemplar.spans)
     except AlignmentError as error:
-        shown = [s.model_dump() for s in exemplar.spans]
-        raise RowError("spans", shown, error.what, error.remedy, exemplar) from error
+        spans = [s.model_dump() for s in exemplar.spans]
+        raise RowError("spans", spans, error.what, error.remedy, exemplar) from error
 
 
 def _check_template(exemplar: AnnotatedExemplar) -> None:

@@ -148,14 +148,14 @@ def row_json(text: str, field: str, what: str, remedy: str) -> Any:
         raise RowError(field or "line", text, f"isn't {what} ({error})", remedy) from error
 
 
-def check_options(format: str, options: Mapping[str, Any], known: Sequence[str]) -> None:
+def check_options(format: str, options: Mapping[str, Any], names: Sequence[str]) -> None:
     """``InputError`` if there is an option that the format doesn't have."""
-    unknown = sorted(set(options) - set(known))
+    unknown = sorted(set(options) - set(names))
     if unknown:
         raise InputError(
             f"{format} has no such option",
             value=unknown[0],
-            remedy=f"It has {', '.join(known)}." if known else "It takes none.",
+            remedy=f"It has {', '.join(names)}." if names else "It takes none.",
         )
 
 

@@ -152,8 +152,8 @@ class SpecReader:
     ) -> None:
         items = raw.get("items")
         if raw.get("prefixItems") or isinstance(items, list):
-            shown = raw.get("prefixItems") or items
-            raise RowError(where, shown, "is a tuple: each place has a meaning of its own", SPLIT)
+            schema = raw.get("prefixItems") or items
+            raise RowError(where, schema, "is a tuple: each place has a meaning of its own", SPLIT)
         if items is not None and not isinstance(items, Mapping | bool):
             raise RowError(f"{where}.items", items, "isn't an object", _CORRECT)
         if items:
@@ -181,9 +181,9 @@ class SpecReader:
         if not isinstance(ref, str):
             raise RowError(f"{where}.$ref", ref, "isn't a text", _CORRECT)
         for root in self._roots:
-            found = _resolve_reference(root, ref)
-            if found is not None:
-                return found
+            target = _resolve_reference(root, ref)
+            if target is not None:
+                return target
         what = "points to nothing in this file"
         if not ref.startswith("#"):
             what = "points outside of this file"
@@ -203,13 +203,13 @@ class SpecReader:
         kinds = {o.kind or kind_of_values(o.enum or []) for o in options}
         if all(o.enum for o in options):
             values = [v for o in options for v in o.enum or ()]
-            told = [_option_text(o) for o in options if o.description or o.title]
-            return Spec(kind_of_values(values), nullable, values, description="; ".join(told))
+            texts = [_option_text(o) for o in options if o.description or o.title]
+            return Spec(kind_of_values(values), nullable, values, description="; ".join(texts))
         kind = "number" if kinds == {"integer", "number"} else next(iter(kinds))
         if kind not in SCALARS or not (len(kinds) == 1 or kind == "number"):
-            shown = ", ".join(sorted(str(k or "any") for k in kinds))
-            what = f"is a union ({key}) of {shown}"
-            raise RowError(where, shown, what, "Give it one type, or several parameters.")
+            kind_names = ", ".join(sorted(str(k or "any") for k in kinds))
+            what = f"is a union ({key}) of {kind_names}"
+            raise RowError(where, kind_names, what, "Give it one type, or several parameters.")
         return Spec(kind, nullable, rest={key: [_as_json(o) for o in options]})
 
     def _both(self, where: str, one: Spec, other: Spec) -> Spec:
@@ -218,8 +218,10 @@ class SpecReader:
         kind = next(iter(kinds), None) if len(kinds) < 2 else None
         if len(kinds) == 2:
             if kinds != {"integer", "number"}:
-                shown = " and ".join(sorted(map(str, kinds)))
-                raise RowError(where, shown, f"has to be {shown} at once", "Give it one type.")
+                kind_names = " and ".join(sorted(map(str, kinds)))
+                raise RowError(
+                    where, kind_names, f"has to be {kind_names} at once", "Give it one type."
+                )
             kind = "integer"
         enum = one.enum if other.enum is None else other.enum
         if one.enum is not None and other.enum is not None:
@@ -279,9 +281,9 @@ def kind_of_values(values: Sequence[Any]) -> str | None:
 def is_of_kind(values: Sequence[Any], kind: str) -> bool:
     """Whether there are values, and all are of that kind of scalar."""
     types = {"boolean": bool, "integer": int, "number": int | float, "string": str}
-    wanted = types.get(kind, str)
+    type_ = types.get(kind, str)
     return bool(values) and all(
-        isinstance(v, wanted) and (kind == "boolean" or not isinstance(v, bool)) for v in values
+        isinstance(v, type_) and (kind == "boolean" or not isinstance(v, bool)) for v in values
     )
 
 
@@ -301,8 +303,8 @@ def _kind(where: str, value: Any) -> tuple[str | None, bool]:
     if set(others) == {"integer", "number"}:
         others = ["number"]
     if len(others) > 1:
-        shown = ", ".join(others)
-        what = f"is a union of {shown}"
+        kind_names = ", ".join(others)
+        what = f"is a union of {kind_names}"
         raise RowError(where, value, what, "Give it one type, or several parameters.")
     return (others[0] if others else "null" if kinds else None), "null" in kinds
 
@@ -323,42 +325,42 @@ def _text(where: str, raw: Mapping[str, Any], key: str) -> str:
 
 def _resolve_reference(root: Any, ref: str) -> Any:
     """What a reference points to in a document; None if to nothing."""
-    pointer, named = unquote(ref.removeprefix("#")), ref
+    pointer, fragment = unquote(ref.removeprefix("#")), ref
     if pointer.startswith("/"):
         return _follow(root, pointer)
     if not isinstance(root, Mapping):
         return None
     if ref == "#":
         return root
-    named = pointer
+    fragment = pointer
     for key in ("$defs", "definitions", "defs"):
-        known = root.get(key)
-        for name, spec in known.items() if isinstance(known, Mapping) else ():
+        definitions = root.get(key)
+        for name, spec in definitions.items() if isinstance(definitions, Mapping) else ():
             marks = [spec.get("$anchor"), spec.get("$id")] if isinstance(spec, Mapping) else []
-            if named == name or named in marks:
+            if fragment == name or fragment in marks:
                 return spec
     return None
 
 
 def _follow(root: Any, pointer: str) -> Any:
-    found = root
+    node = root
     for escaped in pointer.split("/")[1:]:
         step = escaped.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, Mapping):
-            found = found.get(step)
-        elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
-            found = found[int(step)]
+        if isinstance(node, Mapping):
+            node = node.get(step)
+        elif isinstance(node, list) and step.isdecimal() and int(step) < len(node):
+            node = node[int(step)]
         else:
             return None
-    return found
+    return node
 
 
 def _as_json(spec: Spec) -> dict[str, Any]:
     """A scalar's spec as a schema again."""
-    found: dict[str, Any] = {"type": spec.kind} if spec.kind else {}
-    found |= {"enum": spec.enum} if spec.enum else {}
-    found |= {"description": spec.description} if spec.description else {}
-    return {**found, **spec.rest}
+    data: dict[str, Any] = {"type": spec.kind} if spec.kind else {}
+    data |= {"enum": spec.enum} if spec.enum else {}
+    data |= {"description": spec.description} if spec.description else {}
+    return {**data, **spec.rest}
 
 
 def _option_text(option: Spec) -> str:

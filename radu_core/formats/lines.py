@@ -86,8 +86,8 @@ class TextFile:
         self._place = Path(self._copy.name) if self._copy else path
         with self._place.open("rb") as file:
             head = file.read(_HEAD)
-        marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
-        self.encoding = _python_encoding(encoding) if encoding else marked or "utf-8"
+        encoding_by_mark = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+        self.encoding = _python_encoding(encoding) if encoding else encoding_by_mark or "utf-8"
         self.first = head.decode(self.encoding, errors="ignore").lstrip("\ufeff \t\r\n")[:1]
         self.notes: tuple[str, ...] = ()
         if not encoding and self.encoding != "utf-8":

@@ -138,7 +138,7 @@ def to_tools(schema: Schema) -> list[dict[str, Any]]:
             "function": {
                 "name": names[f.name],
                 "description": f.description,
-                "parameters": _parameters(f, changed=names[f.name] != f.name),
+                "parameters": _parameters(f, is_renamed=names[f.name] != f.name),
             },
         }
         for f in schema.functions
@@ -164,10 +164,10 @@ def _safe(name: str) -> str:
     return _NOT_NAME.sub("_", name)[:_LONGEST_NAME]
 
 
-def _parameters(function: Function, *, changed: bool) -> dict[str, Any]:
+def _parameters(function: Function, *, is_renamed: bool) -> dict[str, Any]:
     """The slots as a JSON Schema, those with a path inside their objects."""
     whole: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
-    if changed:
+    if is_renamed:
         whole["$comment"] = _NAME_NOTE + function.name
     for slot in function.slots:
         *outer, last = slot.path or (slot.name,)

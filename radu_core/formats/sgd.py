@@ -268,7 +268,7 @@ def _schema_file(path: Path) -> Path:
     return beside if beside.is_file() and not own.is_file() else own
 
 
-def _services(path: Path, wanted: tuple[str, ...]) -> dict[str, _Service]:
+def _services(path: Path, names: tuple[str, ...]) -> dict[str, _Service]:
     data = load_json(_schema_file(path))
     if not isinstance(data, list):
         raise FormatError(
@@ -280,20 +280,20 @@ def _services(path: Path, wanted: tuple[str, ...]) -> dict[str, _Service]:
         raise FormatError(
             f"schema.json, {error.field}: {error.problem}", value=error.value, remedy=error.remedy
         ) from error
-    missing = sorted(set(wanted) - set(services))
+    missing = sorted(set(names) - set(services))
     if missing:
         raise InputError(
             "No such service", value=missing[0], remedy=f"There are {', '.join(sorted(services))}."
         )
-    return {n: s for n, s in sorted(services.items()) if not wanted or n in wanted}
+    return {n: s for n, s in sorted(services.items()) if not names or n in names}
 
 
 def _function_names(services: Mapping[str, _Service]) -> dict[tuple[str, str], str]:
     """(service, intent) → function: the intent's name, with the service's where it is shared."""
-    shared = Counter(i.name for s in services.values() for i in s.intents)
+    service_counts = Counter(i.name for s in services.values() for i in s.intents)
     return {
         (service, intent.name): intent.name
-        if shared[intent.name] == 1
+        if service_counts[intent.name] == 1
         else f"{service}.{intent.name}"
         for service, data in services.items()
         for intent in data.intents
@@ -471,8 +471,8 @@ def _given_spans(frame: _Frame, utterance: str, informed: Mapping[str, Value]) -
         value = next((v for v in values if str(v) == piece), values[0] if values else piece)
         place = {"start": slot_given.start, "end": slot_given.exclusive_end}
         spans.append({"slot": slot_given.slot, **place, "value": value})
-    placed = {s["slot"] for s in spans}
-    return {"spans": spans, "implied": [slot for slot in informed if slot not in placed]}
+    placed_slots = {s["slot"] for s in spans}
+    return {"spans": spans, "implied": [slot for slot in informed if slot not in placed_slots]}
 
 
 def _split(dialogue: str) -> Split:

@@ -37,11 +37,12 @@ def losses(schema: Schema) -> dict[str, int]:
     last is written.
     """
     slots = [s for f in schema.functions for s in f.slots]
-    written = {s.name: s for s in slots}
+    slot_by_name = {s.name: s for s in slots}
     same = ("description", "type", "multi_value", "possible_values")
     counts = {
         "a slot that another function has otherwise: written as that one's": sum(
-            any(getattr(s, name) != getattr(written[s.name], name) for name in same) for s in slots
+            any(getattr(s, name) != getattr(slot_by_name[s.name], name) for name in same)
+            for s in slots
         ),
         "the path of a nested slot": sum(bool(s.path) for s in slots),
         "the constraints of a slot": sum(bool(s.constraints) for s in slots),

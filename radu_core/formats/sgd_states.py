@@ -31,17 +31,17 @@ def with_acts(turns: Sequence[Any]) -> tuple[list[Any], int] | None:
         if not _is_user(turn):
             turns_with_acts.append(turn)
             continue
-        changed = []
+        new_frames = []
         for frame in turn.get("frames") or []:
             if not isinstance(frame, dict) or not isinstance(frame.get("state"), dict):
-                changed.append(frame)
+                new_frames.append(frame)
                 continue
             service = str(frame.get("service"))
             acts, others = _acts(str(turn.get("utterance", "")), frame, before.get(service, {}))
             before[service] = frame["state"]
             left_out += others
-            changed.append({**_without_read(frame), "actions": acts})
-        turns_with_acts.append({**turn, "frames": changed})
+            new_frames.append({**_without_read(frame), "actions": acts})
+        turns_with_acts.append({**turn, "frames": new_frames})
     return turns_with_acts, left_out
 
 
@@ -77,10 +77,10 @@ def _says_anything(frame: Mapping[str, Any]) -> bool:
 
 def _values(state: Any) -> dict[str, list[str]]:
     """The state's values by slot, each with its forms."""
-    found = state.get("slot_values") if isinstance(state, dict) else None
-    if not isinstance(found, dict):
+    slot_values = state.get("slot_values") if isinstance(state, dict) else None
+    if not isinstance(slot_values, dict):
         return {}
-    return {slot: [str(v) for v in _as_list(values)] for slot, values in found.items()}
+    return {slot: [str(v) for v in _as_list(values)] for slot, values in slot_values.items()}
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -122,5 +122,5 @@ def _span_value(utterance: str, span: Mapping[str, Any], forms: Sequence[str]) -
     return words if words and (not folded or words.casefold() in folded) else next(iter(forms), "")
 
 
-def _act(act: str, slot: str, said: str, canonical: str) -> dict[str, Any]:
-    return {"act": act, "slot": slot, "values": [said], "canonical_values": [canonical]}
+def _act(act: str, slot: str, value: str, canonical: str) -> dict[str, Any]:
+    return {"act": act, "slot": slot, "values": [value], "canonical_values": [canonical]}

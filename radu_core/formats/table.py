@@ -67,7 +67,7 @@ class _Table:
     def rows(self) -> Iterator[Row]:
         """The rows after the one that names the columns."""
         cells = self._cells()
-        header = next((found for found in cells if found[1]), None)
+        header = next((row for row in cells if row[1]), None)
         if header is None:
             raise FormatError(
                 f"{self.path.name} is empty", remedy="Choose a file with at least one row."
@@ -194,12 +194,12 @@ class _Unread:
 
     def refuse_labels(self, path: Path) -> None:
         """``FormatError`` if a column that isn't read holds functions and nothing else."""
-        found = [name for name in self.counts if name in self._labels and self.counts[name]]
-        if found:
+        names = [name for name in self.counts if name in self._labels and self.counts[name]]
+        if names:
             raise FormatError(
                 f"{path.name}: no column is read as the function, but one names functions",
-                value=join_words(found),
-                remedy=f"{instruct('map', 'function', found[0])}, or "
+                value=join_words(names),
+                remedy=f"{instruct('map', 'function', names[0])}, or "
                 f"{instruct('no function')} if the rows are to be unlabelled.",
             )
 
@@ -228,14 +228,14 @@ def _check_mapping(table: _Table, mapping: Mapping[str, str]) -> None:
 def _mapping(
     options: Mapping[str, Any], columns: Iterable[str], guessed: Mapping[str, str]
 ) -> dict[str, str]:
-    said = options.get("mapping") or {}
-    if not isinstance(said, Mapping) or not all(isinstance(c, str) for c in said.values()):
+    explicit = options.get("mapping") or {}
+    if not isinstance(explicit, Mapping) or not all(isinstance(c, str) for c in explicit.values()):
         raise InputError(
             "A mapping names a column for each field",
-            value=said,
+            value=explicit,
             remedy=f"{instruct('map', 'FIELD')}.",
         )
-    unknown = sorted(f for f in said if f not in FIELDS and not f.startswith("arguments."))
+    unknown = sorted(f for f in explicit if f not in FIELDS and not f.startswith("arguments."))
     if unknown:
         raise InputError(
             "No such field",
@@ -244,10 +244,12 @@ def _mapping(
         )
     alike = {c.casefold(): c for c in reversed(list(columns))}
     exact = set(alike.values())
-    said = {f: c if c in exact else alike.get(c.casefold(), c) for f, c in said.items()}
-    taken = set(said.values())  # a column that is mapped isn't guessed for another field
-    kept = {f: c for f, c in guessed.items() if c not in taken}
-    return {field: column for field, column in {**kept, **said}.items() if column}
+    explicit = {f: c if c in exact else alike.get(c.casefold(), c) for f, c in explicit.items()}
+    mapped_columns = set(
+        explicit.values()
+    )  # a column that is mapped isn't guessed for another field
+    guesses = {f: c for f, c in guessed.items() if c not in mapped_columns}
+    return {field: column for field, column in {**guesses, **explicit}.items() if column}
 
 
 def guess_mapping(columns: Iterable[str], schema: Schema | None) -> dict[str, str]:
@@ -260,7 +262,7 @@ def guess_mapping(columns: Iterable[str], schema: Schema | None) -> dict[str, st
     slots = {s.name for f in schema.functions for s in f.slots} if schema else set()
     folded = {name.casefold(): name for name in sorted(slots, reverse=True)}
     prefixed = {_without_prefix(n) for n in names if _without_prefix(n) != n}
-    taken = {*_LABELS, *prefixed}
+    reserved = {*_LABELS, *prefixed}
     fields = FIELDS if set(_STATE) <= set(names) else (*_LABELS, *_LISTS, "spans")
     mapping: dict[str, str] = {}
     for name in names:
@@ -268,7 +270,7 @@ def guess_mapping(columns: Iterable[str], schema: Schema | None) -> dict[str, st
         own = slot if slot in slots else folded.get(slot.casefold(), "")
         if slot != name:
             mapping.setdefault(f"arguments.{own or slot}", name)
-        elif own and own not in taken and name.casefold() not in _LABELS:
+        elif own and own not in reserved and name.casefold() not in _LABELS:
             mapping.setdefault(f"arguments.{own}", name)
         elif name.casefold() in fields:
             mapping.setdefault(name.casefold(), name)
@@ -288,13 +290,13 @@ def preview(
 ) -> tuple[list[str], list[dict[str, str]]]:
     """The columns of a table and its first rows, for choosing the mapping."""
     table = _Table(path, options)
-    shown: list[dict[str, str]] = []
+    rows_read: list[dict[str, str]] = []
     for _, row in table.rows():
         if isinstance(row, dict):
-            shown.append(row)
-        if len(shown) == rows:
+            rows_read.append(row)
+        if len(rows_read) == rows:
             break
-    return table.columns, shown
+    return table.columns, rows_read
 
 
 def _exemplar(
@@ -307,8 +309,8 @@ def _exemplar(
             return RowError(mapping[field_], str(cell) or None, cell.problem, cell.remedy)
     try:
         exact = _json("exact", cells.pop("exact", ""), dict)
-        given = {f: t for f, t in cells.items() if f.split(".")[0] not in exact}
-        return {**_fields(given, schema, exact.get("function")), **exact}
+        texts = {f: t for f, t in cells.items() if f.split(".")[0] not in exact}
+        return {**_fields(texts, schema, exact.get("function")), **exact}
     except RowError as error:
         error.field = mapping.get(error.field, error.field)
         return error
@@ -329,9 +331,9 @@ def _fields(
 
 
 def _slots(schema: Schema | None, function: str | None) -> dict[str, Slot]:
-    known = known_function(function, schema) if schema and function else None
-    found = schema.function(known) if schema and known else None
-    return {slot.name: slot for slot in found.slots} if found else {}
+    function_name = known_function(function, schema) if schema and function else None
+    schema_function = schema.function(function_name) if schema and function_name else None
+    return {slot.name: slot for slot in schema_function.slots} if schema_function else {}
 
 
 def _arguments(data: Mapping[str, str], slots: Mapping[str, Slot]) -> dict[str, Any]:
@@ -375,8 +377,8 @@ def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) ->
     slots = dict.fromkeys(s.name for f in schema.functions for s in f.slots)
     slots |= dict.fromkeys(name for row in rows for name in row.arguments)
     fields = [f for f in FIELDS if f not in ("arguments", *_STATE)]
-    named = [s for s in slots if s == s.strip()]  # the others' values stand in ``exact``
-    header = [*fields, *(f"arguments.{s}" for s in named), *_STATE]
+    slot_names = [s for s in slots if s == s.strip()]  # the others' values stand in ``exact``
+    header = [*fields, *(f"arguments.{s}" for s in slot_names), *_STATE]
     suffix = path.suffix.lower()
     lossy = "\r" if suffix == ".xlsx" else ""  # XML makes it a line feed
     lines = [_cells(row, header, schema, lossy) for row in rows]
@@ -391,10 +393,10 @@ def write(path: Path, schema: Schema, exemplars: Iterable[AnnotatedExemplar]) ->
 def _line(cells: list[str], delimiter: str) -> str:
     """A row of a CSV. ``csv.writer`` leaves a carriage return unquoted, and it can't be read."""
     special = f'"{delimiter}\r\n'
-    quoted = (
+    quoted_cells = (
         '"' + c.replace('"', '""') + '"' if any(s in c for s in special) else c for c in cells
     )
-    return delimiter.join(quoted) + "\n"
+    return delimiter.join(quoted_cells) + "\n"
 
 
 def _cells(row: AnnotatedExemplar, header: list[str], schema: Schema, lossy: str) -> list[str]:
@@ -407,18 +409,18 @@ def _cells(row: AnnotatedExemplar, header: list[str], schema: Schema, lossy: str
     if row.out_of_scope:
         cells["function"] = OUT_OF_SCOPE
     back = {**_DEFAULTS, **_read_back(cells, schema)}
-    lost = {f for f, v in data.items() if canonical_json(v) != canonical_json(back.get(f))}
-    lost |= {f.split(".")[0] for f, text in cells.items() if lossy and lossy in text}
-    if lost:
-        cells["exact"] = json.dumps({f: v for f, v in data.items() if f in lost})
+    lost_fields = {f for f, v in data.items() if canonical_json(v) != canonical_json(back.get(f))}
+    lost_fields |= {f.split(".")[0] for f, text in cells.items() if lossy and lossy in text}
+    if lost_fields:
+        cells["exact"] = json.dumps({f: v for f, v in data.items() if f in lost_fields})
     return [cells.get(name, "") for name in header]
 
 
 def _read_back(cells: Mapping[str, str], schema: Schema) -> dict[str, Any]:
     """The fields that cells are read as; none where they can't be read."""
-    found = _exemplar(cells, {name: name for name in cells}, schema)
+    fields = _exemplar(cells, {name: name for name in cells}, schema)
     try:
-        return {} if isinstance(found, RowError) else tidy(found, schema, cells=True).fields
+        return {} if isinstance(fields, RowError) else tidy(fields, schema, cells=True).fields
     except RowError:
         return {}
 

@@ -143,13 +143,13 @@ def _read_function(out: Tidied, schema: Schema | None, unlabelled_as_scope: bool
     """Set ``function`` and ``unlabelled``, so that they don't contradict each other."""
     fields = out.fields
     value = fields.pop("unlabelled", False)
-    given = fields.pop("function", "")
-    given = _one_function(out, given)
-    if isinstance(given, str) and given.strip():
-        fields["function"] = _function_named(out, given, schema)
+    function_value = fields.pop("function", "")
+    function_value = _one_function(out, function_value)
+    if isinstance(function_value, str) and function_value.strip():
+        fields["function"] = _function_named(out, function_value, schema)
         if value in (True, "true"):
             out.note_change("labelled by now", "unlabelled", value, False)
-    elif given is None and value not in (True, "true"):
+    elif function_value is None and value not in (True, "true"):
         fields["function"] = None
     elif unlabelled_as_scope:
         fields["function"] = None
@@ -162,41 +162,41 @@ def _read_function(out: Tidied, schema: Schema | None, unlabelled_as_scope: bool
         fields.pop("reason", None)
 
 
-def _one_function(out: Tidied, given: Any) -> Any:
+def _one_function(out: Tidied, value: Any) -> Any:
     """The name in a list of one or in ``{"name": …, "arguments": …}``."""
-    if isinstance(given, list) and len(given) < 2:
-        name = given[0] if given else ""
-        out.note_change("one function in a list", "function", given, name)
-        given = name
-    if isinstance(given, list):
+    if isinstance(value, list) and len(value) < 2:
+        name = value[0] if value else ""
+        out.note_change("one function in a list", "function", value, name)
+        value = name
+    if isinstance(value, list):
         raise RowError(
             "function",
-            given,
+            value,
             "names several functions",
             "Give the row one function, or make a row for each.",
         )
-    if isinstance(given, Mapping):
-        name = given.get("name")
-        out.note_change("a function with its arguments inside", "function", given, name)
-        if "arguments" in given and out.fields.get("arguments") in (None, {}, ""):
-            out.fields["arguments"] = given["arguments"]
-        out.ignored += [f"function.{key}" for key in given if key not in ("name", "arguments")]
-        given = name
-    if given is not None and not isinstance(given, str):
-        raise RowError("function", given, "isn't a name", "Write the function's name, or null.")
-    return given
+    if isinstance(value, Mapping):
+        name = value.get("name")
+        out.note_change("a function with its arguments inside", "function", value, name)
+        if "arguments" in value and out.fields.get("arguments") in (None, {}, ""):
+            out.fields["arguments"] = value["arguments"]
+        out.ignored += [f"function.{key}" for key in value if key not in ("name", "arguments")]
+        value = name
+    if value is not None and not isinstance(value, str):
+        raise RowError("function", value, "isn't a name", "Write the function's name, or null.")
+    return value
 
 
-def _function_named(out: Tidied, given: str, schema: Schema | None) -> str | None:
-    name_known = known_function(given, schema)
+def _function_named(out: Tidied, text: str, schema: Schema | None) -> str | None:
+    name_known = known_function(text, schema)
     if name_known is not None:
-        if name_known != given:
-            out.note_change("a function in another case", "function", given, name_known)
+        if name_known != text:
+            out.note_change("a function in another case", "function", text, name_known)
         return name_known
-    if given.strip().casefold() in OUT_OF_SCOPE_WORDS:
-        out.note_change("out of scope in a word", "function", given, None)
+    if text.strip().casefold() in OUT_OF_SCOPE_WORDS:
+        out.note_change("out of scope in a word", "function", text, None)
         return None
-    return given.strip()
+    return text.strip()
 
 
 def _set_unlabelled(out: Tidied) -> None:
@@ -240,19 +240,21 @@ def _read_arguments(
             _put(arguments_read, own, argument)
     if arguments_read or "arguments" in out.fields:
         out.fields["arguments"] = arguments_read
-    implied = out.fields.get("implied")
-    if isinstance(implied, list | tuple):  # what turned out to have no value isn't meant either
+    implied_slots = out.fields.get("implied")
+    if isinstance(
+        implied_slots, list | tuple
+    ):  # what turned out to have no value isn't meant either
         absent = names - arguments_read.keys()
-        out.fields["implied"] = [s for s in implied if str(s) not in absent]
+        out.fields["implied"] = [s for s in implied_slots if str(s) not in absent]
 
 
-def _put(found: dict[str, Any], name: str, value: Any) -> None:
+def _put(fields: dict[str, Any], name: str, value: Any) -> None:
     """Add a value; ``RowError`` if its slot has another one, given nested or in another case."""
-    if name in found and canonical_json(found[name]) != canonical_json(value):
+    if name in fields and canonical_json(fields[name]) != canonical_json(value):
         raise RowError(
-            f"arguments.{name}", [found[name], value], "has two values", "Give the slot one value."
+            f"arguments.{name}", [fields[name], value], "has two values", "Give the slot one value."
         )
-    found[name] = value
+    fields[name] = value
 
 
 def _slots_among(

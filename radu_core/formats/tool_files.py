@@ -131,21 +131,21 @@ def _count_keys(tool: Mapping[str, Any], read: tuple[str, ...], left_out: Counte
             left_out[f"the key {key!r} of a tool, which isn't read"] += 1
 
 
-def _parameters(where: str, given: Any) -> Any:
+def _parameters(where: str, value: Any) -> Any:
     """The JSON Schema of the arguments, out of what some put it into."""
-    if isinstance(given, str):  # JSON as a text
+    if isinstance(value, str):  # JSON as a text
         try:
-            given = parse_json(given)
+            value = parse_json(value)
         except ValueError as error:
-            raise RowError(where, given, f"isn't JSON ({error})", "Write an object.") from error
-    if not isinstance(given, Mapping):
-        raise RowError(where, given, "isn't an object", "Correct this tool.")
-    if set(given) == {"json"}:  # Bedrock
-        return _parameters(where, given["json"])
-    plain = given and all(isinstance(spec, Mapping) for spec in given.values())
-    if plain and not any(key == "properties" or key[:1] == "$" for key in given):
-        return {"type": "object", "properties": dict(given)}  # the parameters, and nothing around
-    return given
+            raise RowError(where, value, f"isn't JSON ({error})", "Write an object.") from error
+    if not isinstance(value, Mapping):
+        raise RowError(where, value, "isn't an object", "Correct this tool.")
+    if set(value) == {"json"}:  # Bedrock
+        return _parameters(where, value["json"])
+    plain = value and all(isinstance(spec, Mapping) for spec in value.values())
+    if plain and not any(key == "properties" or key[:1] == "$" for key in value):
+        return {"type": "object", "properties": dict(value)}  # the parameters, and nothing around
+    return value
 
 
 def _text(name: str, body: Mapping[str, Any], key: str) -> str:

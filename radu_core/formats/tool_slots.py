@@ -93,8 +93,8 @@ class SlotReader(SpecReader):
     def _check_object(self, where: str, spec: Spec, path: tuple[str, ...]) -> None:
         free = spec.additional not in (None, False)
         if "patternProperties" in spec.rest or (free and spec.additional not in (True, {})):
-            shown = spec.rest.get("patternProperties", spec.additional)
-            raise RowError(where, shown, "takes keys of any name (additionalProperties)", SPLIT)
+            keys = spec.rest.get("patternProperties", spec.additional)
+            raise RowError(where, keys, "takes keys of any name (additionalProperties)", SPLIT)
         if not spec.properties and (free or (path and spec.additional is None)):
             what = "is an object of any form: it names no properties"
             raise RowError(where, "object", what, "Name its properties, or remove it.")
@@ -195,8 +195,8 @@ class SlotReader(SpecReader):
 
     def _description(self, spec: Spec, name: str) -> str:
         """The description, or a title that says more than the name does."""
-        said = _plain_words(spec.title)
-        if not said or said in (_plain_words(name), _plain_words(spec.description)):
+        title = _plain_words(spec.title)
+        if not title or title in (_plain_words(name), _plain_words(spec.description)):
             return spec.description
         if spec.description:
             self.left_out["the title of a parameter that has a description"] += 1

@@ -123,20 +123,20 @@ def read_traces(
     paths: Sequence[Path],
     *,
     schema: Schema | None,
-    known: Collection[str] = (),
+    excluded: Collection[str] = (),
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> tuple[Imported, list[Traffic]]:
     """The utterances of files that matter, each once, unlabelled and tagged with why.
 
-    With it comes how much was asked. ``known`` are the ``words_of`` utterances that are left out.
+    With it comes how much was asked. ``excluded`` are the ``words_of`` utterances that aren't read.
 
     ``InputError`` where several models were asked and ``model`` doesn't say which.
     """
     options = options or {}
     check_options("traces", options, ("below", "unlike", "model"))
     below, unlike = (_share(options, *o) for o in (("below", BELOW), ("unlike", UNLIKE)))
-    reader = _Reader(schema, below, unlike, options.get("model"), frozenset(known))
+    reader = _Reader(schema, below, unlike, options.get("model"), frozenset(excluded))
     for path in paths:
         with readable(path):
             reader.read(path, progress)

@@ -114,14 +114,14 @@ class Sheet:
                 yield number, []
 
     def _fill(
-        self, block: _Block, number: int, cells: list[str], kept: dict[str, str], *, header: bool
+        self, block: _Block, number: int, cells: list[str], values: dict[str, str], *, header: bool
     ) -> None:
         """Give a cell of merged ones their value, where they are one below the other."""
         first = block.first_column
         cells += [""] * (block.last_column - len(cells))
         if number == block.first_row:
-            kept[block.name] = cells[first - 1]
-        value = kept.get(block.name, "")
+            values[block.name] = cells[first - 1]
+        value = values.get(block.name, "")
         if not value or header:
             return
         if block.last_column > first:

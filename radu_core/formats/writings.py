@@ -73,10 +73,10 @@ def _named_dates(plain: str, code: str) -> Iterator[str]:
             continue
         groups = match.groupdict()
         day, month, year = (groups[k] or groups[f"{k}2"] for k in ("day", "month", "year"))
-        for said in _dates([(int(year), months[month], int(day))]):
+        for iso_date in _dates([(int(year), months[month], int(day))]):
             weekday = weekdays.get(groups["weekday"] or "")
-            if weekday in (None, date.fromisoformat(said).weekday()):
-                yield said
+            if weekday in (None, date.fromisoformat(iso_date).weekday()):
+                yield iso_date
 
 
 @lru_cache(maxsize=32)

@@ -118,12 +118,16 @@ def choose_function(scores: Mapping[str, float], question: Question) -> str:
     retrieved), it is the first by name.
     """
     names = [n for n in scores if n != OUT_OF_SCOPE]
-    offered = names if question.offered is None else [n for n in question.offered if n in scores]
+    names_offered = (
+        names if question.offered is None else [n for n in question.offered if n in scores]
+    )
     if question.is_required:
-        candidates = {n: scores[n] for n in offered} or dict.fromkeys(question.offered or (), 0.0)
+        candidates = {n: scores[n] for n in names_offered} or dict.fromkeys(
+            question.offered or (), 0.0
+        )
     else:
-        others = sum(scores[n] for n in names if n not in offered)
-        candidates = {n: scores[n] for n in offered}
+        others = sum(scores[n] for n in names if n not in names_offered)
+        candidates = {n: scores[n] for n in names_offered}
         candidates[OUT_OF_SCOPE] = scores.get(OUT_OF_SCOPE, 0.0) + others
     if not candidates:
         return OUT_OF_SCOPE

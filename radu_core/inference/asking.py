@@ -83,14 +83,14 @@ def check_context(schema: Schema, context: str | None) -> None:
 
 def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
     """A parser's call as an app wants it."""
-    ranked = sorted(call.scores, key=lambda name: (-call.scores[name], name))
+    ranking = sorted(call.scores, key=lambda name: (-call.scores[name], name))
     return Answer(
         utterance=question.utterance,
         function=call.function,
         arguments=nest(schema, call).arguments,
         confidence=_confidence(call, question),
         alternatives=tuple(
-            Alternative(None if n == OUT_OF_SCOPE else n, _clip(call.scores[n])) for n in ranked
+            Alternative(None if n == OUT_OF_SCOPE else n, _clip(call.scores[n])) for n in ranking
         ),
         spans=call.spans or _find_spans(schema, question.utterance, call),
         out_of_scope=call.out_of_scope,
@@ -103,8 +103,8 @@ def _confidence(call: FunctionCall, question: Question) -> float:
     """The probability of what was chosen; no call stands for all that isn't offered as well."""
     if call.function is not None:
         return _clip(call.scores.get(call.function, 0.0))
-    offered = call.scores if question.offered is None else question.offered
-    return _clip(1.0 - sum(call.scores.get(n, 0.0) for n in offered if n != OUT_OF_SCOPE))
+    names = call.scores if question.offered is None else question.offered
+    return _clip(1.0 - sum(call.scores.get(n, 0.0) for n in names if n != OUT_OF_SCOPE))
 
 
 def _clip(probability: float) -> float:

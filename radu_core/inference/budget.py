@@ -39,8 +39,8 @@ def answer_tokens(
         s for s in slots if not s.possible_values and s.type not in ("boolean", "integer", "number")
     ]
     words = _RETOKENIZED * count(json.dumps(utterance, ensure_ascii=False)) if free else 0
-    needed = count(shape) + words + _OF_SLOT * len(free)
-    return max([needed, *map(count, taught)]) + _SPARE
+    shape_tokens = count(shape) + words + _OF_SLOT * len(free)
+    return max([shape_tokens, *map(count, taught)]) + _SPARE
 
 
 def _longest(slot: Slot) -> Value | None:

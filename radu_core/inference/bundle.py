@@ -144,10 +144,10 @@ def read_bundle_manifest(directory: Path) -> BundleManifest:
         data = read_json(path)
     except StoreError as error:  # it was cut
         raise _damage(directory, f"{MANIFEST} isn't JSON ({error.__cause__})") from error
-    found = data.get("format") if isinstance(data, dict) else None
-    if isinstance(found, int) and found > FORMAT:
+    version = data.get("format") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > FORMAT:
         raise InputError(
-            f"That bundle has format {found}; this version of radu-studio reads up to {FORMAT}",
+            f"That bundle has format {version}; this version of radu-studio reads up to {FORMAT}",
             value=str(directory),
             remedy="Install a newer radu-studio, or export the run again with this one.",
         )
@@ -189,9 +189,9 @@ def check_files(directory: Path, manifest: BundleManifest) -> None:
         if not _is_file(path):
             raise _damage(directory, f"it has no {shorten(name)}")
         with readable(path):
-            found = path.stat().st_size
-            if found != size:
-                raise _damage(directory, f"{name} has {found:,} bytes instead of {size:,}")
+            length = path.stat().st_size
+            if length != size:
+                raise _damage(directory, f"{name} has {length:,} bytes instead of {size:,}")
             if file_hash(path) != digest:
                 raise _damage(directory, f"{name} was changed after the bundle was written")
     for name in _names_of(directory):
@@ -201,8 +201,8 @@ def check_files(directory: Path, manifest: BundleManifest) -> None:
 
 def _names_of(directory: Path) -> list[str]:
     """The files in a bundle's parts, without hidden ones, which file systems put there."""
-    found = (p for part in (FAST, GENERATOR) for p in (directory / part).rglob("*"))
-    names = (p.relative_to(directory) for p in found if not p.is_dir())
+    paths = (p for part in (FAST, GENERATOR) for p in (directory / part).rglob("*"))
+    names = (p.relative_to(directory) for p in paths if not p.is_dir())
     return sorted(n.as_posix() for n in names if not any(p.startswith(".") for p in n.parts))
 
 

@@ -56,18 +56,18 @@ def choose_arguments(walk: Walk, function: Function, offer: Offer) -> tuple[Argu
     ``offer`` gives the values that a slot may have; only slots that it gives some for are filled.
     """
     text = " {"
-    found: Arguments = {}
-    left = [(s, values) for s in slots_to_fill(function) if (values := offer(s))]
-    while left:
-        comma = ", " if found else ""
-        keys = [f"{text}{comma}{_json(slot.name)}:" for slot, _ in left]
-        chosen = _choose(walk, [_Option(text + "}"), *map(_Option, keys)], whole=False)
-        if chosen == 0:
+    arguments: Arguments = {}
+    rest = [(s, values) for s in slots_to_fill(function) if (values := offer(s))]
+    while rest:
+        comma = ", " if arguments else ""
+        keys = [f"{text}{comma}{_json(slot.name)}:" for slot, _ in rest]
+        number = _choose(walk, [_Option(text + "}"), *map(_Option, keys)], whole=False)
+        if number == 0:
             break
-        slot, values = left[chosen - 1]
-        found[slot.name], text = _value(walk, f"{keys[chosen - 1]} ", slot, values)
-        left = left[chosen:]
-    return found, text + "}"
+        slot, values = rest[number - 1]
+        arguments[slot.name], text = _value(walk, f"{keys[number - 1]} ", slot, values)
+        rest = rest[number:]
+    return arguments, text + "}"
 
 
 def choose_value(walk: Walk, slot: Slot, values: Sequence[Scalar]) -> tuple[Value | None, str]:
@@ -88,20 +88,20 @@ def _value(walk: Walk, text: str, slot: Slot, values: Sequence[Scalar]) -> tuple
         best = values[_choose(walk, [_option(text, v) for v in values])]
         return best, text + _json(best)
     text += "["
-    left, found = list(values), []
-    while left:
-        best = left.pop(_choose(walk, [_option(text, v) for v in left]))
-        found.append(best)
+    rest, values_chosen = list(values), []
+    while rest:
+        best = rest.pop(_choose(walk, [_option(text, v) for v in rest]))
+        values_chosen.append(best)
         text += _json(best)
-        goes_on = left and _choose(
+        goes_on = rest and _choose(
             walk,
-            [_Option(text + "]"), *(_Option(f"{text}, {_json(v)}") for v in left)],
+            [_Option(text + "]"), *(_Option(f"{text}, {_json(v)}") for v in rest)],
             whole=False,
         )
         if not goes_on:
             break
         text += ", "
-    return found, text + "]"
+    return values_chosen, text + "]"
 
 
 def _choose(walk: Walk, options: Sequence[_Option], *, whole: bool = True) -> int:
@@ -114,8 +114,8 @@ def _choose(walk: Walk, options: Sequence[_Option], *, whole: bool = True) -> in
     order = count()
     heap = [(0.0, next(order), _common([p.tokens for p in paths]), paths, False)]
     while True:
-        cost, steps, path, under, done = heapq.heappop(heap)
-        if done or (len({p.place for p in under}) == 1 and not (whole and heap)):
+        cost, steps, path, under, is_complete = heapq.heappop(heap)
+        if is_complete or (len({p.place for p in under}) == 1 and not (whole and heap)):
             return under[0].place
         if steps > _MOST_STEPS:
             heap = []  # only what continues from here
@@ -139,14 +139,14 @@ def _paths(walk: Walk, place: int, option: _Option) -> list[_Path]:
     and not `.` and `"`.
     """
     tokens = walk.tokens(option.text)
-    found = [_Path(tokens, place, option.closing)]
+    paths = [_Path(tokens, place, option.closing)]
     if option.closing != _ENDS_TEXT or option.text[-1:].isalnum():
-        return found
+        return paths
     for further in ("", *_ENDS_VALUE):
         other = walk.tokens(option.text + _ENDS_TEXT + further)
-        if not any(other[: len(p.tokens)] == p.tokens for p in found):
-            found.append(_Path(other, place, None))
-    return found
+        if not any(other[: len(p.tokens)] == p.tokens for p in paths):
+            paths.append(_Path(other, place, None))
+    return paths
 
 
 def _either(scores: NDArray[np.float64], walk: Walk, closing: str | None) -> float:

@@ -40,10 +40,14 @@ def explain(parser: AnyParser, question: Question) -> Explanation:
     if isinstance(parser, FullParser):
         return _explain_full(parser, question)
     answer = _answer(parser, question)
-    sources, spent = _head(parser.model, question.utterance)
+    sources, milliseconds = _head(parser.model, question.utterance)
     weights = dict(parser.model.head.weights)
-    spent = {EMBEDDING: spent.pop(EMBEDDING), **spent, "whole answer": 1000 * answer.seconds}
-    return Explanation(answer, sources, weights, milliseconds=spent)
+    milliseconds = {
+        EMBEDDING: milliseconds.pop(EMBEDDING),
+        **milliseconds,
+        "whole answer": 1000 * answer.seconds,
+    }
+    return Explanation(answer, sources, weights, milliseconds=milliseconds)
 
 
 def _explain_full(parser: FullParser, question: Question) -> Explanation:
@@ -67,13 +71,13 @@ def _head(
     model: FastModel, utterance: str
 ) -> tuple[dict[str, Mapping[str, float]], dict[str, float]]:
     """What each source of the head says by itself, and the milliseconds that it takes."""
-    each, spent = model.ask_each(utterance)
+    each, milliseconds = model.ask_each(utterance)
     names = [name or OUT_OF_SCOPE for name in model.head.functions]
     sources: dict[str, Mapping[str, float]] = {
         source: dict(zip(names, table[0].tolist(), strict=True))
         for source, table in model.head.each(each).items()
     }
-    return sources, spent
+    return sources, milliseconds
 
 
 class _Heard:
@@ -103,23 +107,23 @@ class _Heard:
 
     def explanation(self, answer: Answer) -> Explanation:
         """What was kept while the answer was made."""
-        shown = self._found[0].exemplars[: self._shown] if self._found else ()
+        hits = self._found[0].exemplars[: self._shown] if self._found else ()
         prompts = {}
         for task, texts in self._prompts.items():
             for number, text in enumerate(texts, start=1):
                 prompts[task if len(texts) == 1 else f"{task} {number}"] = text
         return Explanation(
             answer,
-            retrieved=tuple((hit.utterance, hit.function, hit.score) for hit in shown),
+            retrieved=tuple((hit.utterance, hit.function, hit.score) for hit in hits),
             prompts=prompts,
             milliseconds=self._clock.end(),
         )
 
     def _search(self, real: _Call, *args: Any, **more: Any) -> Any:
         with self._clock.stage("retrieval"):
-            found = real(*args, **more)
-        self._found += found
-        return found
+            results = real(*args, **more)
+        self._found += results
+        return results
 
     def _score(self, real: _Call, prompt: str, choices: Sequence[str]) -> Any:
         task = _ANSWER if choices == yes_no.CHOICES else _FUNCTION
@@ -148,9 +152,9 @@ class _Heard:
             return real(prompts, *args, **more)
 
     def _function_scores(self, real: _Call, *args: Any, **more: Any) -> Any:
-        found = real(*args, **more)
-        self.scores = found[0]
-        return found
+        results = real(*args, **more)
+        self.scores = results[0]
+        return results
 
 
 class _Spy:
@@ -161,8 +165,8 @@ class _Spy:
         self._through = through
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._real, name)
-        return partial(self._through[name], found) if name in self._through else found
+        attribute = getattr(self._real, name)
+        return partial(self._through[name], attribute) if name in self._through else attribute
 
 
 class _Clock:

@@ -56,19 +56,19 @@ class FastParser:
         Arguments are by slot. ``questions`` say for each query which functions may be called.
         ``scope`` counts instead of the parser's ``kept``, this time.
         """
-        asked = list(questions or [Question(q.utterance) for q in queries])
+        all_questions = list(questions or [Question(q.utterance) for q in queries])
         calls: list[FunctionCall] = []
-        for at in range(0, len(asked), _BATCH):
-            progress("Answering", at, len(asked))
-            part = asked[at : at + _BATCH]
-            begun = time.perf_counter()
+        for at in range(0, len(all_questions), _BATCH):
+            progress("Answering", at, len(all_questions))
+            part = all_questions[at : at + _BATCH]
+            start = time.perf_counter()
             answers = self.model.answer([q.utterance for q in part])
-            done = [
+            part_calls = [
                 self.call(q.utterance, a.meaning(self.decide(a, q, scope)))
                 for q, a in zip(part, answers, strict=True)
             ]
-            seconds = (time.perf_counter() - begun) / len(part)
-            calls += [c.model_copy(update={"seconds": seconds}) for c in done]
+            seconds = (time.perf_counter() - start) / len(part)
+            calls += [c.model_copy(update={"seconds": seconds}) for c in part_calls]
         return calls
 
     def refuses(self, answer: FastAnswer, scope: float | None = None) -> bool:
@@ -112,7 +112,7 @@ class FastParser:
         arguments: Arguments,
     ) -> tuple[list[Span], list[str]]:
         """Put the spans' values into ``arguments``: the spans taken, and what was left out."""
-        taken, problems = [], []
+        placed_spans, problems = [], []
         for name, start, end in spans:
             slot, words = function.slot(name), utterance[start:end]
             value = self.taught.inverse.value(function, slot, words) if slot else None
@@ -126,8 +126,8 @@ class FastParser:
             elif arguments[name] != value:
                 problems.append(f"{name} takes one value: {words!r} was left out")
                 continue
-            taken.append(Span(slot=name, start=start, end=end, value=value))
-        return taken, problems
+            placed_spans.append(Span(slot=name, start=start, end=end, value=value))
+        return placed_spans, problems
 
 
 def _unread(end: int, utterance: str) -> str:

@@ -83,14 +83,14 @@ class FullParser:
 
         Arguments are by slot. ``questions`` and ``scope``: as the fast model has them.
         """
-        asked = list(contexts or [None] * len(queries))
+        all_contexts = list(contexts or [None] * len(queries))
         limits = list(questions or [Question(q.utterance) for q in queries])
         calls = []
-        for number, (query, context) in enumerate(zip(queries, asked, strict=True)):
+        for number, (query, context) in enumerate(zip(queries, all_contexts, strict=True)):
             progress("Answering", number, len(queries))
-            begun = time.perf_counter()
+            start = time.perf_counter()
             call = self._call(query, context, limits[number], scope)
-            calls.append(call.model_copy(update={"seconds": time.perf_counter() - begun}))
+            calls.append(call.model_copy(update={"seconds": time.perf_counter() - start}))
         return calls
 
     def _call(
@@ -101,8 +101,10 @@ class FullParser:
         is_refused = fast.refuses(answer, scope) and not question.is_required
         unsure = max(answer.scores.values()) < deferral.function_below
         if deferral.generator and unsure and not is_refused:
-            [said] = self.generator.function_scores([query], [best_of(answer)], contexts=[context])
-            answer = replace(answer, scores=combine(deferral, answer, said))
+            [likelihoods] = self.generator.function_scores(
+                [query], [best_of(answer)], contexts=[context]
+            )
+            answer = replace(answer, scores=combine(deferral, answer, likelihoods))
         answer = answer.meaning(fast.decide(answer, question, scope))
         call = fast.call(query.utterance, answer)
         if call.function is not None and answer.tags[1] < deferral.values_below:
@@ -112,18 +114,22 @@ class FullParser:
 
 def best_of(answer: FastAnswer) -> list[str]:
     """The functions that the head finds likeliest."""
-    ranked = sorted(answer.scores, key=lambda n: -answer.scores[n])
-    return [n for n in ranked if n != OUT_OF_SCOPE][:_CANDIDATES]
+    ranking = sorted(answer.scores, key=lambda n: -answer.scores[n])
+    return [n for n in ranking if n != OUT_OF_SCOPE][:_CANDIDATES]
 
 
-def combine(deferral: Deferral, answer: FastAnswer, said: dict[str, float]) -> dict[str, float]:
+def combine(
+    deferral: Deferral, answer: FastAnswer, likelihoods: dict[str, float]
+) -> dict[str, float]:
     """The probabilities of both models together."""
     import numpy as np
 
     names = list(answer.scores)
     logs = Head(
         tuple(names), {"head": deferral.head, "generator": deferral.generator}
-    ).log_probabilities({"head": _logs(names, [answer.scores]), "generator": _logs(names, [said])})
+    ).log_probabilities(
+        {"head": _logs(names, [answer.scores]), "generator": _logs(names, [likelihoods])}
+    )
     return dict(zip(names, np.exp(logs[0]).tolist(), strict=True))
 
 
@@ -162,28 +168,30 @@ def fit_deferral(
     top = {n: max(answers[n].scores.values()) for n in answered}
     below = float(np.quantile(list(top.values()), _ASKED)) if top else 0.0
     unsure = [n for n in answered if top[n] < below]
-    begun = time.perf_counter()
-    said = generator.function_scores(
+    start = time.perf_counter()
+    likelihoods = generator.function_scores(
         [queries[n] for n in unsure],
         [best_of(answers[n]) for n in unsure],
         contexts=[rows[n].context for n in unsure],
         progress=progress,
     )
-    told: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "rows": len(rows),
         "asked": len(unsure),
-        "seconds": (time.perf_counter() - begun) / max(1, len(unsure)),
+        "seconds": (time.perf_counter() - start) / max(1, len(unsure)),
     }
-    weights = _weights([answers[n] for n in unsure], said, [rows[n] for n in unsure], told)
-    values_below = _values_below(fast, generator, rows, queries, answers, told, progress)
-    return Deferral(below, *weights, values_below, told)
+    weights = _weights(
+        [answers[n] for n in unsure], likelihoods, [rows[n] for n in unsure], figures
+    )
+    values_below = _values_below(fast, generator, rows, queries, answers, figures, progress)
+    return Deferral(below, *weights, values_below, figures)
 
 
 def _weights(
     answers: Sequence[FastAnswer],
-    said: Sequence[dict[str, float]],
+    likelihoods: Sequence[dict[str, float]],
     rows: Sequence[AnnotatedExemplar],
-    told: dict[str, Any],
+    figures: dict[str, Any],
 ) -> tuple[float, float]:
     """The weights of head and language model; the latter's is 0 if it gets no more rows right."""
     import numpy as np
@@ -191,23 +199,23 @@ def _weights(
     names = list(answers[0].scores) if answers else []
     places = {name: n for n, name in enumerate(names)}
     gold = np.array([places.get(r.function or OUT_OF_SCOPE, -1) for r in rows], dtype=np.int64)
-    known = gold >= 0
-    if not known.any():
+    in_scope = gold >= 0
+    if not in_scope.any():
         return 1.0, 0.0
     scores = {
-        "head": _logs(names, [a.scores for a in answers])[known],
-        "generator": _logs(names, said)[known],
+        "head": _logs(names, [a.scores for a in answers])[in_scope],
+        "generator": _logs(names, likelihoods)[in_scope],
     }
-    both = fit_head(names, scores, gold[known])
+    both = fit_head(names, scores, gold[in_scope])
     alone = Head(tuple(names), {"head": 1.0})
     right = [
-        int((h.log_probabilities(scores).argmax(1) == gold[known]).sum()) for h in (alone, both)
+        int((h.log_probabilities(scores).argmax(1) == gold[in_scope]).sum()) for h in (alone, both)
     ]
-    told |= {
+    figures |= {
         "functions_right": right[0],
         "functions_right_with": right[1],
-        "loss": log_loss(alone, scores, gold[known]),
-        "loss_with": log_loss(both, scores, gold[known]),
+        "loss": log_loss(alone, scores, gold[in_scope]),
+        "loss_with": log_loss(both, scores, gold[in_scope]),
     }
     if right[1] <= right[0]:
         return 1.0, 0.0
@@ -220,7 +228,7 @@ def _values_below(
     rows: Sequence[AnnotatedExemplar],
     queries: Sequence[Query],
     answers: Sequence[FastAnswer],
-    told: dict[str, Any],
+    figures: dict[str, Any],
     progress: Progress,
 ) -> float:
     """The probability of the tagger below which the language model chooses values.
@@ -242,18 +250,22 @@ def _values_below(
     calls = [fast.call(rows[n].utterance, answers[n]) for n in unsure]
     progress("Choosing values", 0, len(unsure))
     theirs = fill(generator, [queries[n] for n in unsure], calls, [rows[n].context for n in unsure])
-    wanted = [rows[n].arguments for n in unsure]
+    gold = [rows[n].arguments for n in unsure]
     right = [
-        sum(c.arguments == w for c, w in zip(some, wanted, strict=True)) for some in (calls, theirs)
+        sum(c.arguments == w for c, w in zip(some, gold, strict=True)) for some in (calls, theirs)
     ]
-    told |= {"values_asked": len(unsure), "values_right": right[0], "values_right_with": right[1]}
+    figures |= {
+        "values_asked": len(unsure),
+        "values_right": right[0],
+        "values_right_with": right[1],
+    }
     return below if right[1] > right[0] else 0.0
 
 
-def _logs(names: Sequence[str], found: Sequence[Mapping[str, float]]) -> NDArray[np.float32]:
+def _logs(names: Sequence[str], scores: Sequence[Mapping[str, float]]) -> NDArray[np.float32]:
     """``(rows, functions)`` log-probabilities; what has none is unlikely."""
     import numpy as np
 
-    table = np.array([[f.get(n, 0.0) for n in names] for f in found], dtype=np.float64)
+    table = np.array([[f.get(n, 0.0) for n in names] for f in scores], dtype=np.float64)
     logs: NDArray[np.float32] = np.log(np.maximum(table, np.exp(_LEAST))).astype(np.float32)
     return logs

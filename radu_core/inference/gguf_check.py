@@ -78,14 +78,14 @@ class Agreement:
 
         Tokens and loss must be as is asked of a saved model, and choices as tokens are.
         """
-        saved = {
+        figures = {
             "supervised_tokens": self.tokens,
             "equal_argmax": self.equal_tokens / max(1, self.tokens),
             "loss_trained": self.loss_model,
             "loss_written": self.loss_gguf,
         }
         return (
-            not shortfalls(saved)
+            not shortfalls(figures)
             and self.equal_choices >= _LEAST_EQUAL * self.choices
             and self.equal_texts in (None, self.rows)
         )
@@ -139,56 +139,56 @@ def compare_gguf(
     ``template`` is the chat template that the model was trained with. Raises ``ModelError`` where
     the file can't be loaded at all.
     """
-    trained = _Transformers(directory, template)
+    original = _Transformers(directory, template)
     encoder = Encoder(load_tokenizer(directory), template)
     runtime = find_runtime()
-    opened = (
+    copy_model = (
         _llama_cpp(runtime, path, encoder, rows)
         if runtime
         else _read_back(path, directory, template)
     )
-    with opened as written:
-        return _compare(trained, written, encoder, rows, weights, progress)
+    with copy_model as copy:
+        return _compare(original, copy, encoder, rows, weights, progress)
 
 
 def _compare(
-    trained: _Transformers,
-    written: _Transformers | _LlamaCpp,
+    original: _Transformers,
+    copy: _Transformers | _LlamaCpp,
     encoder: Encoder,
     rows: Sequence[AskedRow],
     weights: str,
     progress: Progress,
 ) -> Agreement:
-    equal = choices = chosen = texts = 0
-    said: list[tuple[float, float]] = []  # each right token's log-probability in both
+    equal = choices = equal_choices = texts = 0
+    log_probabilities: list[tuple[float, float]] = []  # each right token's log-probability in both
     for number, row in enumerate(rows):
         progress("Comparing the GGUF with the model", number, len(rows))
-        for model in (trained, written):
+        for model in (original, copy):
             model.read(row.prompt)
         answer = encoder.row(row.prompt, row.completion)[1] if row.completion else []
         for at in range(max(1, len(answer))):
-            one, other = trained.after(answer[:at]), written.after(answer[:at])
+            one, other = original.after(answer[:at]), copy.after(answer[:at])
             equal += int(one.argmax() == other.argmax())
             right = answer[at] if answer else int(one.argmax())
-            said.append((float(one[right]), float(other[right])))
+            log_probabilities.append((float(one[right]), float(other[right])))
         if row.candidates:
             options = [encoder.row(row.prompt, c)[1] for c in row.candidates]
             choices += 1
-            chosen += int(_likeliest(trained, options) == _likeliest(written, options))
-        if isinstance(written, _LlamaCpp):
-            texts += int(written.reads_alike(row.prompt, row.completion))
+            equal_choices += int(_likeliest(original, options) == _likeliest(copy, options))
+        if isinstance(copy, _LlamaCpp):
+            texts += int(copy.reads_alike(row.prompt, row.completion))
     return Agreement(
-        runtime=written.name,
+        runtime=copy.name,
         weights=weights,
         rows=len(rows),
-        tokens=len(said),
+        tokens=len(log_probabilities),
         equal_tokens=equal,
-        loss_model=-sum(one for one, _ in said) / len(said),
-        loss_gguf=-sum(other for _, other in said) / len(said),
+        loss_model=-sum(one for one, _ in log_probabilities) / len(log_probabilities),
+        loss_gguf=-sum(other for _, other in log_probabilities) / len(log_probabilities),
         choices=choices,
-        equal_choices=chosen,
-        equal_texts=texts if isinstance(written, _LlamaCpp) else None,
-        log_difference=max(abs(one - other) for one, other in said),
+        equal_choices=equal_choices,
+        equal_texts=texts if isinstance(copy, _LlamaCpp) else None,
+        log_difference=max(abs(one - other) for one, other in log_probabilities),
     )
 
 
@@ -234,21 +234,21 @@ class _LlamaCpp:
         import numpy as np
         from scipy.special import log_softmax
 
-        wanted = tuple(path)
-        if wanted in self._known:
-            return self._known[wanted]
-        if self._path is None or not wanted:
+        key = tuple(path)
+        if key in self._known:
+            return self._known[key]
+        if self._path is None or not key:
             self._model.reset()
-            self._model.eval([*self._start, *wanted])
+            self._model.eval([*self._start, *key])
         else:
-            pairs = zip(self._path, wanted[:-1], strict=False)  # the last is read in any case
-            shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-            self._model.n_tokens = len(self._start) + shared
-            self._model.eval(list(wanted[shared:]))
-        self._path = wanted
+            pairs = zip(self._path, key[:-1], strict=False)  # the last is read in any case
+            common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            self._model.n_tokens = len(self._start) + common
+            self._model.eval(list(key[common:]))
+        self._path = key
         logits = np.asarray(self._model.scores[self._model.n_tokens - 1], dtype=np.float64)
-        self._known[wanted] = log_softmax(logits)
-        return self._known[wanted]
+        self._known[key] = log_softmax(logits)
+        return self._known[key]
 
     def reads_alike(self, prompt: str, completion: str) -> bool:
         """Whether the file's tokenizer makes of both texts what the model was trained with."""

@@ -81,8 +81,8 @@ def write_gguf(directory: Path, path: Path, *, weights: WeightType, template: st
     _write_settings(writer, config, weights)
     _write_tokenizer(writer, directory, int(config["vocab_size"]))
     writer.add_chat_template(template)
-    kept = list(_tensors(directory, config))
-    for name, shape, _ in kept:
+    tensors = list(_tensors(directory, config))
+    for name, shape, _ in tensors:
         kind = _type_of(shape, weights)
         block = gguf.GGML_QUANT_SIZES[kind]
         size = math.prod(shape) // block[0] * block[1]
@@ -90,7 +90,7 @@ def write_gguf(directory: Path, path: Path, *, weights: WeightType, template: st
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for _, shape, read in kept:
+    for _, shape, read in tensors:
         writer.write_tensor_data(gguf.quants.quantize(read(), _type_of(shape, weights)))
     writer.close()
 
@@ -140,17 +140,17 @@ def _write_settings(writer: GGUFWriter, config: Mapping[str, Any], weights: Weig
 def _write_tokenizer(writer: GGUFWriter, directory: Path, size: int) -> None:
     from gguf import TokenType
 
-    kept = read_json(directory / "tokenizer.json")
+    data = read_json(directory / "tokenizer.json")
     tokens = [f"[PAD{i}]" for i in range(size)]  # ids that stand for nothing
     types = [TokenType.UNUSED] * size
-    for token, number in kept["model"]["vocab"].items():
+    for token, number in data["model"]["vocab"].items():
         tokens[number], types[number] = token, TokenType.NORMAL
-    for token in kept.get("added_tokens") or ():
+    for token in data.get("added_tokens") or ():
         kind = TokenType.CONTROL if token["special"] else TokenType.USER_DEFINED
         tokens[token["id"]], types[token["id"]] = token["content"], kind
-    merges = [m if isinstance(m, str) else " ".join(m) for m in kept["model"]["merges"]]
+    merges = [m if isinstance(m, str) else " ".join(m) for m in data["model"]["merges"]]
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(_splitter(kept))
+    writer.add_tokenizer_pre(_splitter(data))
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges(merges)
@@ -164,11 +164,11 @@ def _write_special(writer: GGUFWriter, directory: Path, tokens: list[str]) -> No
     path = directory / "generation_config.json"
     ends = (read_json(path) if path.is_file() else {}).get("eos_token_id")
     stops: list[int] = ends if isinstance(ends, list) else [] if ends is None else [ends]
-    known = {name: number for number, name in enumerate(tokens)}
+    numbers = {name: number for number, name in enumerate(tokens)}
     roles: dict[str, int] = {}
     for role in ("bos", "eos", "unk", "pad"):
-        named = settings.get(f"{role}_token")
-        number = known.get(named["content"] if isinstance(named, dict) else named)
+        token = settings.get(f"{role}_token")
+        number = numbers.get(token["content"] if isinstance(token, dict) else token)
         if number is not None:
             roles[role] = number
     roles |= dict(zip(("eos", "eot"), stops, strict=False))
@@ -187,31 +187,31 @@ def _tokenizer_obstacle(directory: Path) -> str:
     path = directory / "tokenizer.json"
     if not path.is_file():
         return "it has no tokenizer.json"
-    kept = read_json(path)
-    if kept["model"].get("type") != "BPE" or kept["model"].get("byte_fallback"):
+    data = read_json(path)
+    if data["model"].get("type") != "BPE" or data["model"].get("byte_fallback"):
         return "its tokenizer isn't a byte-level BPE"
-    if kept.get("normalizer"):
+    if data.get("normalizer"):
         return "its tokenizer rewrites a text before it cuts it"
-    if not _splitter(kept):
+    if not _splitter(data):
         return "llama.cpp has no name for how its tokenizer cuts a text into words"
     odd = [
         t["content"]
-        for t in kept.get("added_tokens") or ()
+        for t in data.get("added_tokens") or ()
         if t.get("lstrip") or t.get("rstrip") or t.get("single_word")
     ]
     return f"its token {odd[0]} takes what stands beside it" if odd else ""
 
 
-def _splitter(kept: Mapping[str, Any]) -> str:
+def _splitter(data: Mapping[str, Any]) -> str:
     """llama.cpp's name for how this tokenizer.json cuts a text; "" where it has none."""
-    steps = kept.get("pre_tokenizer") or {}
+    steps = data.get("pre_tokenizer") or {}
     parts = steps["pretokenizers"] if steps.get("type") == "Sequence" else [steps]
-    for name, wanted, takes_words in _SPLITTERS:
-        same = len(parts) == len(wanted) and all(
+    for name, patterns, takes_words in _SPLITTERS:
+        same = len(parts) == len(patterns) and all(
             all(part.get(k) == v for k, v in want.items())
-            for part, want in zip(parts, wanted, strict=True)
+            for part, want in zip(parts, patterns, strict=True)
         )
-        if same and bool(kept["model"].get("ignore_merges")) == takes_words:
+        if same and bool(data["model"].get("ignore_merges")) == takes_words:
             return name
     return ""
 

@@ -29,7 +29,7 @@ __all__ = ["Implied"]
 
 _FEWEST = 2  # rows that imply a value, or there is nothing to learn
 _MOST_TEXTS = 12  # different values of a slot of free text: of more, none would be learnt well
-_STRENGTH = 10.0  # C
+_STRENGTH = 10.0  # inverse of the regularisation: scikit-learn's C
 _SURE = 0.5
 _WEIGHTS, _VALUES = "implied.safetensors", "implied.json"
 _ARRAYS = ("coefficients", "intercepts")
@@ -98,12 +98,12 @@ class Implied:
         """What ``save`` wrote."""
         from safetensors.numpy import load_file
 
-        arrays, implied = load_file(str(directory / _WEIGHTS)), cls.__new__(cls)
-        implied._choosers = {
+        arrays, instance = load_file(str(directory / _WEIGHTS)), cls.__new__(cls)
+        instance._choosers = {
             (function, slot): _Chooser(tuple(values), *(arrays[f"{n} {part}"] for part in _ARRAYS))
             for n, (function, slot, values) in enumerate(read_json(directory / _VALUES))
         }
-        return implied
+        return instance
 
     def __bool__(self) -> bool:
         """Whether anything is ever implied."""
@@ -113,13 +113,13 @@ class Implied:
         self, function: str, slots: Iterable[Slot], vector: NDArray[np.float32]
     ) -> dict[str, Scalar]:
         """What an utterance of ``function`` with this ``vector`` ``(dim,)`` implies."""
-        found: dict[str, Scalar] = {}
+        values: dict[str, Scalar] = {}
         for slot in slots:
             chooser = self._choosers.get((function, slot.name))
             value = chooser.choose(vector) if chooser else None
             if value is not None and fits_type(value, slot):
-                found[slot.name] = value
-        return found
+                values[slot.name] = value
+        return values
 
 
 def _implied_value(exemplar: AnnotatedExemplar, slot: Slot) -> Scalar | None:
@@ -127,16 +127,16 @@ def _implied_value(exemplar: AnnotatedExemplar, slot: Slot) -> Scalar | None:
     value = exemplar.arguments.get(slot.name)
     if value is None or isinstance(value, list):
         return None
-    written = any(s.slot == slot.name for s in exemplar.spans or ())
-    return None if written else value
+    is_written = any(s.slot == slot.name for s in exemplar.spans or ())
+    return None if is_written else value
 
 
 def _learnable(slot: Slot, labels: Sequence[Scalar | None]) -> bool:
-    known = [v for v in labels if v is not None]
-    if slot.recognizer is not None or len(known) < _FEWEST:
+    values = [v for v in labels if v is not None]
+    if slot.recognizer is not None or len(values) < _FEWEST:
         return False
     closed = slot.possible_values or slot.type == "boolean"
-    return bool(closed) or len(set(map(repr, known))) <= _MOST_TEXTS
+    return bool(closed) or len(set(map(repr, values))) <= _MOST_TEXTS
 
 
 def _fit(labels: Sequence[Scalar | None], vectors: NDArray[np.float32]) -> _Chooser:
@@ -146,21 +146,21 @@ def _fit(labels: Sequence[Scalar | None], vectors: NDArray[np.float32]) -> _Choo
 
     values = {repr(v): v for v in labels}
     places = {key: n for n, key in enumerate(sorted(values))}
-    chosen = np.array([places[repr(v)] for v in labels])
-    ordered = tuple(values[key] for key in sorted(values))
-    if len(ordered) == 1:
-        return _Chooser(ordered, np.zeros((1, vectors.shape[1])), np.zeros(1))
+    targets = np.array([places[repr(v)] for v in labels])
+    sorted_values = tuple(values[key] for key in sorted(values))
+    if len(sorted_values) == 1:
+        return _Chooser(sorted_values, np.zeros((1, vectors.shape[1])), np.zeros(1))
     model = LogisticRegression(C=_STRENGTH, max_iter=300)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(vectors, chosen)
+        model.fit(vectors, targets)
     coefficients, intercepts = model.coef_, model.intercept_
-    if len(ordered) == 2:  # one row, for the second
+    if len(sorted_values) == 2:  # one row, for the second
         coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
         intercepts = np.concatenate([np.zeros_like(intercepts), intercepts])
     # safetensors writes an array's memory as it lies, and scikit-learn's lies by columns
     return _Chooser(
-        ordered,
+        sorted_values,
         np.ascontiguousarray(coefficients, dtype=np.float64),
         np.ascontiguousarray(intercepts, dtype=np.float64),
     )

@@ -149,25 +149,25 @@ class OnnxEmbedder:
         prompt = self._graph.settings.prompts[side]
         keys = [f"{prompt}\n{text}" for text in texts]
         with self._lock:
-            known = {k: self._known[k] for k in keys if k in self._known}
-        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
+            vector_by_key = {k: self._known[k] for k in keys if k in self._known}
+        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in vector_by_key}
         rows = {k: self._graph.tokens(text, prompt) for k, text in missing.items()}
         order = list(rows)
-        for done, part in enumerate(_by_length(list(rows.values()))):
-            progress("Embedding", done * _BATCH, len(order))
+        for number, part in enumerate(_by_length(list(rows.values()))):
+            progress("Embedding", number * _BATCH, len(order))
             some = [order[n] for n in part]
             vectors, _, _ = self._graph.run([rows[k] for k in some])
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            known.update(zip(some, vectors / np.maximum(norms, 1e-12), strict=True))
+            vector_by_key.update(zip(some, vectors / np.maximum(norms, 1e-12), strict=True))
         with self._lock:
             for key in keys:
-                self._known[key] = known[key]
+                self._known[key] = vector_by_key[key]
                 self._known.move_to_end(key)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         if not keys:
             return np.zeros((0, 0), dtype=np.float32)
-        return np.stack([known[k] for k in keys])
+        return np.stack([vector_by_key[k] for k in keys])
 
     def without_cache(self) -> OnnxEmbedder:
         """The same model, which embeds every text it is asked for: what time that takes."""

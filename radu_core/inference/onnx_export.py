@@ -126,11 +126,14 @@ def _check(encoder: Any, example: Sequence[Any], path: Path) -> None:
     for batch in ((ids, mask), (ids[:1, :5], mask[:1, :5])):
         with torch.inference_mode():
             right = _module(encoder)(*batch)
-        given = {"input_ids": batch[0].numpy(), "attention_mask": batch[1].numpy()}
-        for answer, found in zip(right, session.run(None, given), strict=True):
-            wanted = answer.numpy()
-            real = batch[1].numpy().astype(bool) if wanted.ndim == 3 else slice(None)
-            apart = np.abs(found[real] - wanted[real]).max() / np.abs(wanted[real]).max()
+        inputs = {"input_ids": batch[0].numpy(), "attention_mask": batch[1].numpy()}
+        for answer, output in zip(right, session.run(None, inputs), strict=True):
+            expected_output = answer.numpy()
+            real = batch[1].numpy().astype(bool) if expected_output.ndim == 3 else slice(None)
+            apart = (
+                np.abs(output[real] - expected_output[real]).max()
+                / np.abs(expected_output[real]).max()
+            )
             if not apart < _EXACT:
                 raise ModelError(
                     "The ONNX encoder's results differ from the original's", value=float(apart)

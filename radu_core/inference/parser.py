@@ -124,26 +124,28 @@ class Parser:
 
         A query that is an exemplar of the index never retrieves itself or its duplicates.
         """
-        begun = time.perf_counter()
-        asked = list(contexts or [None] * len(queries))
+        started_at = time.perf_counter()
+        all_contexts = list(contexts or [None] * len(queries))
         limits = list(questions or [Question(q.utterance) for q in queries])
-        found = self._retrieve(queries)
-        shared = (time.perf_counter() - begun) / max(1, len(queries))
+        retrievals = self._retrieve(queries)
+        retrieval_seconds = (time.perf_counter() - started_at) / max(1, len(queries))
         calls: list[FunctionCall] = []
-        for number, (query, hits, context) in enumerate(zip(queries, found, asked, strict=True)):
+        for number, (query, hits, context) in enumerate(
+            zip(queries, retrievals, all_contexts, strict=True)
+        ):
             progress("Choosing functions", number, len(queries))
             start = time.perf_counter()
             limit = limits[number]
             wider = _with_candidates(hits, limit.offered or () if limit.is_required else ())
             scores = self._function_scores(query.utterance, wider, context)
             name = choose_function(scores, limit)
-            seconds = shared + time.perf_counter() - start
+            seconds = retrieval_seconds + time.perf_counter() - start
             calls.append(
                 FunctionCall(
                     function=None if name == OUT_OF_SCOPE else name, scores=scores, seconds=seconds
                 )
             )
-        self._fill_slots(queries, found, asked, calls, progress)
+        self._fill_slots(queries, retrievals, all_contexts, calls, progress)
         return calls
 
     def choose_functions(
@@ -167,12 +169,12 @@ class Parser:
         progress: Progress = silent,
     ) -> list[dict[str, float]]:
         """Of each query, how likely its candidates, what is retrieved, and ``none`` are."""
-        asked = list(contexts or [None] * len(queries))
+        all_contexts = list(contexts or [None] * len(queries))
         scores = []
         for number, (query, hits) in enumerate(zip(queries, self._retrieve(queries), strict=True)):
             progress("Choosing functions", number, len(queries))
             wider = _with_candidates(hits, candidates[number])
-            scores.append(self._function_scores(query.utterance, wider, asked[number]))
+            scores.append(self._function_scores(query.utterance, wider, all_contexts[number]))
         return scores
 
     def fill(
@@ -184,8 +186,8 @@ class Parser:
         progress: Progress = silent,
     ) -> None:
         """Fill the arguments of calls whose functions are chosen."""
-        asked = list(contexts or [None] * len(queries))
-        self._fill_slots(queries, self._retrieve(queries), asked, calls, progress)
+        all_contexts = list(contexts or [None] * len(queries))
+        self._fill_slots(queries, self._retrieve(queries), all_contexts, calls, progress)
 
     def _retrieve(self, queries: Sequence[Query]) -> list[Retrieved]:
         k = max(self.settings.k_exemplar, SLOT_POOL)
@@ -197,17 +199,17 @@ class Parser:
     def _function_scores(
         self, utterance: str, hits: Retrieved, context: str | None
     ) -> dict[str, float]:
-        shown = self._limit_exemplars(hits)
+        prompt_hits = self._limit_exemplars(hits)
         if self.settings.function_strategy == "knn":
-            return self._knn_scores(utterance, shown)
-        asking, choices = self._asking(utterance, context), rag.choices(shown.functions)
-        if self.settings.mixing == "ensemble" and shown.exemplars:
-            prompts = [prompt.text for prompt in rag.ask_each(asking, shown)]
+            return self._knn_scores(utterance, prompt_hits)
+        asking, choices = self._asking(utterance, context), rag.choices(prompt_hits.functions)
+        if self.settings.mixing == "ensemble" and prompt_hits.exemplars:
+            prompts = [prompt.text for prompt in rag.ask_each(asking, prompt_hits)]
             likelihoods = self.generator.score_each(prompts, choices)
-            weights = weights_of(shown.exemplars, temperature=self.settings.temperature)
-            return rag.read(shown.functions, likelihoods, weights)
-        likelihood = self.generator.score(rag.ask(asking, shown).text, choices)
-        return rag.read(shown.functions, [likelihood])
+            weights = weights_of(prompt_hits.exemplars, temperature=self.settings.temperature)
+            return rag.read(prompt_hits.functions, likelihoods, weights)
+        likelihood = self.generator.score(rag.ask(asking, prompt_hits).text, choices)
+        return rag.read(prompt_hits.functions, [likelihood])
 
     def _knn_scores(self, utterance: str, hits: Retrieved) -> dict[str, float]:
         asking = self._asking(utterance, None)
@@ -221,8 +223,8 @@ class Parser:
     def _fill_slots(
         self,
         queries: Sequence[Query],
-        found: Sequence[Retrieved],
-        asked: Sequence[str | None],
+        retrievals: Sequence[Retrieved],
+        contexts: Sequence[str | None],
         calls: list[FunctionCall],
         progress: Progress,
     ) -> None:
@@ -232,32 +234,32 @@ class Parser:
         asked for, where the answer is yes or no.
         """
         tasks: list[_SlotTask] = []
-        for number, (query, hits, call) in enumerate(zip(queries, found, calls, strict=True)):
+        for number, (query, hits, call) in enumerate(zip(queries, retrievals, calls, strict=True)):
             function = self.schema.function(call.function) if call.function else None
             if function is None:
                 continue
             call.arguments.update(
                 fill_recognized(self.schema, function, query.utterance, self._context)
             )
-            tasks += self._slot_tasks(number, query.utterance, function, hits, asked[number])
+            tasks += self._slot_tasks(number, query.utterance, function, hits, contexts[number])
         if self.settings.values == "choose":
             self._choose(queries, tasks, calls, progress)
         else:
             self._generate(queries, tasks, calls, progress)
         if self.settings.reads_answers:
-            for query, context, call in zip(queries, asked, calls, strict=True):
+            for query, context, call in zip(queries, contexts, calls, strict=True):
                 self._read_answer(query.utterance, context, call)
 
     def _read_answer(self, utterance: str, context: str | None, call: FunctionCall) -> None:
         """Set the boolean slot that the bot had asked for, where the utterance answers that."""
         start = time.perf_counter()
-        found = yes_no.find_slot(self.schema, context)
-        if found is None or found[0].name != call.function:
+        asked_slot = yes_no.find_slot(self.schema, context)
+        if asked_slot is None or asked_slot[0].name != call.function:
             return
-        prompt = yes_no.ask(self._asking(utterance, context), found[1]).text
+        prompt = yes_no.ask(self._asking(utterance, context), asked_slot[1]).text
         value = yes_no.read(self.generator.score(prompt, yes_no.CHOICES))
         if value is not None:
-            call.arguments[found[1].name] = value
+            call.arguments[asked_slot[1].name] = value
         call.seconds += time.perf_counter() - start
 
     def _choose(
@@ -268,19 +270,19 @@ class Parser:
         progress: Progress,
     ) -> None:
         """Fill slots with the likeliest of what each can have."""
-        for done, task in enumerate(tasks):
-            progress("Choosing values", done, len(tasks))
+        for count, task in enumerate(tasks):
+            progress("Choosing values", count, len(tasks))
             start = time.perf_counter()
             offer = partial(self._proposals.of, task.function, queries[task.number].utterance)
             walk = self.generator.walk(task.prompt)
             if task.slot is None:
-                values, said = choose_arguments(walk, task.function, offer)
+                values, text = choose_arguments(walk, task.function, offer)
             else:
-                value, said = choose_value(walk, task.slot, offer(task.slot))
+                value, text = choose_value(walk, task.slot, offer(task.slot))
                 values = {} if value is None else {task.slot.name: value}
             call = calls[task.number]
             call.arguments.update(values)
-            call.raw = "\n".join(filter(None, [call.raw, said.strip()]))
+            call.raw = "\n".join(filter(None, [call.raw, text.strip()]))
             call.seconds += time.perf_counter() - start
 
     def _generate(
@@ -297,22 +299,22 @@ class Parser:
         share = (time.perf_counter() - start) / max(1, len(tasks))
         for task, answer in zip(tasks, answers, strict=True):
             call = calls[task.number]
-            said = answer.text.strip()
+            text = answer.text.strip()
             values: Arguments = {}
-            problems = [f"the model's answer was cut, as it didn't end: it ended in {said[-60:]!r}"]
+            problems = [f"the model's answer was cut, as it didn't end: it ended in {text[-60:]!r}"]
             if not answer.cut:
-                values, problems = read_slots(said, task.function, task.slot)
+                values, problems = read_slots(text, task.function, task.slot)
             call.arguments.update(values)
             call.problems = (*call.problems, *problems)
-            call.raw = "\n".join(filter(None, [call.raw, said]))
+            call.raw = "\n".join(filter(None, [call.raw, text]))
             call.cut = call.cut or answer.cut
             call.seconds += share
 
     def _budget(self, task: _SlotTask, utterance: str) -> int:
         """Tokens that an answer may have."""
         function, slot = task.function, task.slot
-        taught = [] if slot else self._longest_taught(function)
-        return answer_tokens(function, slot, utterance, taught, self.generator.count_tokens)
+        completions = [] if slot else self._longest_taught(function)
+        return answer_tokens(function, slot, utterance, completions, self.generator.count_tokens)
 
     def _longest_taught(self, function: Function) -> list[str]:
         """The longest completions of a function's exemplars."""
@@ -348,11 +350,11 @@ def _with_candidates(hits: Retrieved, candidates: Sequence[str]) -> Retrieved:
     """What was retrieved, and the descriptions of functions that weren't."""
     from radu_core.retrieval import DescriptionHit
 
-    known, described = {*hits.functions, OUT_OF_SCOPE}, list(hits.descriptions)
+    names, descriptions = {*hits.functions, OUT_OF_SCOPE}, list(hits.descriptions)
     for name in candidates:
-        if name not in known:
-            described.append(DescriptionHit(name, len(described) + 1, 0.0))
-    return replace(hits, descriptions=tuple(described))
+        if name not in names:
+            descriptions.append(DescriptionHit(name, len(descriptions) + 1, 0.0))
+    return replace(hits, descriptions=tuple(descriptions))
 
 
 def nest(schema: Schema, call: FunctionCall) -> FunctionCall:

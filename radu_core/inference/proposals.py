@@ -35,25 +35,25 @@ class Proposals:
             return list(slot.possible_values)
         pieces = cut(utterance)
         longest = max(_LONGEST, _MOST // max(1, len(pieces)))
-        found: dict[str, Scalar] = {}
+        values: dict[str, Scalar] = {}
         for first, (start, _) in enumerate(pieces):
             for _, end in pieces[first : first + longest]:
                 value = self._inverse.value(function, slot, utterance[start:end])
                 if value is not None:
-                    found.setdefault(repr(value), value)
+                    values.setdefault(repr(value), value)
         for value in self._find_implied.get((function.name, slot.name), ()):
             if fits_type(value, slot):
-                found.setdefault(repr(value), value)
-        return list(found.values())
+                values.setdefault(repr(value), value)
+        return list(values.values())
 
 
 def _find_implied(exemplars: Sequence[AnnotatedExemplar]) -> dict[tuple[str, str], list[Scalar]]:
     """The values that several rows of a function have for a slot and no words for."""
     counts: dict[tuple[str, str], Counter[Scalar]] = defaultdict(Counter)
     for exemplar in exemplars:
-        said = {s.slot for s in exemplar.spans or ()}
+        slots = {s.slot for s in exemplar.spans or ()}
         for slot, value in exemplar.arguments.items():
-            if exemplar.function and exemplar.mode == "normal" and slot not in said:
+            if exemplar.function and exemplar.mode == "normal" and slot not in slots:
                 counts[exemplar.function, slot].update(as_values(value))
     return {
         key: [v for v, n in sorted(values.items(), key=lambda i: repr(i[0])) if n >= _FEWEST]

@@ -31,24 +31,27 @@ def find_recognized(
         (slot, match) for slot in function.slots for match in _matches(schema, slot, utterance)
     ]
     pairs.sort(key=lambda p: (-_fit(utterance, p[0], p[1], context), p[1].start, p[0].name))
-    taken: list[tuple[Slot, Recognition]] = []
+    recognitions: list[tuple[Slot, Recognition]] = []
     for slot, match in pairs:
-        overlaps = any(match.start < m.end and m.start < match.end for _, m in taken)
-        full = not slot.multi_value and any(s.name == slot.name for s, _ in taken)
+        overlaps = any(match.start < m.end and m.start < match.end for _, m in recognitions)
+        full = not slot.multi_value and any(s.name == slot.name for s, _ in recognitions)
         if not overlaps and not full:
-            taken.append((slot, match))
-    taken.sort(key=lambda p: p[1].start)
-    return [Span(slot=s.name, start=m.start, end=m.end, value=_cast(m.value, s)) for s, m in taken]
+            recognitions.append((slot, match))
+    recognitions.sort(key=lambda p: p[1].start)
+    return [
+        Span(slot=s.name, start=m.start, end=m.end, value=_cast(m.value, s))
+        for s, m in recognitions
+    ]
 
 
 def arguments_of(function: Function, spans: Sequence[Span]) -> Arguments:
     """The values of spans, by slot."""
-    found: Arguments = {}
+    arguments: Arguments = {}
     for slot in function.slots:
         values = [s.value for s in spans if s.slot == slot.name]
         if values:
-            found[slot.name] = list(dict.fromkeys(values)) if slot.multi_value else values[0]
-    return found
+            arguments[slot.name] = list(dict.fromkeys(values)) if slot.multi_value else values[0]
+    return arguments
 
 
 def _matches(schema: Schema, slot: Slot, utterance: str) -> list[Recognition]:

@@ -76,11 +76,11 @@ def load_serving(folder: Path, title: str, embedder_of: Callable[[str], Embedder
             raise TypeError("templates.json holds no templates")
         templates = TemplateSet(sources)
         file = folder / TAUGHT_FILE
-        drawn = tuple(map(str, read_json(file))) if file.exists() else None
+        taught_tasks = tuple(map(str, read_json(file))) if file.exists() else None
     embedder = embedder_of(manifest.embedder)
     with _check_damage(title, folder):
         index = read_index(folder / "index", embedder, expected_fingerprint=manifest.index)
-    return Serving(schema, templates, index, manifest, folder, drawn)
+    return Serving(schema, templates, index, manifest, folder, taught_tasks)
 
 
 @contextmanager

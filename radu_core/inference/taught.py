@@ -49,12 +49,12 @@ class Taught:
     def save(self, directory: Path, *, salt: str = "") -> None:
         """Write it to ``directory``; with a ``salt``, hashes stand for the words of utterances."""
         key = word_key(salt)
-        told = {
+        data = {
             "salt": salt,
             "inverse": self.inverse.data(key),
             "context": self.context.data(key),
         }
-        write_json(directory / _FILE, told)
+        write_json(directory / _FILE, data)
         self.implied.save(directory)
 
     @classmethod

@@ -98,7 +98,7 @@ def _trials(strategy: Strategy) -> list[Variables]:
         "slot": {**TRIAL_SLOT, "possible_values": []},
         "slots": [{**TRIAL_SLOT, "possible_values": []}],
     }
-    others = [{k: v for k, v in given.items() if k in full} for given in (some, bare)]
+    others = [{k: v for k, v in variables.items() if k in full} for variables in (some, bare)]
     return [full, *({**full, **other} for other in others if other)]
 
 

@@ -111,12 +111,12 @@ class Subject:
 def question_start(row: PromptRow) -> int:
     """Where the question begins: the character at which the last utterance part does."""
     position = start = 0
-    found = False
+    has_utterance = False
     for part in row.parts:
         if part.origin == "utterance":
-            start, found = position, True
+            start, has_utterance = position, True
         position += len(part.text)
-    return start if found else len(row.prompt)
+    return start if has_utterance else len(row.prompt)
 
 
 # Where the right answer stands.
@@ -137,37 +137,37 @@ def _description_place(row: PromptRow, subject: Subject) -> Iterator[Place]:
     name = subject.exemplar.function or ""
     if name not in row.candidates:
         return
-    found = _find_name(row, "descriptions", name)
+    span = _find_name(row, "descriptions", name)
     position = subject.backwards(row, row.candidates).index(name) + 1
-    yield _place(row, name, "descriptions", position, len(row.candidates), found)
+    yield _place(row, name, "descriptions", position, len(row.candidates), span)
 
 
 def _exemplar_places(row: PromptRow, subject: Subject) -> Iterator[Place]:
     ids = [hit.id for hit in subject.exemplars_in(row)]
-    shown = [subject.hits[i] for i in subject.backwards(row, ids)]
-    ends = _exemplar_spans(row, shown)
-    for number, hit in enumerate(shown, start=1):
+    hits = [subject.hits[i] for i in subject.backwards(row, ids)]
+    ends = _exemplar_spans(row, hits)
+    for number, hit in enumerate(hits, start=1):
         if hit.function == subject.exemplar.function:
             span = ends[number - 1]
             name = hit.function or "none"
-            yield _place(row, name, "exemplars", number, len(shown), span, exemplar=hit.id)
+            yield _place(row, name, "exemplars", number, len(hits), span, exemplar=hit.id)
 
 
-def _exemplar_spans(row: PromptRow, shown: Sequence[ExemplarHit]) -> list[tuple[int, int] | None]:
+def _exemplar_spans(row: PromptRow, hits: Sequence[ExemplarHit]) -> list[tuple[int, int] | None]:
     """Where each exemplar's text stands, searched in their order from the question backwards."""
     region = _region(row, "exemplars")
     end = region[1] if region else 0
-    found: list[tuple[int, int] | None] = []
-    for hit in shown:
+    spans: list[tuple[int, int] | None] = []
+    for hit in hits:
         starts = {
             t: row.prompt.rfind(t, region[0] if region else 0, end)
             for t in (hit.template, hit.utterance)
             if t
         }
         text, start = max(starts.items(), key=lambda item: item[1], default=("", -1))
-        found.append((start, start + len(text)) if start >= 0 and region else None)
+        spans.append((start, start + len(text)) if start >= 0 and region else None)
         end = start if start >= 0 else end
-    return found
+    return spans
 
 
 def _region(row: PromptRow, origin: str) -> tuple[int, int] | None:
@@ -186,11 +186,11 @@ def _find_name(row: PromptRow, origin: str, name: str) -> tuple[int, int] | None
     if region is None:
         return None
     pattern = re.compile(rf"(?<![\w.]){re.escape(name)}(?![\w])")
-    found = None
-    for found in pattern.finditer(row.prompt, *region):
-        if row.prompt[: found.start()].endswith("\n") or found.start() == region[0]:
+    match = None
+    for match in pattern.finditer(row.prompt, *region):
+        if row.prompt[: match.start()].endswith("\n") or match.start() == region[0]:
             break  # a line of its own, not a name in another's description
-    return found.span() if found else None
+    return match.span() if match else None
 
 
 def _place(
@@ -222,8 +222,10 @@ def _value_places(row: PromptRow, subject: Subject) -> Iterator[Place]:
             inside = None if offset is None else (offset + span[0], offset + span[1])
             yield _place(row, what, "utterance", 0, 0, inside, note=note)
         elif _is_possible(subject, slot, value):
-            found = _find_text(row, "descriptions", str(value))
-            yield _place(row, what, "descriptions", 0, 0, found, note="one of its possible values")
+            description_span = _find_text(row, "descriptions", str(value))
+            yield _place(
+                row, what, "descriptions", 0, 0, description_span, note="one of its possible values"
+            )
 
 
 def _answer_values(row: PromptRow, subject: Subject) -> list[tuple[str, object]]:
@@ -231,10 +233,10 @@ def _answer_values(row: PromptRow, subject: Subject) -> list[tuple[str, object]]
     function = _function(row, subject)
     if function is None:
         return []
-    given = arguments_to_fill(function, subject.exemplar.arguments)
-    wanted = {row.slot: given[row.slot]} if row.slot in given else {}
-    chosen = given if row.strategy == "all" else wanted
-    return [(str(slot), v) for slot, value in chosen.items() for v in as_values(value)]
+    arguments = arguments_to_fill(function, subject.exemplar.arguments)
+    slot_arguments = {row.slot: arguments[row.slot]} if row.slot in arguments else {}
+    answer = arguments if row.strategy == "all" else slot_arguments
+    return [(str(slot), v) for slot, value in answer.items() for v in as_values(value)]
 
 
 def _function(row: PromptRow, subject: Subject) -> Function | None:
@@ -247,21 +249,23 @@ def _in_utterance(
 ) -> tuple[tuple[int, int] | None, str]:
     for span in exemplar.spans or ():
         if span.slot == slot and span.value == value:
-            written = exemplar.utterance[span.start : span.end]
-            note = "" if written == str(value) else f"written “{written}”"
+            span_text = exemplar.utterance[span.start : span.end]
+            note = "" if span_text == str(value) else f"written “{span_text}”"
             return (span.start, span.end), note
     if isinstance(value, bool) or not str(value):
         return None, ""
-    found = re.search(rf"(?<!\w){re.escape(str(value))}(?!\w)", exemplar.utterance, re.IGNORECASE)
-    return (found.span(), "not marked there") if found else (None, "")
+    match = re.search(rf"(?<!\w){re.escape(str(value))}(?!\w)", exemplar.utterance, re.IGNORECASE)
+    return (match.span(), "not marked there") if match else (None, "")
 
 
 def _is_possible(subject: Subject, slot: str, value: object) -> bool:
     function = subject.schema.function(subject.exemplar.function or "")
-    known = function.slot(slot) if function else None
-    if known is None:
+    schema_slot = function.slot(slot) if function else None
+    if schema_slot is None:
         return False
-    return known.type == "boolean" or str(value) in {str(v) for v in known.possible_values}
+    return schema_slot.type == "boolean" or str(value) in {
+        str(v) for v in schema_slot.possible_values
+    }
 
 
 def _find_text(row: PromptRow, origin: str, text: str) -> tuple[int, int] | None:
@@ -283,9 +287,9 @@ def inspect_row(row: PromptRow, subject: Subject) -> tuple[PromptWarning, ...]:
     return worst([warning for check in _CHECKS for warning in check(row, subject)])
 
 
-def worst(found: Sequence[PromptWarning]) -> tuple[PromptWarning, ...]:
+def worst(warnings: Sequence[PromptWarning]) -> tuple[PromptWarning, ...]:
     """Warnings without repetition, the worst first, else as they came."""
-    return tuple(sorted(dict.fromkeys(found), key=lambda w: _ORDER.index(w.severity)))
+    return tuple(sorted(dict.fromkeys(warnings), key=lambda w: _ORDER.index(w.severity)))
 
 
 def too_long(tokens: int, limit: int, left_out: tuple[int, int] | None) -> PromptWarning:
@@ -356,14 +360,14 @@ def _value_absent(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
         span, _ = _in_utterance(subject.exemplar, slot, value)
         if span is not None or _is_possible(subject, slot, value):
             continue
-        implied = slot in subject.exemplar.implied
+        is_implied = slot in subject.exemplar.implied
         yield PromptWarning(
             "answer absent",
-            "note" if implied else "error",
+            "note" if is_implied else "error",
             f"{slot} is {value!r}, which "
             + (
                 "is implied: it isn't written in the utterance."
-                if implied
+                if is_implied
                 else "is neither in the utterance nor one of the slot's possible values: the model "
                 "would learn to invent it."
             ),
@@ -439,12 +443,12 @@ def _duplicates(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
 
 
 def _find_undescribed(row: PromptRow, subject: Subject) -> Iterator[PromptWarning]:
-    named = [subject.schema.function(c) for c in row.candidates]
+    functions = [subject.schema.function(c) for c in row.candidates]
     if row.strategy == "rag":
-        bare = [f.name for f in named if f and not f.description.strip()]
+        bare = [f.name for f in functions if f and not f.description.strip()]
         what, place = "function", "functions"
     elif row.strategy in SLOT_STRATEGIES:
-        slots = [s for f in named if f for s in f.slots if s.recognizer is None]
+        slots = [s for f in functions if f for s in f.slots if s.recognizer is None]
         bare = [s.name for s in slots if not s.description.strip() and row.slot in (None, s.name)]
         what, place = "slot", "slots"
     else:

@@ -115,7 +115,7 @@ def mine(
     look like them, so that both rankings put one first suggests nothing. Two ``extended`` exemplars
     may say the same and still belong to two functions: they are no pair.
     """
-    said = judgements or {}
+    verdicts_given = judgements or {}
     against = exemplar.mode == "negative"
     extended = exemplar.mode == "extended"
     others = [
@@ -125,12 +125,12 @@ def mine(
     ]
     others.sort(key=lambda h: (-h.similarity, h.id))
     signs = [signs_of(exemplar, others, n, near_duplicate) for n in range(len(others))]
-    verdicts = [verdict_of(said, exemplar.id, h.id) for h in others]
-    refused = [_refusal(h, s, v) for h, s, v in zip(others, signs, verdicts, strict=True)]
-    eligible = [n for n, why in enumerate(refused) if not why]
+    verdicts = [verdict_of(verdicts_given, exemplar.id, h.id) for h in others]
+    refusals = [_refusal(h, s, v) for h, s, v in zip(others, signs, verdicts, strict=True)]
+    eligible = [n for n, why in enumerate(refusals) if not why]
     place_of = {n: place for place, n in enumerate(eligible)}
     places = chosen_places(len(eligible), count, hardness)
-    used = {eligible[place]: order for order, place in enumerate(places, start=1)}
+    order_by_place = {eligible[place]: order for order, place in enumerate(places, start=1)}
     return [
         Negative(
             hit,
@@ -138,8 +138,8 @@ def mine(
             signs[n],
             verdicts[n],
             n in place_of,
-            n in used,
-            refused[n] or _why(place_of[n] + 1, used.get(n), count, signs[n]),
+            n in order_by_place,
+            refusals[n] or _why(place_of[n] + 1, order_by_place.get(n), count, signs[n]),
         )
         for n, hit in enumerate(others)
     ]
@@ -166,16 +166,16 @@ def signs_of(
     ``others`` are the hits of other functions: the agreement of the rankings is judged among them.
     """
     hit = others[place]
-    found: list[Sign] = []
+    signs: list[Sign] = []
     if hit.similarity >= near_duplicate:
-        found.append("near duplicate")
+        signs.append("near duplicate")
     template = exemplar.template if exemplar.template is not None else exemplar.utterance
     if equal := equality(template, hit.template):
-        found.append(equal)
-    told = exemplar.mode != "negative"
-    if told and hit.similarity >= _CLOSE and _first_in_both(others, hit):
-        found.append("both rankings")
-    return tuple(found)
+        signs.append(equal)
+    is_certain = exemplar.mode != "negative"
+    if is_certain and hit.similarity >= _CLOSE and _first_in_both(others, hit):
+        signs.append("both rankings")
+    return tuple(signs)
 
 
 def _first_in_both(others: Sequence[ExemplarHit], hit: ExemplarHit) -> bool:
@@ -196,17 +196,17 @@ def _refusal(hit: ExemplarHit, signs: Sequence[Sign], verdict: Verdict | None) -
     if hit.function is None:
         return "not used: out of scope, so no prompt compares with it"
     if signs and verdict != "different":
-        said = " and ".join(SIGNS[s] for s in signs)
-        return f"not used: suspected to mean the same ({said}; cosine {hit.similarity:.2f})"
+        signs_text = " and ".join(SIGNS[s] for s in signs)
+        return f"not used: suspected to mean the same ({signs_text}; cosine {hit.similarity:.2f})"
     return ""
 
 
 def _why(place: int, order: int | None, count: int, signs: Sequence[Sign]) -> str:
     """What becomes of an eligible negative that is the ``place``-th nearest of them."""
-    judged = ", judged really different" if signs else ""
+    verdict_text = ", judged really different" if signs else ""
     if order is not None:
-        return f"used: {order} of {count}, the {_ordinal(place)} nearest that can be{judged}"
-    return f"not used: the hardness and number chosen take others{judged}"
+        return f"used: {order} of {count}, the {_ordinal(place)} nearest that can be{verdict_text}"
+    return f"not used: the hardness and number chosen take others{verdict_text}"
 
 
 def _ordinal(number: int) -> str:
@@ -237,8 +237,8 @@ def same_meaning(mined: Sequence[Negative]) -> dict[str | None, Negative]:
 
     One of their exemplars is suspected, or judged, to mean the same.
     """
-    found: dict[str | None, Negative] = {}
+    negative_by_function: dict[str | None, Negative] = {}
     for negative in mined:
         if negative.is_suspect or negative.verdict == "same":
-            found.setdefault(negative.hit.function, negative)
-    return found
+            negative_by_function.setdefault(negative.hit.function, negative)
+    return negative_by_function

@@ -101,19 +101,19 @@ def _pieces(
 ) -> list[tuple[str, list[str]]]:
     """The output, a list for every part. A part begins before the piece that its call gives."""
     current: list[str] = []
-    found = [("instruction", current)]
-    seen = size = 0
+    pieces = [("instruction", current)]
+    number = size = 0
     for piece in output:
-        if render.parts != seen:
-            seen = render.parts
+        if render.parts != number:
+            number = render.parts
             current = []
-            found.append((render.origin, current))
+            pieces.append((render.origin, current))
         current.append(piece)
         size += len(piece)
         if size > LONGEST:
             frame = getattr(output, "gi_frame", None)  # where it has just given this piece
             raise _LengthError(frame and template.get_corresponding_lineno(frame.f_lineno))
-    return found
+    return pieces
 
 
 def _strip(pieces: list[tuple[str, list[str]]]) -> list[Part]:
@@ -173,8 +173,8 @@ def _line(template: Template | None, error: Exception) -> int | None:
         return None
     line, trace = None, error.__traceback__
     while trace is not None:
-        found: Template | None = trace.tb_frame.f_globals.get("__jinja_template__")
-        if found is template:
+        source: Template | None = trace.tb_frame.f_globals.get("__jinja_template__")
+        if source is template:
             line = template.get_corresponding_lineno(trace.tb_lineno)
         trace = trace.tb_next
     return line

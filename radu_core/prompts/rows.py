@@ -37,9 +37,9 @@ def training_rows(
     which the nearest ``k_exemplar`` are shown. ``judgements`` are what people said of pairs of
     exemplars. The same inputs and seed give the same rows.
     """
-    chosen = options or RowOptions()
-    dice = random.Random(f"{chosen.seed}:{strategy}:{exemplar.id}")
-    job = Job(strategy, exemplar, schema, retrieved, templates, chosen, dice, judgements or {})
+    row_options = options or RowOptions()
+    dice = random.Random(f"{row_options.seed}:{strategy}:{exemplar.id}")
+    job = Job(strategy, exemplar, schema, retrieved, templates, row_options, dice, judgements or {})
     return require_strategy(strategy).rows(job)
 
 
@@ -56,14 +56,14 @@ def question_rows(
 
     Slot strategies ask about ``exemplar.function``. ``retrieved`` as in ``training_rows``.
     """
-    chosen = options or RowOptions()
-    job = Job(strategy, exemplar, schema, retrieved, templates, chosen, random.Random(0))
-    found = require_strategy(strategy).questions(job)
+    row_options = options or RowOptions()
+    job = Job(strategy, exemplar, schema, retrieved, templates, row_options, random.Random(0))
+    rows_made = require_strategy(strategy).questions(job)
     questions = [
         replace(row, kind="asked", completion="", negative=False, function=None)
-        for row in found.rows
+        for row in rows_made.rows
     ]
-    return replace(found, rows=questions)
+    return replace(rows_made, rows=questions)
 
 
 def shorten(
@@ -80,8 +80,8 @@ def shorten(
     Exemplars go first, then functions that aren't the answer, as long as one is left. The
     utterance and the completion stay as they are.
     """
-    chosen = options or RowOptions()
-    job = Job(row.strategy, exemplar, schema, retrieved, templates, chosen, random.Random(0))
+    row_options = options or RowOptions()
+    job = Job(row.strategy, exemplar, schema, retrieved, templates, row_options, random.Random(0))
     hits = {hit.id: hit for hit in retrieved.exemplars}
-    shown = [hits[id] for id in row.exemplar_ids]
-    return require_strategy(row.strategy).shorten(job, row, shown)
+    hits_left = [hits[id] for id in row.exemplar_ids]
+    return require_strategy(row.strategy).shorten(job, row, hits_left)

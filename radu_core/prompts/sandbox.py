@@ -119,9 +119,9 @@ class Render:
         for value in values:
             self.measure(value, depth + 1)
 
-    def variables(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def variables(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What the template is rendered with: the given variables, ``part`` and this object."""
-        return {**given, "part": self.part, _RENDER: self}
+        return {**values, "part": self.part, _RENDER: self}
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -137,16 +137,16 @@ class _Environment(ImmutableSandboxedEnvironment):
         if len(source) > LONGEST_SOURCE:
             raise TemplateSyntaxError(f"it has more than {LONGEST_SOURCE:,} characters", 1)
         tree = super()._parse(source, name, filename)
-        _check(tree, shown=True)
-        made: nodes.Template = _Guard().visit(tree)
-        return made
+        _check(tree, is_output=True)
+        guarded: nodes.Template = _Guard().visit(tree)
+        return guarded
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """``+`` of two texts or lists is measured; ``*`` and ``%`` are for small numbers only."""
         if operator == "+" and isinstance(left, str | list | tuple):
-            made = super().call_binop(context, operator, left, right)
-            _render(context).measure(made)
-            return made
+            result = super().call_binop(context, operator, left, right)
+            _render(context).measure(result)
+            return result
         for value in (left, right):
             if isinstance(value, Undefined):
                 str(value)  # says what is missing
@@ -189,17 +189,17 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 def _render(context: Context) -> Render:
-    found: Render = context.parent[_RENDER]
-    return found
+    render: Render = context.parent[_RENDER]
+    return render
 
 
 # The first wall: what may be written.
 
 
-def _check(node: nodes.Node, *, shown: bool) -> None:
+def _check(node: nodes.Node, *, is_output: bool) -> None:
     """``TemplateSyntaxError`` at the first node that isn't allowed.
 
-    ``shown``: what ``node`` outputs goes straight into the prompt. Only there can a part begin;
+    ``is_output``: what ``node`` outputs goes straight into the prompt. Only there can a part begin;
     in a block that is set or filtered it would be cut out of the text.
     """
     if not isinstance(node, _ALLOWED):
@@ -213,14 +213,14 @@ def _check(node: nodes.Node, *, shown: bool) -> None:
         raise TemplateSyntaxError(f"the sandbox forbids the name {node.name}", node.lineno)
     if isinstance(node, nodes.Call):
         _check_call(node)
-    below = shown and not isinstance(node, nodes.AssignBlock | nodes.FilterBlock)
+    below = is_output and not isinstance(node, nodes.AssignBlock | nodes.FilterBlock)
     for child in node.iter_child_nodes():
         if _is_part(child) and not (isinstance(node, nodes.Output) and below):
             raise TemplateSyntaxError(
                 "part(…) can stand alone between {{ and }} only, outside of set and filter blocks",
                 child.lineno,
             )
-        _check(child, shown=below)
+        _check(child, is_output=below)
 
 
 def _is_part(node: nodes.Node) -> bool:
@@ -253,8 +253,8 @@ class _Guard(NodeTransformer):
         """What a block set is as long as any other text may be."""
         self.generic_visit(node)
         # a filter of no node is one of the block's text
-        kept = nodes.Filter(node.filter, "radu measure", [], [], None, None, lineno=node.lineno)
-        node.filter = kept
+        measure = nodes.Filter(node.filter, "radu measure", [], [], None, None, lineno=node.lineno)
+        node.filter = measure
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802
@@ -314,9 +314,9 @@ def _loop(context: Context, values: Any, cost: int) -> Any:
 
 @pass_context
 def _concat(context: Context, values: list[Any]) -> str:
-    made = _join(values)
-    _render(context).measure(made)
-    return made
+    text = _join(values)
+    _render(context).measure(text)
+    return text
 
 
 @pass_context
@@ -354,8 +354,8 @@ def short(text: str, words: int = _DESCRIPTION_WORDS) -> str:
 @lru_cache(maxsize=4096)
 def _short(text: str, words: int) -> str:
     sentence = re.split(r"(?<=[.!?;])\s", text.strip(), maxsplit=1)[0].rstrip(".;")
-    found = sentence.split()
-    return " ".join(found[:words]) + ("…" if len(found) > words else "")
+    words_found = sentence.split()
+    return " ".join(words_found[:words]) + ("…" if len(words_found) > words else "")
 
 
 def _join(values: Any, separator: str = "") -> str:
@@ -389,23 +389,23 @@ def _count_cost(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
         render = _render(context)
         render.measure(value)
-        made = function(value, *args, **kwargs)
-        render.measure(made)
-        return made
+        result = function(value, *args, **kwargs)
+        render.measure(result)
+        return result
 
     return run
 
 
 @lru_cache(maxsize=1)
 def _environment() -> _Environment:
-    made = _Environment(
+    environment = _Environment(
         undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=False, finalize=_finalize
     )
-    made.filters = {name: _count_cost(work) for name, work in _FILTERS.items()}
-    made.filters |= {"radu loop": _loop, "radu concat": _concat, "radu measure": _measure}
-    made.tests = {name: made.tests[name] for name in _TESTS}
-    made.globals = {"part": None}
-    return made
+    environment.filters = {name: _count_cost(work) for name, work in _FILTERS.items()}
+    environment.filters |= {"radu loop": _loop, "radu concat": _concat, "radu measure": _measure}
+    environment.tests = {name: environment.tests[name] for name in _TESTS}
+    environment.globals = {"part": None}
+    return environment
 
 
 @lru_cache(maxsize=128)
@@ -420,5 +420,5 @@ def names_read(source: str) -> Iterator[tuple[str, int]]:
 
     tree = _environment().parse(source)
     unknown = find_undeclared_variables(tree)
-    found = ((n.name, n.lineno) for n in tree.find_all(nodes.Name) if n.name in unknown)
-    yield from sorted(set(found), key=lambda pair: (pair[1], pair[0]))
+    places = ((n.name, n.lineno) for n in tree.find_all(nodes.Name) if n.name in unknown)
+    yield from sorted(set(places), key=lambda pair: (pair[1], pair[0]))

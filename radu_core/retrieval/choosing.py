@@ -82,18 +82,18 @@ def find_k(
     counts = votes.sum(axis=2)
     best = max(covering, key=lambda p: (counts[p], -price(*p), (-p[0], -p[1])))
     good = [p for p in covering if not _is_worse(votes[p], votes[best])]
-    chosen = min(good, key=lambda p: (price(*p), p))
-    low, high = grid.interval(*chosen)
+    point = min(good, key=lambda p: (price(*p), p))
+    low, high = grid.interval(*point)
     total = max(1, grid.total)
     return KChoice(
-        *chosen,
-        grid.share(*chosen),
+        *point,
+        grid.share(*point),
         low,
         high,
-        price(*chosen),
+        price(*point),
         reached,
-        _note(grid, chosen, target, reached),
-        int(counts[chosen]) / total,
+        _note(grid, point, target, reached),
+        int(counts[point]) / total,
         best,
         int(counts[best]) / total,
     )
@@ -109,7 +109,7 @@ def _is_worse(one: NDArray[np.bool_], best: NDArray[np.bool_]) -> bool:
     return float(loss.mean()) > float(loss.std(ddof=1) / np.sqrt(len(loss))) + _ROOM
 
 
-def _note(grid: CoverageGrid, chosen: Point, target: float, reached: bool) -> str:
+def _note(grid: CoverageGrid, point: Point, target: float, reached: bool) -> str:
     if reached:
         return (
             f"Of the points whose lower bound reaches {percent(target)}, the cheapest whose votes "
@@ -122,7 +122,7 @@ def _note(grid: CoverageGrid, chosen: Point, target: float, reached: bool) -> st
             f"{percent(possible)}: {percent(target)} can't be shown. This is the cheapest good "
             "point of the highest coverage."
         )
-    missed = grid.total - int(grid.hits[chosen])
+    missed = grid.total - int(grid.hits[point])
     return (
         f"No point reaches {percent(target)}: {quantity(missed, 'utterance')} missed even here. "
         "Look at the misses: a thin description, no exemplar, or two functions that overlap."

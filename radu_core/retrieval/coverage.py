@@ -115,8 +115,8 @@ class CoverageGrid:
     def per_function(self, k_desc: int, k_exemplar: int) -> dict[str, tuple[int, int]]:
         """Function → (covered, total), by name."""
         counts: dict[str, list[int]] = {}
-        covered = self.covered_at(k_desc, k_exemplar).tolist()
-        for query, right in zip(self.queries, covered, strict=True):
+        is_covered = self.covered_at(k_desc, k_exemplar).tolist()
+        for query, right in zip(self.queries, is_covered, strict=True):
             pair = counts.setdefault(query.function or "", [0, 0])
             pair[0] += right
             pair[1] += 1
@@ -124,7 +124,7 @@ class CoverageGrid:
 
     def misses(self, k_desc: int, k_exemplar: int) -> list[Miss]:
         """Every query that isn't covered at a point."""
-        covered = self.covered_at(k_desc, k_exemplar).tolist()
+        is_covered = self.covered_at(k_desc, k_exemplar).tolist()
         return [
             Miss(
                 query.exemplar_id or "",
@@ -134,7 +134,7 @@ class CoverageGrid:
                 number,
             )
             for number, query in enumerate(self.queries)
-            if not covered[number]
+            if not is_covered[number]
         ]
 
     @cached_property
@@ -165,14 +165,14 @@ def coverage(
 ) -> CoverageGrid:
     """The whole grid from one retrieval pass. Every query needs its right ``function``."""
     max_desc = min(max_desc, len(index.functions))
-    ranked = index.rank(queries, k_desc=max_desc, k_exemplar=max_exemplar, progress=progress)
-    return grid_of(index, tuple(queries), ranked, max_desc=max_desc, max_exemplar=max_exemplar)
+    rankings = index.rank(queries, k_desc=max_desc, k_exemplar=max_exemplar, progress=progress)
+    return grid_of(index, tuple(queries), rankings, max_desc=max_desc, max_exemplar=max_exemplar)
 
 
 def grid_of(
     index: ModuleIndex,
     queries: tuple[Query, ...],
-    ranked: Ranked,
+    rankings: Ranked,
     *,
     max_desc: int,
     max_exemplar: int,
@@ -182,7 +182,7 @@ def grid_of(
 
     shape = (max_desc + 1, max_exemplar + 1)
     empty = np.zeros(shape, dtype=np.int64)
-    grid = CoverageGrid(index, queries, ranked, empty, empty.astype(float), {})
+    grid = CoverageGrid(index, queries, rankings, empty, empty.astype(float), {})
     functions = _functions(grid)
     right = grid.right[:, None]
     first = {
@@ -190,18 +190,22 @@ def grid_of(
         for name, f in functions.items()
     }
     hits = _count_covered(first["descriptions"], first["fused"], shape)
-    shown = _count_shown(functions["descriptions"], functions["fused"][:, :max_exemplar], shape)
-    return CoverageGrid(index, queries, ranked, hits, shown / max(1, len(queries)), first)
+    function_counts = _count_shown(
+        functions["descriptions"], functions["fused"][:, :max_exemplar], shape
+    )
+    return CoverageGrid(
+        index, queries, rankings, hits, function_counts / max(1, len(queries)), first
+    )
 
 
 def _functions(grid: CoverageGrid) -> dict[str, NDArray[np.int64]]:
     """Per ranking, the functions it brings (as ``ranked_functions``)."""
-    ranked = grid.ranked
+    rankings = grid.ranked
     return {
-        "descriptions": ranked.descriptions.positions,
-        "dense": ranked_functions(grid.index, ranked.dense),
-        "lexical": ranked_functions(grid.index, ranked.lexical),
-        "fused": ranked_functions(grid.index, ranked.fused),
+        "descriptions": rankings.descriptions.positions,
+        "dense": ranked_functions(grid.index, rankings.dense),
+        "lexical": ranked_functions(grid.index, rankings.lexical),
+        "fused": ranked_functions(grid.index, rankings.fused),
     }
 
 
@@ -275,14 +279,14 @@ def function_ranks(functions: NDArray[np.int64], right: NDArray[np.int64]) -> ND
     """
     import numpy as np
 
-    found = np.zeros(len(functions), dtype=np.int64)
+    places = np.zeros(len(functions), dtype=np.int64)
     different = np.zeros(len(functions), dtype=np.int64)
     for column in range(functions.shape[1]):
         here = functions[:, column]
         new = (here >= 0) & ~(functions[:, :column] == here[:, None]).any(axis=1)
         different += new
-        found = np.where((found == 0) & new & (here == right), different, found)
-    return found
+        places = np.where((places == 0) & new & (here == right), different, places)
+    return places
 
 
 def percentiles(first: NDArray[np.int64]) -> dict[str, int | None]:
@@ -293,9 +297,9 @@ def percentiles(first: NDArray[np.int64]) -> dict[str, int | None]:
     import numpy as np
 
     ranks = np.sort(np.where(first == 0, np.iinfo(np.int64).max, first))
-    found: dict[str, int | None] = {}
+    ranks_by_share: dict[str, int | None] = {}
     for share in (50, 90, 95, 99):
         place = max(0, math.ceil(share / 100 * len(ranks)) - 1)
         rank = int(ranks[place]) if len(ranks) else np.iinfo(np.int64).max
-        found[f"p{share}"] = None if rank == np.iinfo(np.int64).max else rank
-    return found
+        ranks_by_share[f"p{share}"] = None if rank == np.iinfo(np.int64).max else rank
+    return ranks_by_share

@@ -33,17 +33,17 @@ def decisions(grid: CoverageGrid) -> NDArray[np.bool_]:
     is_right = np.zeros((grid.max_desc + 1, grid.max_exemplar + 1, grid.total), dtype=np.bool_)
     for at in range(0, grid.total, _CHUNK):
         part = slice(at, min(at + _CHUNK, grid.total))
-        described, by_description = _votes_of_descriptions(grid, part)
-        shown, by_exemplar = _votes_of_exemplars(grid, part)
+        description_voters, by_description = _votes_of_descriptions(grid, part)
+        voters, by_exemplar = _votes_of_exemplars(grid, part)
         rows = np.arange(part.stop - part.start)
         base = np.zeros((len(rows), count + 2))  # the last two: out of scope, and no vote
         for d in range(grid.max_desc + 1):
-            if 0 < d <= described.shape[1]:
-                base[rows, described[:, d - 1]] += by_description[:, d - 1]
+            if 0 < d <= description_voters.shape[1]:
+                base[rows, description_voters[:, d - 1]] += by_description[:, d - 1]
             votes = base.copy()
             for e in range(grid.max_exemplar + 1):
-                if 0 < e <= shown.shape[1]:
-                    votes[rows, shown[:, e - 1]] += by_exemplar[:, e - 1]
+                if 0 < e <= voters.shape[1]:
+                    votes[rows, voters[:, e - 1]] += by_exemplar[:, e - 1]
                 winner = votes[:, :-1].argmax(1)
                 is_right[d, e, part] = (winner == right[part]) & (votes[rows, winner] > 0)
     return is_right

@@ -216,10 +216,10 @@ class _Graph:
         k = min(_RECALL_AT, count)
         true, _ = DenseIndex(self._vectors, graph_from=1 << 62).search(sample, k)
         neighbours, _ = self.search(sample, k)
-        shared = [
+        hit_counts = [
             len(set(a.tolist()) & set(b.tolist())) for a, b in zip(true, neighbours, strict=True)
         ]
-        return sum(shared) / true.size
+        return sum(hit_counts) / true.size
 
     def move(self, vectors: NDArray[np.float32], came_from: NDArray[np.int64]) -> _Graph:
         """The same graph, seen from where the vectors are now."""

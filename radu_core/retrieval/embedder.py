@@ -115,10 +115,10 @@ class SentenceEmbedder:
         """Side → the text that the model wants before each text."""
         file = self.directory / "config_sentence_transformers.json"
         settings = read_json(file) if file.is_file() else {}
-        known = settings.get("prompts") or {}
-        default = known.get(settings.get("default_prompt_name") or "", "")
+        named_prompts = settings.get("prompts") or {}
+        default = named_prompts.get(settings.get("default_prompt_name") or "", "")
         return {
-            side: next((known[n] for n in names if known.get(n)), default)
+            side: next((named_prompts[n] for n in names if named_prompts.get(n)), default)
             for side, names in _PROMPTS.items()
         }
 
@@ -129,25 +129,25 @@ class SentenceEmbedder:
         import numpy as np
 
         prompt, by_query_tower = self.prompts[side], self._has_towers and side in _BY_QUERY_TOWER
-        keys = [_key(prompt, text, asked=by_query_tower) for text in texts]
+        keys = [_key(prompt, text, as_query=by_query_tower) for text in texts]
         cached = self._cache.get(keys) if self._cache else {}
         missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in cached}
         if missing and self._towers is None:
             progress("Loading the embedding model", 0, 0)
-        done = 0
+        count = 0
         for wave in _waves(missing):
-            progress("Embedding", done, len(missing))
+            progress("Embedding", count, len(missing))
             with self._lock:  # for a wave: a single query needn't wait for a whole index
-                cached.update(self._embed_wave(wave, prompt, asked=by_query_tower))
-            done += len(wave)
+                cached.update(self._embed_wave(wave, prompt, as_query=by_query_tower))
+            count += len(wave)
         if missing:
-            progress("Embedding", done, done)
+            progress("Embedding", count, count)
         if not keys:
             return np.zeros((0, self.dim), dtype=np.float32)
         return np.stack([cached[k] for k in keys])
 
     def _embed_wave(
-        self, wave: dict[str, str], prompt: str, *, asked: bool
+        self, wave: dict[str, str], prompt: str, *, as_query: bool
     ) -> dict[str, NDArray[np.float32]]:
         """Embed and cache a wave, but what another thread has embedded while this one waited.
 
@@ -156,7 +156,7 @@ class SentenceEmbedder:
         cached = self._cache.get(list(wave)) if self._cache else {}
         missing = {k: t for k, t in wave.items() if k not in cached}
         if missing:
-            vectors = self._encode(list(missing.values()), prompt, asked=asked)
+            vectors = self._encode(list(missing.values()), prompt, as_query=as_query)
             fresh = dict(zip(missing, vectors, strict=True))
             if self._cache:
                 self._cache.put(fresh)
@@ -187,12 +187,12 @@ class SentenceEmbedder:
         """Load the model now, so that the next text needn't wait for it."""
         self._load()
 
-    def _encode(self, texts: list[str], prompt: str, *, asked: bool) -> NDArray[np.float32]:
+    def _encode(self, texts: list[str], prompt: str, *, as_query: bool) -> NDArray[np.float32]:
         """Embed texts in batches of like length; unusual models in their own way."""
         import numpy as np
         import torch
 
-        model = self._load()[0 if asked else 1]
+        model = self._load()[0 if as_query else 1]
         if not is_plain(model, prompt):
             vectors = model.encode(
                 texts, prompt=prompt or None, normalize_embeddings=True, show_progress_bar=False
@@ -202,14 +202,14 @@ class SentenceEmbedder:
             {"truncation": True, "max_length": model.max_seq_length} if model.max_seq_length else {}
         )
         ids = model.tokenizer([_text(prompt + t) for t in texts], **cut)["input_ids"]
-        found = np.zeros((len(texts), self.dim), dtype=np.float32)
+        embeddings = np.zeros((len(texts), self.dim), dtype=np.float32)
         with torch.inference_mode():
             for batch in _batches([len(i) for i in ids]):
                 padded = model.tokenizer.pad(
                     {"input_ids": [ids[n] for n in batch]}, return_tensors="pt"
                 )
-                found[batch] = _forward(model, padded)
-        return found
+                embeddings[batch] = _forward(model, padded)
+        return embeddings
 
     @cached_property
     def _has_towers(self) -> bool:
@@ -245,8 +245,8 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _key(prompt: str, text: str, *, asked: bool) -> str:
-    tower = "query tower\n" if asked else ""
+def _key(prompt: str, text: str, *, as_query: bool) -> str:
+    tower = "query tower\n" if as_query else ""
     return hashlib.sha256(f"{tower}{prompt}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -68,9 +68,11 @@ def _why(directory: Path) -> str:
 
 
 def _why_no_sentence_model(directory: Path) -> str:
-    told = read_json(directory / _MODULES)
-    listed = isinstance(told, list) and told
-    if not listed or not all(isinstance(m, dict) and isinstance(m.get("type"), str) for m in told):
+    parts = read_json(directory / _MODULES)
+    is_listing = isinstance(parts, list) and parts
+    if not is_listing or not all(
+        isinstance(m, dict) and isinstance(m.get("type"), str) for m in parts
+    ):
         return f"it is damaged: {directory / _MODULES} lists no modules"
     settings = directory / "config_sentence_transformers.json"
     kind = _object(settings).get("model_type") if settings.is_file() else None
@@ -93,7 +95,7 @@ def _why_no_encoder(config: dict[str, Any]) -> str:
 
 
 def _object(path: Path) -> dict[str, Any]:
-    found = read_json(path)
-    if not isinstance(found, dict):
+    data = read_json(path)
+    if not isinstance(data, dict):
         raise ModelError(f"{path} holds no JSON object", remedy="Fetch the model again.")
-    return found
+    return data

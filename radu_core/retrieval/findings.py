@@ -117,21 +117,21 @@ def findings(
     really different aren't found again. ``limit`` is how often two functions may be mistaken for
     each other; ``enough`` how many exemplars a function needs.
     """
-    said = judgements or {}
-    pairs = _near_duplicates(near, said, near_duplicate)
-    listed = {id_ for f in pairs for e in f.examples for id_ in (e.id, e.other_id)}
-    outliers = _outliers(near, confused, said)
-    found = [
+    verdicts = judgements or {}
+    pairs = _near_duplicates(near, verdicts, near_duplicate)
+    ids_listed = {id_ for f in pairs for e in f.examples for id_ in (e.id, e.other_id)}
+    outliers = _outliers(near, confused, verdicts)
+    all_findings = [
         *_overlaps(schema, near, confused, descriptions, limit),
         *_overloaded_functions(schema, near),
         *_names(schema),
         *pairs,
-        *(f for f in outliers if f.examples[0].id not in listed),
+        *(f for f in outliers if f.examples[0].id not in ids_listed),
         *_few(schema, near, enough),
         *_slots(schema),
     ]
     order = {kind: n for n, kind in enumerate(KINDS)}
-    return sorted(found, key=lambda f: order[f.kind])
+    return sorted(all_findings, key=lambda f: order[f.kind])
 
 
 # Functions that don't exclude each other
@@ -144,15 +144,15 @@ def _overlaps(
     descriptions: NDArray[np.float32],
     limit: float,
 ) -> list[Finding]:
-    made = []
+    findings_made = []
     names = [f.name for f in schema.functions]
     cosines = descriptions @ descriptions.T
     for a in range(len(names)):
         for b in range(a + 1, len(names)):
             pair = _overlap(near, confused, (a, b), float(cosines[a, b]), limit)
             if pair:
-                made.append(pair)
-    return sorted(made, key=lambda f: (-f.figures["lower bound"], f.functions))
+                findings_made.append(pair)
+    return sorted(findings_made, key=lambda f: (-f.figures["lower bound"], f.functions))
 
 
 def _overlap(
@@ -204,23 +204,23 @@ def _elsewhere(confused: Confusion, a: int, b: int) -> float:
     others = len(confused.functions) - 2
     if others < 1:
         return 0.0
-    lost = sum(
+    mistakes = sum(
         int(confused.mistaken[own].sum() - confused.mistaken[own, a] - confused.mistaken[own, b])
         for own in (a, b)
     )
-    return lost / max(1, int(confused.totals[a] + confused.totals[b])) / others
+    return mistakes / max(1, int(confused.totals[a] + confused.totals[b])) / others
 
 
 def _examples(near: Neighbours, confused: Confusion, a: int, b: int) -> tuple[Example, ...]:
     """The exemplars mistaken between two functions, each with the nearest of the other one."""
     import numpy as np
 
-    own, said = confused.own, confused.said
-    rows = np.flatnonzero(((own == a) & (said == b)) | ((own == b) & (said == a))).tolist()
-    found = [_nearest(near, i, confused.functions[int(said[i])]) for i in rows]
-    known = [e for e in found if e is not None]
-    known.sort(key=lambda e: (-(e.similarity or 0.0), e.id))
-    return tuple(known[:_SHOWN])
+    own, guesses = confused.own, confused.said
+    rows = np.flatnonzero(((own == a) & (guesses == b)) | ((own == b) & (guesses == a))).tolist()
+    examples = [_nearest(near, i, confused.functions[int(guesses[i])]) for i in rows]
+    pairs = [e for e in examples if e is not None]
+    pairs.sort(key=lambda e: (-(e.similarity or 0.0), e.id))
+    return tuple(pairs[:_SHOWN])
 
 
 def _nearest(near: Neighbours, i: int, function: str | None) -> Example | None:
@@ -239,7 +239,7 @@ def _pair(one: AnnotatedExemplar, other: AnnotatedExemplar, similarity: float) -
 
 
 def _overloaded_functions(schema: Schema, near: Neighbours) -> list[Finding]:
-    made = []
+    results = []
     by_function: dict[str | None, list[int]] = defaultdict(list)
     for i, e in enumerate(near.exemplars):
         by_function[e.function].append(i)
@@ -254,7 +254,7 @@ def _overloaded_functions(schema: Schema, near: Neighbours) -> list[Finding]:
         examples = tuple(
             Example(e.id, e.function, e.template or "") for g in groups for e in g[:_SHOWN]
         )
-        made.append(
+        results.append(
             Finding(
                 "overloaded function",
                 (function.name,),
@@ -273,18 +273,18 @@ def _overloaded_functions(schema: Schema, near: Neighbours) -> list[Finding]:
                 examples,
             )
         )
-    return sorted(made, key=lambda f: (-f.figures["silhouette"], f.functions))
+    return sorted(results, key=lambda f: (-f.figures["silhouette"], f.functions))
 
 
 def _names(schema: Schema) -> list[Finding]:
     """Functions whose names are the same words, and names of two things."""
-    made = []
-    seen: dict[tuple[str, ...], str] = {}
+    results = []
+    name_by_words: dict[tuple[str, ...], str] = {}
     for function in schema.functions:
         words = _name_words(function.name)
-        twin = seen.setdefault(tuple(sorted(set(words))), function.name)
+        twin = name_by_words.setdefault(tuple(sorted(set(words))), function.name)
         if twin != function.name:
-            made.append(
+            results.append(
                 Finding(
                     "names alike",
                     (twin, function.name),
@@ -294,7 +294,7 @@ def _names(schema: Schema) -> list[Finding]:
                 )
             )
         if _TWO_THINGS & set(words[1:-1]):
-            made.append(
+            results.append(
                 Finding(
                     "names alike",
                     (function.name,),
@@ -303,7 +303,7 @@ def _names(schema: Schema) -> list[Finding]:
                     ("describe",),
                 )
             )
-    return made
+    return results
 
 
 def _name_words(name: str) -> list[str]:
@@ -314,28 +314,28 @@ def _name_words(name: str) -> list[str]:
 
 def _slots(schema: Schema) -> list[Finding]:
     """Slots of one name that hold different kinds of values in different functions."""
-    used: dict[str, list[tuple[str, Slot]]] = defaultdict(list)
+    slots_by_name: dict[str, list[tuple[str, Slot]]] = defaultdict(list)
     for function in schema.functions:
         for slot in function.slots:
-            used[slot.name].append((function.name, slot))
-    made = []
-    for name, places in sorted(used.items()):
+            slots_by_name[slot.name].append((function.name, slot))
+    results = []
+    for name, places in sorted(slots_by_name.items()):
         kinds: dict[str, list[str]] = defaultdict(list)
         for function_name, slot in places:
             kinds[_kind(slot)].append(function_name)
         if len(kinds) > 1:
-            said = "; ".join(f"{kind} in {', '.join(names)}" for kind, names in kinds.items())
-            made.append(
+            kinds_text = "; ".join(f"{kind} in {', '.join(names)}" for kind, names in kinds.items())
+            results.append(
                 Finding(
                     "slot of several meanings",
                     tuple(dict.fromkeys(f for f, _ in places)),
-                    f"slot {name}: {said}",
+                    f"slot {name}: {kinds_text}",
                     "Give each its own name, or make them the same: a template shows the name "
                     "only.",
                     ("describe",),
                 )
             )
-    return made
+    return results
 
 
 def _kind(slot: Slot) -> str:
@@ -349,30 +349,32 @@ def _kind(slot: Slot) -> str:
 # Exemplars whose label is doubtful
 
 
-def _near_duplicates(near: Neighbours, said: Judgements, from_: float) -> list[Finding]:
-    made = []
+def _near_duplicates(near: Neighbours, verdicts: Judgements, from_: float) -> list[Finding]:
+    results = []
     for i, j, similarity in _close_pairs(near, from_):
         one, other = near.exemplars[i], near.exemplars[j]
-        verdict = said.get(pair_of(one.id, other.id))
+        verdict = verdicts.get(pair_of(one.id, other.id))
         if verdict == "different":
             continue
         why = equality(one.template or "", other.template or "") or "near duplicate"
-        made.append(_duplicate(_pair(one, other, similarity), why, judged=verdict == "same"))
-    known = {pair_of(e.id, e.other_id) for f in made for e in f.examples}
-    made += [
-        _duplicate(e, "", judged=True) for e in _judged_examples(near, said) if _key(e) not in known
+        results.append(_duplicate(_pair(one, other, similarity), why, is_judged=verdict == "same"))
+    keys = {pair_of(e.id, e.other_id) for f in results for e in f.examples}
+    results += [
+        _duplicate(e, "", is_judged=True)
+        for e in _judged_examples(near, verdicts)
+        if _key(e) not in keys
     ]
-    return sorted(made, key=lambda f: (-(f.figures["cosine"]), f.examples[0].id))
+    return sorted(results, key=lambda f: (-(f.figures["cosine"]), f.examples[0].id))
 
 
 def _key(example: Example) -> tuple[str, str]:
     return pair_of(example.id, example.other_id)
 
 
-def _judged_examples(near: Neighbours, said: Judgements) -> Iterator[Example]:
+def _judged_examples(near: Neighbours, verdicts: Judgements) -> Iterator[Example]:
     """Pairs of different functions that a person says are the same, however far apart."""
     place = {e.id: i for i, e in enumerate(near.exemplars)}
-    for (first, second), verdict in sorted(said.items()):
+    for (first, second), verdict in sorted(verdicts.items()):
         i, j = place.get(first), place.get(second)
         if verdict != "same" or i is None or j is None:
             continue
@@ -381,7 +383,7 @@ def _judged_examples(near: Neighbours, said: Judgements) -> Iterator[Example]:
             yield _pair(near.exemplars[i], near.exemplars[j], cosine)
 
 
-def _duplicate(pair: Example, why: str, *, judged: bool) -> Finding:
+def _duplicate(pair: Example, why: str, *, is_judged: bool) -> Finding:
     functions = tuple(n for n in (pair.function, pair.other_function) if n is not None)
     says = f"{pair.function or 'out of scope'} and {pair.other_function or 'out of scope'}"
     words = {
@@ -391,7 +393,7 @@ def _duplicate(pair: Example, why: str, *, judged: bool) -> Finding:
     }.get(why, "nearly the same")
     merge: tuple[Action, ...] = ("merge",) if len(functions) == 2 else ()
     figures = {"cosine": pair.similarity or 0.0}
-    if judged:
+    if is_judged:
         return Finding(
             "judged the same",
             functions,
@@ -417,14 +419,14 @@ def _close_pairs(near: Neighbours, from_: float) -> list[tuple[int, int, float]]
     import numpy as np
 
     rows, columns = np.nonzero(near.similarity >= from_)
-    found = {
+    pairs = {
         (min(i, j), max(i, j))
         for i, j in zip(rows.tolist(), near.ids[rows, columns].tolist(), strict=True)
     }
-    found |= set(_equal_pairs(near.exemplars))
+    pairs |= set(_equal_pairs(near.exemplars))
     return [
         (i, j, float(near.vectors[i] @ near.vectors[j]))
-        for i, j in sorted(found)
+        for i, j in sorted(pairs)
         if near.exemplars[i].function != near.exemplars[j].function
     ]
 
@@ -442,8 +444,8 @@ def _equal_pairs(exemplars: Sequence[AnnotatedExemplar]) -> Iterator[tuple[int, 
         yield from ((i, j) for n, i in enumerate(places) for j in places[n + 1 :])
 
 
-def _outliers(near: Neighbours, confused: Confusion, said: Judgements) -> list[Finding]:
-    made = []
+def _outliers(near: Neighbours, confused: Confusion, verdicts: Judgements) -> list[Finding]:
+    results = []
     for i, e in enumerate(near.exemplars):
         nearby = [near.exemplars[j].function for j in near.ids[i, :_OUTLIER_OF].tolist()]
         if len(nearby) < _OUTLIER_OF or e.function in nearby:
@@ -455,10 +457,10 @@ def _outliers(near: Neighbours, confused: Confusion, said: Judgements) -> list[F
         pair = _nearest(near, i, other)
         if counts[other] < _OUTLIER_SHARE * len(nearby) or pair is None:
             continue
-        if (pair.similarity or 0) < _OUTLIER_NEAR or said.get(_key(pair)) == "different":
+        if (pair.similarity or 0) < _OUTLIER_NEAR or verdicts.get(_key(pair)) == "different":
             continue
-        made.append(_outlier(pair, other, counts[other], len(nearby)))
-    return sorted(made, key=lambda f: (-f.figures["cosine"], f.examples[0].id))
+        results.append(_outlier(pair, other, counts[other], len(nearby)))
+    return sorted(results, key=lambda f: (-f.figures["cosine"], f.examples[0].id))
 
 
 def _too_few(confused: Confusion, function: str | None) -> bool:
@@ -484,13 +486,13 @@ def _few(schema: Schema, near: Neighbours, enough: int) -> list[Finding]:
     counts: dict[str | None, list[int]] = defaultdict(list)
     for e, copies in zip(near.exemplars, near.copies, strict=True):
         counts[e.function].append(copies)
-    made = []
+    results = []
     for function in schema.functions:
         distinct, total = len(counts[function.name]), sum(counts[function.name])
         if distinct >= enough:
             continue
         repeated = f" ({total} with repetitions)" if total > distinct else ""
-        made.append(
+        results.append(
             Finding(
                 "few exemplars",
                 (function.name,),
@@ -501,4 +503,4 @@ def _few(schema: Schema, near: Neighbours, enough: int) -> list[Finding]:
                 {"exemplars": distinct, "with repetitions": total, "least": enough},
             )
         )
-    return sorted(made, key=lambda f: (f.figures["exemplars"], f.functions))
+    return sorted(results, key=lambda f: (f.figures["exemplars"], f.functions))

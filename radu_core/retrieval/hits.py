@@ -53,9 +53,9 @@ class Retrieved:
     @property
     def functions(self) -> tuple[str, ...]:
         """Functions of the description hits, then of the exemplar hits, each once."""
-        named = [h.function for h in self.descriptions]
-        named += [h.function for h in self.exemplars if h.function is not None]
-        return tuple(dict.fromkeys(named))
+        names = [h.function for h in self.descriptions]
+        names += [h.function for h in self.exemplars if h.function is not None]
+        return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)

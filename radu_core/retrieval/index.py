@@ -235,15 +235,15 @@ class ModuleIndex:
         """
         if not queries:
             return []
-        ranked = self.rank(queries, k_desc=k_desc, k_exemplar=k_exemplar, progress=progress)
+        rankings = self.rank(queries, k_desc=k_desc, k_exemplar=k_exemplar, progress=progress)
         return [
-            self.retrieve(ranked, n, k_desc=k_desc, k_exemplar=k_exemplar, mode=mode)
+            self.retrieve(rankings, n, k_desc=k_desc, k_exemplar=k_exemplar, mode=mode)
             for n in range(len(queries))
         ]
 
     def retrieve(
         self,
-        ranked: Ranked,
+        rankings: Ranked,
         number: int,
         *,
         k_desc: int,
@@ -251,18 +251,18 @@ class ModuleIndex:
         mode: SearchMode = "fused",
     ) -> Retrieved:
         """What query ``number`` of a ranking retrieves."""
-        found = ranked.descriptions.first(k_desc)
+        description_hits = rankings.descriptions.first(k_desc)
         descriptions = tuple(
             DescriptionHit(self.functions[i], rank, score)
-            for rank, (i, score) in enumerate(_row(found, number), start=1)
+            for rank, (i, score) in enumerate(_row(description_hits, number), start=1)
         )
         places = {
             name: {i: n for n, (i, _) in enumerate(_row(ranking, number), start=1)}
-            for name, ranking in (("dense", ranked.dense), ("lexical", ranked.lexical))
+            for name, ranking in (("dense", rankings.dense), ("lexical", rankings.lexical))
             if mode in ("fused", name)
         }
-        hits = _row(ranked.of(mode).first(k_exemplar), number)
-        near = self.vectors[[i for i, _ in hits]] @ ranked.vectors[number]
+        hits = _row(rankings.of(mode).first(k_exemplar), number)
+        near = self.vectors[[i for i, _ in hits]] @ rankings.vectors[number]
         exemplars = tuple(
             self._make_hit(i, rank, score, similarity, places)
             for rank, ((i, score), similarity) in enumerate(

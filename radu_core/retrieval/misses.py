@@ -125,8 +125,8 @@ def _explain(
     scores = index.description_vectors @ grid.ranked.asked[number]
     right = index.functions.index(miss.function)
     rank = int((scores > scores[right]).sum()) + 1
-    explained = ExplainedMiss(miss, (), own, nearest, rank, exemplars)
-    causes = tuple(_causes(grid, explained, point))
+    explanation = ExplainedMiss(miss, (), own, nearest, rank, exemplars)
+    causes = tuple(_causes(grid, explanation, point))
     return ExplainedMiss(miss, causes, own, nearest, rank, exemplars)
 
 
@@ -135,19 +135,21 @@ def _near(index: ModuleIndex, place: int, similarity: float) -> Near:
     return Near(e.id, e.function, e.template or "", similarity)
 
 
-def _causes(grid: CoverageGrid, found: ExplainedMiss, point: tuple[int, int]) -> Iterator[Cause]:
+def _causes(
+    grid: CoverageGrid, explanation: ExplainedMiss, point: tuple[int, int]
+) -> Iterator[Cause]:
     """What isn't retrieved at all at the point, descriptions or exemplars, is no cause."""
-    best = max(found.nearest, key=lambda n: (n.similarity, n.id), default=None)
+    best = max(explanation.nearest, key=lambda n: (n.similarity, n.id), default=None)
     yield from _doubtful(best)
     if point[1] > 0:
-        yield from _too_few(found)
+        yield from _too_few(explanation)
     if point[0] > 0:
-        yield from _thin(grid, found.miss.function, found.description_rank)
+        yield from _thin(grid, explanation.miss.function, explanation.description_rank)
     if point[1] > 0:
-        yield from _far_exemplars(found, best)
+        yield from _far_exemplars(explanation, best)
     if point[0] > 0:
-        yield from _far_description(grid, found)
-    yield from _just_below(grid, found)
+        yield from _far_description(grid, explanation)
+    yield from _just_below(grid, explanation)
 
 
 def _function_name(near: Near) -> str:
@@ -165,26 +167,26 @@ def _doubtful(best: Near | None) -> Iterator[Cause]:
         )
 
 
-def _too_few(found: ExplainedMiss) -> Iterator[Cause]:
-    name = found.miss.function
-    if not found.exemplars:
+def _too_few(explanation: ExplainedMiss) -> Iterator[Cause]:
+    name = explanation.miss.function
+    if not explanation.exemplars:
         yield Cause(
             "no exemplar",
             f"{name} has no training exemplar to find it by.",
             "Add at least ten.",
         )
-    elif found.exemplars < FEW:
-        number = "one" if found.exemplars == 1 else f"{found.exemplars} different"
+    elif explanation.exemplars < FEW:
+        number = "one" if explanation.exemplars == 1 else f"{explanation.exemplars} different"
         yield Cause(
             "few exemplars",
             f"{name} has only {number} training "
-            f"{'exemplar' if found.exemplars == 1 else 'exemplars'} to find it by.",
+            f"{'exemplar' if explanation.exemplars == 1 else 'exemplars'} to find it by.",
             "Add more, until it has ten.",
         )
 
 
-def _far_exemplars(found: ExplainedMiss, best: Near | None) -> Iterator[Cause]:
-    name, own = found.miss.function, found.own
+def _far_exemplars(explanation: ExplainedMiss, best: Near | None) -> Iterator[Cause]:
+    name, own = explanation.miss.function, explanation.own
     if best and own and best.similarity >= max(UNLIKE, own.similarity + AHEAD):
         yield Cause(
             "overlap",
@@ -216,13 +218,15 @@ def _thin(grid: CoverageGrid, name: str, rank: int) -> Iterator[Cause]:
         )
 
 
-def _far_description(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
+def _far_description(grid: CoverageGrid, explanation: ExplainedMiss) -> Iterator[Cause]:
     """A description that says enough, and yet others are nearer to the utterance."""
-    name, rank = found.miss.function, found.description_rank
+    name, rank = explanation.miss.function, explanation.description_rank
     function = grid.index.schema.function(name)
     if rank == 1 or function is None or len(function.description.split()) < THIN:
         return
-    first = int(grid.ranked.descriptions.positions[found.miss.number, 0]) if grid.max_desc else -1
+    first = (
+        int(grid.ranked.descriptions.positions[explanation.miss.number, 0]) if grid.max_desc else -1
+    )
     nearer = grid.index.functions[first] if first >= 0 else None
     yield Cause(
         "description",
@@ -233,10 +237,10 @@ def _far_description(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause
     )
 
 
-def _just_below(grid: CoverageGrid, found: ExplainedMiss) -> Iterator[Cause]:
+def _just_below(grid: CoverageGrid, explanation: ExplainedMiss) -> Iterator[Cause]:
     """What k would have found it, where some would."""
-    exemplar = int(grid.first["fused"][found.miss.number])
-    ways = [f"k_desc {found.description_rank}"]
+    exemplar = int(grid.first["fused"][explanation.miss.number])
+    ways = [f"k_desc {explanation.description_rank}"]
     if exemplar:
         ways.append(f"k_exemplar {exemplar}")
     yield Cause(

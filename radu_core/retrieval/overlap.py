@@ -68,8 +68,8 @@ def neighbours(index: ModuleIndex, *, k: int = 10) -> Neighbours:
     flat = faiss.IndexFlatIP(vectors.shape[1])
     if n:
         flat.add(vectors)
-    found = flat.search(vectors, most + 1) if most else _nothing(n)
-    ids, similarity = _without_itself(*found, most)
+    hits = flat.search(vectors, most + 1) if most else _nothing(n)
+    ids, similarity = _without_itself(*hits, most)
     return Neighbours(index.exemplars, index.contents.copies, vectors, ids, similarity)
 
 
@@ -118,22 +118,22 @@ def confusion(near: Neighbours, functions: Sequence[str]) -> Confusion:
     """
     import numpy as np
 
-    named: list[str | None] = [*functions]
+    names: list[str | None] = [*functions]
     if any(e.function is None for e in near.exemplars):
-        named.append(None)
-    place = {name: i for i, name in enumerate(named)}
+        names.append(None)
+    place = {name: i for i, name in enumerate(names)}
     own = np.array([place[e.function] for e in near.exemplars], dtype=np.int64)
-    totals = np.bincount(own, minlength=len(named)).astype(np.int64)
+    totals = np.bincount(own, minlength=len(names)).astype(np.int64)
     votes = _votes(near, own, totals)
-    shares = np.zeros((len(named), len(named)))
+    shares = np.zeros((len(names), len(names)))
     np.add.at(shares, own, votes)
     shares /= np.maximum(totals, 1)[:, None]
     tipped = votes.copy()
     tipped[np.arange(len(own)), own] += 1e-9
-    said = np.where(votes.sum(1) > 0, tipped.argmax(1), own) if len(own) else own
+    guesses = np.where(votes.sum(1) > 0, tipped.argmax(1), own) if len(own) else own
     mistaken = np.zeros(shares.shape, dtype=np.int64)
-    np.add.at(mistaken, (own, said), 1)
-    return Confusion(tuple(named), totals, shares, mistaken, own, said)
+    np.add.at(mistaken, (own, guesses), 1)
+    return Confusion(tuple(names), totals, shares, mistaken, own, guesses)
 
 
 def _votes(
@@ -142,10 +142,10 @@ def _votes(
     """``(n, functions)``: the share of each exemplar's counted neighbours per function."""
     import numpy as np
 
-    counted = np.clip(totals[own] - 1, 1, max(near.k, 1))
-    weight = (np.arange(near.k)[None, :] < counted[:, None]) / np.minimum(counted, max(near.k, 1))[
-        :, None
-    ]
+    neighbour_counts = np.clip(totals[own] - 1, 1, max(near.k, 1))
+    weight = (np.arange(near.k)[None, :] < neighbour_counts[:, None]) / np.minimum(
+        neighbour_counts, max(near.k, 1)
+    )[:, None]
     votes = np.zeros((len(own), len(totals)))
     rows = np.repeat(np.arange(len(own)), near.k)
     np.add.at(votes, (rows, own[near.ids].ravel()), weight.ravel())
@@ -249,22 +249,24 @@ def function_map(index: ModuleIndex, near: Neighbours, *, most: int = _MOST_POIN
     middle = basis.mean(0)
     axes = _principal_axes(basis, 2)
     spread = float(((basis - middle) ** 2).sum())
-    shown = float((((basis - middle) @ axes.T) ** 2).sum()) / spread if spread > 1e-12 else 1.0
-    drawn = _sample(by_function, most)
+    variance_share = (
+        float((((basis - middle) @ axes.T) ** 2).sum()) / spread if spread > 1e-12 else 1.0
+    )
+    sample = _sample(by_function, most)
     points = [
         _point("exemplar", e.function, near.vectors[i], e.template or e.utterance, e.id)
-        for i in drawn
+        for i in sample
         for e in [near.exemplars[i]]
     ]
     texts = zip(index.functions, index.description_vectors, strict=True)
     points += [_point("description", name, vector, name) for name, vector in texts]
     points += [_point("function", name, vector, name) for name, vector in centres.items()]
-    placed = (np.stack([vector for _, vector in points]) - middle) @ axes.T
-    made = tuple(
+    coordinates = (np.stack([vector for _, vector in points]) - middle) @ axes.T
+    map_points = tuple(
         MapPoint(kind, name, float(x), float(y), text, id_)
-        for ((kind, name, text, id_), _), (x, y) in zip(points, placed, strict=True)
+        for ((kind, name, text, id_), _), (x, y) in zip(points, coordinates, strict=True)
     )
-    return FunctionMap(made, shown, len(drawn), len(near.exemplars))
+    return FunctionMap(map_points, variance_share, len(sample), len(near.exemplars))
 
 
 def _point(
@@ -291,9 +293,9 @@ def _principal_axes(rows: NDArray[np.floating], count: int) -> NDArray[np.float6
     solver = "full" if wide else "covariance_eigh"  # the other of the two takes ten times as long
     axes = np.zeros((count, rows.shape[1]))
     if (rows != rows[0]).any():
-        found = PCA(min(count, *rows.shape), svd_solver=solver).fit(rows.astype(np.float64))
-        real = found.singular_values_**2 > 1e-9  # the others have no direction of their own
-        axes[: len(real)][real] = found.components_[real]
+        pca = PCA(min(count, *rows.shape), svd_solver=solver).fit(rows.astype(np.float64))
+        real = pca.singular_values_**2 > 1e-9  # the others have no direction of their own
+        axes[: len(real)][real] = pca.components_[real]
     return axes
 
 

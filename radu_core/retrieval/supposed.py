@@ -28,14 +28,14 @@ def thin(grid: CoverageGrid, most: int) -> CoverageGrid:
     step = max(1, -(-grid.total // most))
     if step == 1:
         return grid
-    ranked = grid.ranked
+    rankings = grid.ranked
     some = Ranked(
-        _every(ranked.descriptions, step),
-        _every(ranked.dense, step),
-        _every(ranked.lexical, step),
-        _every(ranked.fused, step),
-        ranked.vectors[::step],
-        ranked.asked[::step],
+        _every(rankings.descriptions, step),
+        _every(rankings.dense, step),
+        _every(rankings.lexical, step),
+        _every(rankings.fused, step),
+        rankings.vectors[::step],
+        rankings.asked[::step],
     )
     return _grid(grid, grid.index, some, step)
 
@@ -52,20 +52,26 @@ def suppose(
     The same as measuring again. The queries' vectors and their dense neighbours are known: only the
     new exemplars are compared. BM25's weights change with every text, so its ranking is new.
     """
-    index, ranked = grid.index, grid.ranked
+    index, rankings = grid.index, grid.ranked
     if schema.hash != index.schema.hash:
         index = _with_descriptions(index, schema)
-        ranked = replace(ranked, descriptions=index.rank_descriptions(ranked.asked, grid.max_desc))
+        rankings = replace(
+            rankings, descriptions=index.rank_descriptions(rankings.asked, grid.max_desc)
+        )
     if added:
         bigger = index.change(added)
-        ranked = _rank_again(grid, index, bigger, ranked)
+        rankings = _rank_again(grid, index, bigger, rankings)
         index = bigger
-    return _grid(grid, index, ranked, 1)
+    return _grid(grid, index, rankings, 1)
 
 
-def _grid(grid: CoverageGrid, index: ModuleIndex, ranked: Ranked, step: int) -> CoverageGrid:
+def _grid(grid: CoverageGrid, index: ModuleIndex, rankings: Ranked, step: int) -> CoverageGrid:
     return grid_of(
-        index, grid.queries[::step], ranked, max_desc=grid.max_desc, max_exemplar=grid.max_exemplar
+        index,
+        grid.queries[::step],
+        rankings,
+        max_desc=grid.max_desc,
+        max_exemplar=grid.max_exemplar,
     )
 
 
@@ -77,20 +83,20 @@ def _with_descriptions(index: ModuleIndex, schema: Schema) -> ModuleIndex:
     return ModuleIndex(schema, index.contents, parts, index.embedder, index.settings)
 
 
-def _rank_again(grid: CoverageGrid, old: ModuleIndex, new: ModuleIndex, ranked: Ranked) -> Ranked:
+def _rank_again(grid: CoverageGrid, old: ModuleIndex, new: ModuleIndex, rankings: Ranked) -> Ranked:
     pool = pool_of(grid.max_exemplar)
     excluded = new.excluded_positions(grid.queries)
-    dense = _dense(old, new, ranked, excluded, pool)
+    dense = _dense(old, new, rankings, excluded, pool)
     texts = [q.utterance for q in grid.queries]
     lexical = new.lexically(texts, excluded, pool, silent)
     fused = fuse(dense, lexical, dense_weight=new.settings.dense_weight, k=grid.max_exemplar)
-    return replace(ranked, dense=dense, lexical=lexical, fused=fused)
+    return replace(rankings, dense=dense, lexical=lexical, fused=fused)
 
 
 def _dense(
     old: ModuleIndex,
     new: ModuleIndex,
-    ranked: Ranked,
+    rankings: Ranked,
     excluded: NDArray[np.int64],
     pool: int,
 ) -> Ranking:
@@ -99,11 +105,13 @@ def _dense(
 
     place = {e.id: i for i, e in enumerate(new.exemplars)}
     # One that is a duplicate of a new one with a lower id gives way to it.
-    moved = np.array([*(place.get(e.id, -1) for e in old.exemplars), -1], dtype=np.int64)
+    new_positions = np.array([*(place.get(e.id, -1) for e in old.exemplars), -1], dtype=np.int64)
     fresh = np.array(_fresh(old, new), dtype=np.int64)
-    near = (ranked.vectors @ new.vectors[fresh].T).astype(np.float32)
-    positions = np.hstack([moved[ranked.dense.positions], np.broadcast_to(fresh, near.shape)])
-    return order_hits(positions, np.hstack([ranked.dense.scores, near]), excluded, pool)
+    near = (rankings.vectors @ new.vectors[fresh].T).astype(np.float32)
+    positions = np.hstack(
+        [new_positions[rankings.dense.positions], np.broadcast_to(fresh, near.shape)]
+    )
+    return order_hits(positions, np.hstack([rankings.dense.scores, near]), excluded, pool)
 
 
 def _fresh(old: ModuleIndex, new: ModuleIndex) -> Sequence[int]:

@@ -60,12 +60,12 @@ def choose_weight(
     step = max(1, -(-len(labelled) // _SAMPLE))
     sample = labelled[::step]
     queries = [Query(e.utterance, e.id, e.template, e.function) for e in sample]
-    ranked = index.rank(queries, k_desc=0, k_exemplar=_DEPTH, progress=progress)
+    rankings = index.rank(queries, k_desc=0, k_exemplar=_DEPTH, progress=progress)
     number = {name: i for i, name in enumerate(index.functions)}
     right = np.array([number[e.function or ""] for e in sample], dtype=np.int64)
     per_query = {}
     for weight in dict.fromkeys((*_WEIGHTS, default)):
-        fused = fuse(ranked.dense, ranked.lexical, dense_weight=weight, k=_DEPTH)
+        fused = fuse(rankings.dense, rankings.lexical, dense_weight=weight, k=_DEPTH)
         per_query[weight] = shares_at(function_ranks(ranked_functions(index, fused), right))
     shares = {w: float(v.mean()) if len(v) else 0.0 for w, v in sorted(per_query.items())}
     best = max(shares, key=lambda w: (round(shares[w], 9), -abs(w - default)))

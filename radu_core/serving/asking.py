@@ -42,24 +42,24 @@ class Desk:
     def find(self, name: str | None, request: Request) -> Served:
         """The version that answers this request, to its end; 404 with the names there are."""
         try:
-            served = self.registry.find(name)
+            version = self.registry.find(name)
         except NotFoundError as error:
             raise HttpError(404, str(error), code="model_not_found", param="model") from error
         trail = Trail.of(request.scope)
-        trail.model, trail.version = served.model.name, served.model.version
-        return served
+        trail.model, trail.version = version.model.name, version.model.version
+        return version
 
     async def ask(
-        self, served: Served, questions: Sequence[Question], request: Request
+        self, version: Served, questions: Sequence[Question], request: Request
     ) -> list[Reply]:
         """Their answers, in order; ``HttpError`` for what can't be asked, or not now."""
         Trail.of(request.scope).utterances = [q.utterance for q in questions]
         for number, question in enumerate(questions, 1):
             which = f"Utterance {number}" if len(questions) > 1 else "The utterance"
-            self._check(question, served.model.schema, which)
-        replies = await self._in_time(served, questions, request.receive)
+            self._check(question, version.model.schema, which)
+        replies = await self._in_time(version, questions, request.receive)
         for question, reply in zip(questions, replies, strict=True):
-            self._note(served, question, reply)
+            self._note(version, question, reply)
         return replies
 
     def _check(self, question: Question, schema: Schema, which: str) -> None:
@@ -90,9 +90,9 @@ class Desk:
             )
 
     async def _in_time(
-        self, served: Served, questions: Sequence[Question], receive: Receive
+        self, version: Served, questions: Sequence[Question], receive: Receive
     ) -> list[Reply]:
-        asking = asyncio.create_task(served.batcher.ask(questions))
+        asking = asyncio.create_task(version.batcher.ask(questions))
         leaving = asyncio.create_task(_until_gone(receive))
         try:
             await asyncio.wait(
@@ -105,7 +105,7 @@ class Desk:
         except QueueFullError:
             raise HttpError(
                 503,
-                f"{served.model.name} has too many requests waiting. Try again later.",
+                f"{version.model.name} has too many requests waiting. Try again later.",
                 code="overloaded",
                 headers={"Retry-After": "1"},
             ) from None
@@ -116,12 +116,12 @@ class Desk:
             raise ClientGoneError
         raise HttpError(
             504,
-            f"{served.model.name} hasn't answered within {self.settings.seconds:g} seconds.",
+            f"{version.model.name} hasn't answered within {self.settings.seconds:g} seconds.",
             code="timeout",
         )
 
-    def _note(self, served: Served, question: Question, reply: Reply) -> None:
-        model = served.model
+    def _note(self, version: Served, question: Question, reply: Reply) -> None:
+        model = version.model
         is_call = "true" if reply.answer.function is not None else "false"
         self.metrics.answers.labels(model.name, is_call).inc()
         if self.traces is not None:
@@ -136,16 +136,16 @@ class Desk:
             )
 
 
-def require_functions(names: Sequence[str], served: Served, *, param: str) -> tuple[str, ...]:
+def require_functions(names: Sequence[str], version: Served, *, param: str) -> tuple[str, ...]:
     """The module's functions that clients call by these names, each once; 400 for unknown ones."""
-    names_by_tool = {tool: function for function, tool in served.tool_names.items()}
-    names_by_tool |= {function: function for function in served.tool_names}
+    names_by_tool = {tool: function for function, tool in version.tool_names.items()}
+    names_by_tool |= {function: function for function in version.tool_names}
     unknown = [name for name in names if name not in names_by_tool]
     if unknown:
         raise HttpError(
             400,
-            f"{served.model.name} has no function {unknown[0][:100]!r}. "
-            f"It has: {', '.join(served.tool_names.values())}.",
+            f"{version.model.name} has no function {unknown[0][:100]!r}. "
+            f"It has: {', '.join(version.tool_names.values())}.",
             code="unknown_function",
             param=param,
         )

@@ -31,12 +31,12 @@ def chat_routes(desk: Desk) -> APIRouter:
     @routes.post("/chat/completions")
     async def complete(body: ChatRequest, request: Request) -> Response:
         """Answer the last user message by a tool call, or by none."""
-        served = desk.find(body.model, request)
-        question = question_of(body, served)
+        version = desk.find(body.model, request)
+        question = question_of(body, version)
         answer = None
         if question is not None:
-            answer = (await desk.ask(served, [question], request))[0].answer
-        completion = _Completion(served, answer, utterance_of(body.messages))
+            answer = (await desk.ask(version, [question], request))[0].answer
+        completion = _Completion(version, answer, utterance_of(body.messages))
         if body.stream:
             has_usage = bool(body.stream_options and body.stream_options.include_usage)
             events = completion.events(has_usage=has_usage)
@@ -46,7 +46,7 @@ def chat_routes(desk: Desk) -> APIRouter:
     @routes.get("/models")
     async def list_models() -> Response:
         """The models of this server, each with its version and its functions."""
-        data = [_model(served) for served in desk.registry.versions_in_use]
+        data = [_model(version) for version in desk.registry.versions_in_use]
         return JSONResponse({"object": "list", "data": data})
 
     @routes.get("/models/{name:path}")
@@ -57,37 +57,37 @@ def chat_routes(desk: Desk) -> APIRouter:
     return routes
 
 
-def _model(served: Served) -> dict[str, Any]:
-    model = served.model
+def _model(version: Served) -> dict[str, Any]:
+    model = version.model
     return {
         "id": model.name,
         "object": "model",
-        "created": served.since,
+        "created": version.since,
         "owned_by": "radu",
         "version": model.version,
         "kind": model.kind,
-        "functions": list(served.tool_names.values()),
+        "functions": list(version.tool_names.values()),
     }
 
 
 class _Completion:
     """A completion, whole or as the chunks of a stream. Answer None: the model wasn't asked."""
 
-    def __init__(self, served: Served, answer: Answer | None, utterance: str) -> None:
+    def __init__(self, version: Served, answer: Answer | None, utterance: str) -> None:
         self._answer = answer
         self._utterance = utterance
         self._call = None
         if answer is not None and answer.function is not None:
             self._call = {
-                "name": served.tool_names[answer.function],
+                "name": version.tool_names[answer.function],
                 "arguments": json.dumps(answer.arguments, ensure_ascii=False),
             }
         self._call_id = f"call_{uuid.uuid4().hex[:24]}"
         self._head = {
             "id": f"chatcmpl-{uuid.uuid4().hex}",
             "created": int(time.time()),
-            "model": served.model.name,
-            "system_fingerprint": served.model.version,
+            "model": version.model.name,
+            "system_fingerprint": version.model.version,
         }
 
     @property

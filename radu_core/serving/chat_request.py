@@ -102,7 +102,7 @@ class ChatRequest(_Part):
     audio: Any = Field(default=None, description="Refused.")
 
 
-def question_of(request: ChatRequest, served: Served) -> Question | None:
+def question_of(request: ChatRequest, version: Served) -> Question | None:
     """What the model is asked; None where no call may follow.
 
     That is so with ``tool_choice`` "none", and after a tool's result: the utterance has had its
@@ -113,26 +113,26 @@ def question_of(request: ChatRequest, served: Served) -> Question | None:
             raise HttpError(
                 400, f"{name} isn't supported. {remedy}", code="unsupported_parameter", param=name
             )
-    offered = None
+    functions = None
     if request.tools is not None:
-        offered = require_functions(_names(request.tools, "tools"), served, param="tools")
-    offered, is_required = _choose_functions(request, offered, served)
+        functions = require_functions(_names(request.tools, "tools"), version, param="tools")
+    functions, is_required = _choose_functions(request, functions, version)
     utterance = utterance_of(request.messages)
     if request.tool_choice == "none" or request.messages[-1].role in ("tool", "function"):
         return None
     context = request.context or (request.metadata or {}).get("context")
     if context is not None and not isinstance(context, str):
         raise HttpError(400, "The context isn't text.", code="invalid_value", param="metadata")
-    return Question(utterance, context or None, offered, is_required)
+    return Question(utterance, context or None, functions, is_required)
 
 
 def _choose_functions(
-    request: ChatRequest, offered: tuple[str, ...] | None, served: Served
+    request: ChatRequest, offers: tuple[str, ...] | None, version: Served
 ) -> tuple[tuple[str, ...] | None, bool]:
     """What ``tool_choice`` leaves of the functions offered, and whether one has to be called."""
     choice = request.tool_choice
     if not isinstance(choice, NamedChoice):
-        return offered, choice == "required"
+        return offers, choice == "required"
     if choice.type == "function" and choice.function is not None:
         names, is_required = [choice.function.name], True
     elif choice.allowed_tools is not None:
@@ -142,8 +142,8 @@ def _choose_functions(
         raise HttpError(
             400, "tool_choice names no function.", code="invalid_value", param="tool_choice"
         )
-    functions = require_functions(names, served, param="tool_choice")
-    left_out = [name for name in functions if offered is not None and name not in offered]
+    functions = require_functions(names, version, param="tool_choice")
+    left_out = [name for name in functions if offers is not None and name not in offers]
     if left_out:
         raise HttpError(
             400,

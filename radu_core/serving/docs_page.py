@@ -88,10 +88,10 @@ def _fields(route: Mapping[str, Any], openapi: Mapping[str, Any]) -> str:
     body = route.get("requestBody", {}).get("content", {}).get("application/json", {})
     names = json.dumps(body)
     schemas = openapi.get("components", {}).get("schemas", {})
-    used = next((s for n, s in schemas.items() if f'schemas/{n}"' in names), None)
-    if used is None:
+    schema = next((s for n, s in schemas.items() if f'schemas/{n}"' in names), None)
+    if schema is None:
         return ""
-    about = {name: field.get("description", "") for name, field in used["properties"].items()}
+    about = {name: field.get("description", "") for name, field in schema["properties"].items()}
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>'
         for name, text in about.items()

@@ -114,11 +114,11 @@ class KeyCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            given = _given_key(scope)
-            if not given and scope["path"] == RASA_PATH and scope["method"] == "POST":
+            key = _given_key(scope)
+            if not key and scope["path"] == RASA_PATH and scope["method"] == "POST":
                 scope[_KEY_IN_BODY] = self._keys
-            elif not self._keys.accept(given):
-                await _unauthorized_error(given).response()(scope, receive, send)
+            elif not self._keys.accept(key):
+                await _unauthorized_error(key).response()(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -140,11 +140,11 @@ def _given_key(scope: Scope) -> str:
     return ""
 
 
-def _unauthorized_error(given: str) -> HttpError:
+def _unauthorized_error(key: str) -> HttpError:
     return HttpError(
         401,
         "This API key isn't one of the server's."
-        if given
+        if key
         else "An API key is needed: send the header Authorization: Bearer KEY.",
         code="invalid_api_key",
         headers={"WWW-Authenticate": "Bearer"},

@@ -30,9 +30,9 @@ def parse_routes(desk: Desk) -> APIRouter:
     @routes.post("/parse", tags=["Parse"])
     async def parse(body: ParseRequest, request: Request) -> Response:
         """What an utterance means, or each of several."""
-        served = desk.find(body.model, request)
-        replies = await desk.ask(served, _questions(body, served, desk), request)
-        head = {"model": served.model.name, "version": served.model.version}
+        version = desk.find(body.model, request)
+        replies = await desk.ask(version, _questions(body, version, desk), request)
+        head = {"model": version.model.name, "version": version.model.version}
         answers = [_answer(reply) for reply in replies]
         if body.utterances is None:
             return JSONResponse(head | answers[0])
@@ -51,15 +51,15 @@ def parse_routes(desk: Desk) -> APIRouter:
                 code="unsupported_parameter",
                 param="emulation_mode",
             )
-        served = desk.find(body.model, request)
+        version = desk.find(body.model, request)
         question = Question(body.text, body.context)
-        [reply] = await desk.ask(served, [question], request)
+        [reply] = await desk.ask(version, [question], request)
         return JSONResponse(_as_rasa(reply.answer))
 
     return routes
 
 
-def _questions(body: ParseRequest, served: Served, desk: Desk) -> list[Question]:
+def _questions(body: ParseRequest, version: Served, desk: Desk) -> list[Question]:
     if (body.utterance is None) == (body.utterances is None):
         raise HttpError(
             400, "Give either utterance or utterances.", code="invalid_value", param="utterance"
@@ -73,10 +73,10 @@ def _questions(body: ParseRequest, served: Served, desk: Desk) -> list[Question]
             code="too_many_utterances",
             param="utterances",
         )
-    offered = None
+    functions = None
     if body.functions is not None:
-        offered = require_functions(body.functions, served, param="functions")
-    return [Question(u or "", body.context, offered, body.required) for u in utterances]
+        functions = require_functions(body.functions, version, param="functions")
+    return [Question(u or "", body.context, functions, body.required) for u in utterances]
 
 
 def _answer(reply: Reply) -> dict[str, Any]:

@@ -54,10 +54,10 @@ class Swap:
 class Place:
     """A directory, the version of its model in use, and the one before it."""
 
-    def __init__(self, directory: Path, served: Served) -> None:
+    def __init__(self, directory: Path, version: Served) -> None:
         self.directory = directory
-        self.name = served.model.name
-        self.current = served
+        self.name = version.model.name
+        self.current = version
         self.previous: Served | None = None
         self.lock = asyncio.Lock()
 
@@ -132,21 +132,21 @@ class Registry:
             before = place.current
             try:
                 loop = asyncio.get_running_loop()
-                served = await loop.run_in_executor(self._loading, self._load, place.directory)
-                if served.model.name != place.name:
+                version = await loop.run_in_executor(self._loading, self._load, place.directory)
+                if version.model.name != place.name:
                     raise ConflictError(
                         f"{place.directory} holds another model now",
-                        value=served.model.name,
+                        value=version.model.name,
                         remedy=f"Put a version of {place.name} there, or start the server again.",
                     )
             except Exception:
                 self._metrics.loads.labels(place.name, "failed").inc()
                 raise
-            swap = Swap(place.name, before.model.version, served.model.version)
+            swap = Swap(place.name, before.model.version, version.model.version)
             if swap.is_change:
-                place.current = served
+                place.current = version
                 place.previous = before if self._settings.keeps_previous else None
-            del served, before
+            del version, before
             await loop.run_in_executor(self._loading, release_memory)
             return self._count(swap)
 

@@ -36,8 +36,8 @@ class Keys:
 
     def accept(self, key: str) -> bool:
         """Whether it is one of them. The time that takes says nothing about the keys."""
-        given = _digest(key)
-        return bool(sum(hmac.compare_digest(given, digest) for digest in self.digests))
+        key_digest = _digest(key)
+        return bool(sum(hmac.compare_digest(key_digest, digest) for digest in self.digests))
 
 
 @dataclass(frozen=True)

@@ -41,31 +41,31 @@ _T = TypeVar("_T")
 
 
 def accept(
-    w: Writing, decided: Sequence[tuple[AnnotatedExemplar, int]], *, batch: str
+    w: Writing, decisions: Sequence[tuple[AnnotatedExemplar, int]], *, batch: str
 ) -> list[str]:
     """Store decisions (an exemplar as decided, and the revision it was seen at), each an event.
 
     ``batch``, the events' note, joins them. Returns the ids that were changed in between: those
     stay as they are.
     """
-    changed = []
-    for part in parts(decided):
+    changed_ids = []
+    for part in parts(decisions):
         rows = rows_of(w, [exemplar.id for exemplar, _ in part])
         changes = []
         for exemplar, revision in part:
             row = rows.get(exemplar.id)
             if row is None or row["revision"] != revision:
-                changed.append(exemplar.id)
+                changed_ids.append(exemplar.id)
                 continue
             more = {"flag": None, "flag_kind": None, "decided": 1}
             changes.append((row, _columns(exemplar, more)))
         change_all(w, changes, kind=KIND, note=batch)
-    return changed
+    return changed_ids
 
 
 def edit(
     w: Writing,
-    edited: Sequence[tuple[AnnotatedExemplar, int, Mapping[str, Any]]],
+    edits: Sequence[tuple[AnnotatedExemplar, int, Mapping[str, Any]]],
     *,
     batch: str,
 ) -> list[str]:
@@ -75,14 +75,14 @@ def edit(
     the events' note, joins them. Returns the ids that were changed in between: those stay as they
     are.
     """
-    changed = []
-    for part in parts(edited):
+    changed_ids = []
+    for part in parts(edits):
         rows = rows_of(w, [exemplar.id for exemplar, _, _ in part])
         changes, items = [], []
         for exemplar, revision, more in part:
             row = rows.get(exemplar.id)
             if row is None or row["revision"] != revision:
-                changed.append(exemplar.id)
+                changed_ids.append(exemplar.id)
                 continue
             columns = {"flag": None, "flag_kind": None, "decided": 1, **more}
             if exemplar.unlabelled:  # nobody has decided about it any more
@@ -91,7 +91,7 @@ def edit(
             items.append(exemplar)
         change_all(w, changes, kind=EDITED, note=batch)
         put_texts(w, items)
-    return changed
+    return changed_ids
 
 
 def tag(w: Writing, tagged: Sequence[tuple[str, int, Sequence[str]]], *, batch: str) -> list[str]:
@@ -100,18 +100,18 @@ def tag(w: Writing, tagged: Sequence[tuple[str, int, Sequence[str]]], *, batch: 
     Labels, decisions, opinions and flags stay. Returns the ids that were changed in between: those
     stay as they are.
     """
-    changed = []
+    changed_ids = []
     for part in parts(tagged):
         rows = rows_of(w, [id_ for id_, _, _ in part])
         changes = []
         for id_, revision, tags in part:
             row = rows.get(id_)
             if row is None or row["revision"] != revision:
-                changed.append(id_)
+                changed_ids.append(id_)
                 continue
             changes.append((row, _with_tags(row, tags)))
         change_all(w, changes, kind=tagging.TAGGED, note=batch, asked_again=False)
-    return changed
+    return changed_ids
 
 
 def _without_tags(row: RowMapping, change: tagging.TagChange) -> dict[str, Any] | None:
@@ -149,8 +149,8 @@ def relabel(w: Writing, items: Sequence[AnnotatedExemplar], *, kind: str, note: 
 
 
 def _columns_kept(row: RowMapping, exemplar: AnnotatedExemplar) -> dict[str, Any]:
-    kept = {name: row[name] for name in ("flag", "flag_kind", "decided")}
-    return {**kept, "decided": 0} if exemplar.unlabelled else kept
+    columns = {name: row[name] for name in ("flag", "flag_kind", "decided")}
+    return {**columns, "decided": 0} if exemplar.unlabelled else columns
 
 
 def revisions(w: Writing, ids: Sequence[str]) -> dict[str, int]:
@@ -160,12 +160,12 @@ def revisions(w: Writing, ids: Sequence[str]) -> dict[str, int]:
 
 def revisions_of(connection: Connection, module: str, ids: Sequence[str]) -> dict[str, int]:
     """The same for who only reads; exemplars that can't be read are there, too."""
-    found: dict[str, int] = {}
+    revisions: dict[str, int] = {}
     for part in parts(ids):
         query = select(exemplars.c.id, exemplars.c.revision)
         mine = query.where(exemplars.c.module == module, exemplars.c.id.in_(part))
-        found |= {row.id: row.revision for row in connection.execute(mine)}
-    return found
+        revisions |= {row.id: row.revision for row in connection.execute(mine)}
+    return revisions
 
 
 def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
@@ -180,16 +180,16 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
     mine = (events.c.module == w.module) & kinds & (events.c.note == batch)
     columns = (events.c.exemplar, events.c.id, events.c.before, events.c.kind)
     query = select(*columns).where(mine)
-    found = w.connection.execute(query.order_by(events.c.exemplar)).all()
-    if not found:
+    batch_rows = w.connection.execute(query.order_by(events.c.exemplar)).all()
+    if not batch_rows:
         raise NotFoundError(
             f"No bulk decision in {w.module} has that number",
             value=batch,
             remedy="It was shown when that was done, and stands in each one's history.",
         )
-    back, since, gone = [], [], []
-    known = renames.list_renames(w.connection, w.module)
-    for part in parts(found):
+    back, since, deleted_ids = [], [], []
+    all_renames = renames.list_renames(w.connection, w.module)
+    for part in parts(batch_rows):
         rows = rows_of(w, [row.exemplar for row in part])
         standing = standing_decisions(w, [row.exemplar for row in part])
         tags = tagging.list_changes(w.connection, w.module, [row.exemplar for row in part])
@@ -200,7 +200,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
             if _is_undone(tags[id_], batch) if is_tags else event not in standing[id_]:
                 continue
             if id_ not in rows:
-                gone.append(id_)
+                deleted_ids.append(id_)
                 continue
             row = rows[id_]
             values: dict[str, Any] | None = None
@@ -208,7 +208,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
                 change = next(change for change in tags[id_] if change.event == event)
                 values = _without_tags(row, change)
             elif standing[id_][-1] == event:
-                values = _before(row, before, known, tags[id_], event)
+                values = _before(row, before, all_renames, tags[id_], event)
             if values is None:
                 since.append(id_)
                 continue
@@ -217,7 +217,7 @@ def undo(w: Writing, batch: str) -> tuple[list[str], list[str], list[str]]:
         change_all(w, changes, kind="restored", note=None)
         change_all(w, untagged, kind=tagging.UNTAGGED, note=batch, asked_again=False)
         _put_texts_again(w, changes)
-    return back, since, gone
+    return back, since, deleted_ids
 
 
 def _is_undone(changes: Sequence[tagging.TagChange], batch: str) -> bool:
@@ -252,7 +252,7 @@ def _columns(exemplar: AnnotatedExemplar, more: Mapping[str, Any]) -> dict[str, 
 def _before(
     row: RowMapping,
     text: str,
-    known: Sequence[renames.Rename],
+    all_renames: Sequence[renames.Rename],
     tags: Sequence[tagging.TagChange],
     event: int,
 ) -> dict[str, Any]:
@@ -260,7 +260,7 @@ def _before(
 
     A split isn't decided by a person, so it stays what it is by now.
     """
-    state = renames.in_state(state_before(text), known, after=event)
+    state = renames.in_state(state_before(text), all_renames, after=event)
     state = tagging.in_state(state, tags, after=event, module=row["module"], id=row["id"])
     exemplar = read_exemplar(state["data"], module=row["module"], id=row["id"])
     exemplar = exemplar.model_copy(update={"split": row["split"]})

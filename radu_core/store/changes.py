@@ -151,10 +151,10 @@ def standing_people(w: Writing, ids: Sequence[str]) -> dict[str, list[str]]:
     query = select(opinions.c.exemplar, opinions.c.who).where(
         where, opinions.c.exemplar.in_(list(ids))
     )
-    found: dict[str, list[str]] = {id_: [] for id_ in ids}
+    people_by_id: dict[str, list[str]] = {id_: [] for id_ in ids}
     for row in w.connection.execute(query.order_by(opinions.c.who)):
-        found[row.exemplar].append(row.who)
-    return {id_: sorted(people) for id_, people in found.items()}
+        people_by_id[row.exemplar].append(row.who)
+    return {id_: sorted(people) for id_, people in people_by_id.items()}
 
 
 def set_standing(w: Writing, id: str, people: Sequence[str] = ()) -> None:
@@ -188,8 +188,8 @@ def state_before_event(w: Writing, id: str, event_id: int) -> dict[str, Any]:
 def state_before_decision(w: Writing, id: str, event_id: int) -> dict[str, Any]:
     """The same for taking a decision back: with the tags that were edited in bulk since."""
     state = state_before_event(w, id, event_id)
-    edited = tagging.list_changes(w.connection, w.module, [id])[id]
-    return tagging.in_state(state, edited, after=event_id, module=w.module, id=id)
+    tag_changes = tagging.list_changes(w.connection, w.module, [id])[id]
+    return tagging.in_state(state, tag_changes, after=event_id, module=w.module, id=id)
 
 
 def restore(
@@ -282,8 +282,8 @@ def expect_schema(w: Writing, expected: str | None) -> None:
     stored_hash = w.connection.scalar(select(modules.c.schema_hash).where(modules.c.id == w.module))
     if (stored_hash or "") == expected:
         return
-    saved = events.c.module == w.module, events.c.kind == "schema"
-    query = select(events.c.who).where(*saved).order_by(events.c.id.desc()).limit(1)
+    own_events = events.c.module == w.module, events.c.kind == "schema"
+    query = select(events.c.who).where(*own_events).order_by(events.c.id.desc()).limit(1)
     saver = w.connection.scalar(query) or "Somebody"
     raise ConflictError(
         f"{saver} saved another schema of {w.module} meanwhile",
@@ -311,7 +311,7 @@ def put_template(w: Writing, name: str, text: str, *, based_on: int | None = Non
 
 def flag(w: Writing, flags: Mapping[str, str], kind: FlagKind) -> int:
     """Flag exemplars (id → reason) as of a kind; returns how many were found."""
-    done = 0
+    count = 0
     for id_, reason in sorted(flags.items()):
         where = (exemplars.c.module == w.module) & (exemplars.c.id == id_)
         columns = select(exemplars.c.data, exemplars.c.queue).where(where)
@@ -323,8 +323,8 @@ def flag(w: Writing, flags: Mapping[str, str], kind: FlagKind) -> int:
         values = {"flag": reason, "flag_kind": kind, "queue": queue}
         w.connection.execute(update(exemplars).where(where).values(**values))
         add_event(w, id_, "flagged", None, None, reason.replace("\0", " "))
-        done += 1
-    return done
+        count += 1
+    return count
 
 
 def add_event(

@@ -33,10 +33,10 @@ def make_engine(url: str, *, busy_seconds: float) -> Engine:
     A PostgreSQL URL without a driver (``postgresql://``) means the one that is installed, psycopg.
     """
     try:
-        parsed = make_url(url)
-        if parsed.drivername in ("postgresql", "postgres"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed)
+        address = make_url(url)
+        if address.drivername in ("postgresql", "postgres"):
+            address = address.set(drivername="postgresql+psycopg")
+        engine = create_engine(address)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         if missing := as_missing_package(error):
             raise missing from error

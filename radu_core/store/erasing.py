@@ -107,9 +107,9 @@ def empty(w: Writing, ids: Sequence[str]) -> set[str]:
     return utterances_erased
 
 
-def others_saying(w: Writing, said: Iterable[str], *, limit: int) -> list[tuple[str, str]]:
+def others_saying(w: Writing, utterances: Iterable[str], *, limit: int) -> list[tuple[str, str]]:
     """Exemplars of any module that say just the same: (module, id), sorted, ``limit`` at most."""
-    starts = {fold_for_search(f"{utterance}\n") for utterance in said}
+    starts = {fold_for_search(f"{utterance}\n") for utterance in utterances}
     lengths = sorted({len(start) for start in starts})
     query = select(texts.c.module, texts.c.id, texts.c.text).order_by(texts.c.module, texts.c.id)
     others = []
@@ -148,16 +148,16 @@ def _utterances(states: Iterable[str | None]) -> Iterator[str]:
             yield utterance
 
 
-def _forget_quotes(w: Writing, ids: set[str], said: set[str]) -> None:
+def _forget_quotes(w: Writing, ids: set[str], utterances: set[str]) -> None:
     """Take their words out of rejected rows, notes and flags that quote them."""
-    words = _Words([*ids, *said])
+    words = _Words([*ids, *utterances])
     query = select(imports.c.id, imports.c.rejections).where(imports.c.module == w.module)
     for number, rejections in w.connection.execute(query).all():
         before = json.loads(rejections)
         after = [_erase_quotes(rejection, words) for rejection in before]
         if after != before:
-            changed = update(imports).where(imports.c.id == number)
-            w.connection.execute(changed.values(rejections=canonical_json(after)))
+            statement = update(imports).where(imports.c.id == number)
+            w.connection.execute(statement.values(rejections=canonical_json(after)))
     _unquote(w, exemplars, exemplars.c.flag, words)
     _unquote(w, events, events.c.note, words)
 
@@ -192,8 +192,8 @@ def _unquote(w: Writing, table: Table, column: Column[str], words: _Words) -> No
     own = table.c.module == w.module
     for value in w.connection.scalars(select(column).where(own).distinct()).all():
         if value is not None and words.stand_in(value):
-            changed = update(table).where(own, column == value)
-            w.connection.execute(changed.values({column.key: _GONE}))
+            statement = update(table).where(own, column == value)
+            w.connection.execute(statement.values({column.key: _GONE}))
 
 
 def erase_module(w: Writing) -> None:

@@ -103,26 +103,29 @@ def _parts(items: Iterable[AnnotatedExemplar]) -> Iterator[dict[str, AnnotatedEx
 def _put_part(
     w: Writing, number: int, part: Mapping[str, AnnotatedExemplar], watermark: int
 ) -> Counter[str]:
-    known = bulk.rows_of(w, list(part))
+    row_by_id = bulk.rows_of(w, list(part))
     texts = {id_: exemplar_text(item) for id_, item in part.items()}
-    new = [item for id_, item in part.items() if id_ not in known]
-    other = [id_ for id_, row in known.items() if (row["imported"] or "") != texts[id_]]
-    changed = [id_ for id_ in other if not known[id_]["decided"]]
-    decided = [id_ for id_ in other if known[id_]["decided"]]
+    new = [item for id_, item in part.items() if id_ not in row_by_id]
+    other = [id_ for id_, row in row_by_id.items() if (row["imported"] or "") != texts[id_]]
+    changed_ids = [id_ for id_ in other if not row_by_id[id_]["decided"]]
+    decided_ids = [id_ for id_ in other if row_by_id[id_]["decided"]]
     _add(w, new, texts)
-    states = _replace(w, number, [(known[i], part[i]) for i in changed], texts)
-    agreed = _keep(w, [known[i] for i in decided], texts)
+    states = _replace(w, number, [(row_by_id[i], part[i]) for i in changed_ids], texts)
+    equal_count = _keep(w, [row_by_id[i] for i in decided_ids], texts)
     counts = {
         **{item.id: ("added", None) for item in new},
-        **{id_: ("changed", states[id_]) for id_ in changed},
-        **{id_: ("kept", canonical_json({"imported": known[id_]["imported"]})) for id_ in decided},
+        **{id_: ("changed", states[id_]) for id_ in changed_ids},
+        **{
+            id_: ("kept", canonical_json({"imported": row_by_id[id_]["imported"]}))
+            for id_ in decided_ids
+        },
     }
     remember(w, number, counts, watermark)
     return Counter(
         added=len(new),
-        changed=len(changed),
-        kept=len(decided) - agreed,
-        unchanged=len(known) - len(other) + agreed,
+        changed=len(changed_ids),
+        kept=len(decided_ids) - equal_count,
+        unchanged=len(row_by_id) - len(other) + equal_count,
     )
 
 
@@ -155,8 +158,8 @@ def _replace(
 
 def _with_split(row: RowMapping, item: AnnotatedExemplar) -> AnnotatedExemplar:
     """A split that was made here stays, unless the file has changed its mind about it."""
-    said = json.loads(row["imported"])["split"] if row["imported"] else item.split
-    return item.model_copy(update={"split": row["split"]}) if said == item.split else item
+    split = json.loads(row["imported"])["split"] if row["imported"] else item.split
+    return item.model_copy(update={"split": row["split"]}) if split == item.split else item
 
 
 def _keep(w: Writing, rows: Sequence[RowMapping], texts: Mapping[str, str]) -> int:
@@ -164,12 +167,12 @@ def _keep(w: Writing, rows: Sequence[RowMapping], texts: Mapping[str, str]) -> i
 
     Returns how many of them the file says the same of by now.
     """
-    agreed = 0
+    equal_count = 0
     for row in rows:
         text = texts[row["id"]]
         own = (exemplars.c.module == w.module) & (exemplars.c.id == row["id"])
         w.connection.execute(update(exemplars).where(own).values(imported=text))
-        agreed += row["data"] == text
+        equal_count += row["data"] == text
     notes = [
         {
             "module": w.module,
@@ -186,16 +189,16 @@ def _keep(w: Writing, rows: Sequence[RowMapping], texts: Mapping[str, str]) -> i
     ]
     if notes:
         w.connection.execute(insert(events), notes)
-    return agreed
+    return equal_count
 
 
 def remember(
-    w: Writing, number: int, made: Mapping[str, tuple[str, str | None]], watermark: int
+    w: Writing, number: int, records: Mapping[str, tuple[str, str | None]], watermark: int
 ) -> None:
     """Write down what a batch did to exemplars: by id, the kind of change and the state before."""
-    if not made:
+    if not records:
         return
-    own = (import_rows.c.batch == number) & import_rows.c.exemplar.in_(list(made))
+    own = (import_rows.c.batch == number) & import_rows.c.exemplar.in_(list(records))
     twice = set(w.connection.scalars(select(import_rows.c.exemplar).where(own)))
     rows = [
         {
@@ -207,7 +210,7 @@ def remember(
             "event": watermark,
             "undone": 0,
         }
-        for id_, (kind, state) in made.items()
+        for id_, (kind, state) in records.items()
         if id_ not in twice  # of an id that comes twice, the first says how it was before
     ]
     if rows:

@@ -49,20 +49,20 @@ def keep(
     if newest is not None and newest > opened:
         return False
     had = set(w.connection.scalars(select(leases.c.exemplar).where(mine)))
-    gone = had - set(ids)
-    if gone:
-        w.connection.execute(delete(leases).where(mine, leases.c.exemplar.in_(sorted(gone))))
-    if had - gone:
+    released = had - set(ids)
+    if released:
+        w.connection.execute(delete(leases).where(mine, leases.c.exemplar.in_(sorted(released))))
+    if had - released:
         values = {"until": w.now + LEASE, "opened": opened}
         w.connection.execute(update(leases).where(mine).values(**values))
-    lost = set(ids) - had
-    if lost:
+    lost_ids = set(ids) - had
+    if lost_ids:
         others = held_by_others(w.connection, w.module, client, w.now)
         items_taken = blocked_items(
             w.connection, w.module, others, who=w.who, annotators=annotators
         )
         items_taken |= {lease.exemplar for lease in others if lease.queue == DISAGREEMENT}
-        take(w, client, sorted(lost - items_taken), opened=opened)
+        take(w, client, sorted(lost_ids - items_taken), opened=opened)
     return True
 
 
@@ -101,7 +101,7 @@ def held_by_others(connection: Connection, module: str, client: str, now: dateti
 
 
 def blocked_items(
-    connection: Connection, module: str, held: Collection[Lease], *, who: str, annotators: int
+    connection: Connection, module: str, others: Collection[Lease], *, who: str, annotators: int
 ) -> set[str]:
     """Of the items others hold, those that ``who`` can't have as well.
 
@@ -109,7 +109,7 @@ def blocked_items(
     counted in, and never to two tabs of one person.
     """
     people: dict[str, set[str]] = defaultdict(set)
-    for lease in held:
+    for lease in others:
         people[lease.exemplar].add(lease.who)
     if annotators > 1 and people:
         query = select(opinions.c.exemplar, opinions.c.who).where(

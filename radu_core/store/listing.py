@@ -83,22 +83,22 @@ class Choices:
     sources: Mapping[int, tuple[str, int]]
 
 
-def count(connection: Connection, module: str, wanted: Listing) -> int:
+def count(connection: Connection, module: str, filter_: Listing) -> int:
     """How many exemplars the filter finds."""
-    query = _filter(select(func.count()), connection, module, wanted)
+    query = _filter(select(func.count()), connection, module, filter_)
     return int(connection.scalar(query) or 0)
 
 
 def find_ids(
     connection: Connection,
     module: str,
-    wanted: Listing,
+    filter_: Listing,
     *,
     offset: int = 0,
     limit: int | None = None,
 ) -> list[str]:
     """The ids of what the filter finds, in its order; a page of them."""
-    query = _filter(select(exemplars.c.id), connection, module, wanted, sorted_=True)
+    query = _filter(select(exemplars.c.id), connection, module, filter_, sorted_=True)
     return list(connection.scalars(query.offset(offset).limit(limit)))
 
 
@@ -106,47 +106,47 @@ def _filter(
     query: Select[Any],
     connection: Connection,
     module: str,
-    wanted: Listing,
+    filter_: Listing,
     *,
     sorted_: bool = False,
 ) -> Select[Any]:
-    by_text = sorted_ and wanted.sort == "utterance"
-    words = list(holds_words(wanted.search))
+    by_text = sorted_ and filter_.sort == "utterance"
+    words = list(holds_words(filter_.search))
     if words or by_text:  # outer, so that SQLite starts from the narrow table
         same = (texts.c.module == exemplars.c.module) & (texts.c.id == exemplars.c.id)
         query = query.select_from(texts.outerjoin(exemplars, same))
         query = query.where(texts.c.module == module, *words)
     else:
         query = query.select_from(exemplars)
-    query = query.where(*_where(connection, module, wanted))
+    query = query.where(*_where(connection, module, filter_))
     if not sorted_:
         return query
-    column = texts.c.text if by_text else exemplars.c[wanted.sort]
-    ordered = column.desc() if wanted.descending else column.asc()
-    first = ordered if by_text or wanted.sort in ("id", "updated") else ordered.nulls_last()
+    column = texts.c.text if by_text else exemplars.c[filter_.sort]
+    order = column.desc() if filter_.descending else column.asc()
+    first = order if by_text or filter_.sort in ("id", "updated") else order.nulls_last()
     return query.order_by(first, exemplars.c.id)
 
 
-def _where(connection: Connection, module: str, wanted: Listing) -> Iterator[ColumnElement[bool]]:
+def _where(connection: Connection, module: str, filter_: Listing) -> Iterator[ColumnElement[bool]]:
     yield exemplars.c.module == module
-    if wanted.outcome:
-        outcome = None if wanted.outcome == UNALIGNED else wanted.outcome
+    if filter_.outcome:
+        outcome = None if filter_.outcome == UNALIGNED else filter_.outcome
         yield exemplars.c.outcome.is_not_distinct_from(outcome)
-    if wanted.function == OUT_OF_SCOPE:
+    if filter_.function == OUT_OF_SCOPE:
         yield exemplars.c.function.is_(None)
         yield not_(_is_unlabelled(connection))
-    elif wanted.function:
-        yield exemplars.c.function == wanted.function
-    if wanted.split:
-        yield exemplars.c.split == wanted.split
-    if wanted.tag:
-        yield _has_tag(connection, wanted.tag)
-    if wanted.state:
-        yield _in_state(connection, wanted.state)
-    if wanted.source == NOT_IMPORTED:
+    elif filter_.function:
+        yield exemplars.c.function == filter_.function
+    if filter_.split:
+        yield exemplars.c.split == filter_.split
+    if filter_.tag:
+        yield _has_tag(connection, filter_.tag)
+    if filter_.state:
+        yield _in_state(connection, filter_.state)
+    if filter_.source == NOT_IMPORTED:
         yield exemplars.c.imported.is_(None)
-    elif wanted.source is not None:
-        rows = select(import_rows.c.exemplar).where(_is_of_import(module, wanted.source))
+    elif filter_.source is not None:
+        rows = select(import_rows.c.exemplar).where(_is_of_import(module, filter_.source))
         yield exemplars.c.id.in_(rows)
 
 
@@ -171,8 +171,8 @@ def _tags(connection: Connection) -> TableValuedAlias:
     """A table of the tags in an exemplar's JSON; what can't be read has none."""
     if connection.dialect.name == "sqlite":
         return func.json_each(_readable(), "$.tags").table_valued("value", name="tag")
-    listed = cast(exemplars.c.data, JSON)["tags"]
-    return func.json_array_elements_text(listed).table_valued("value", name="tag")
+    tag_array = cast(exemplars.c.data, JSON)["tags"]
+    return func.json_array_elements_text(tag_array).table_valued("value", name="tag")
 
 
 def _readable() -> ColumnElement[str]:
@@ -184,11 +184,11 @@ def _readable() -> ColumnElement[str]:
 def _is_unlabelled(connection: Connection) -> ColumnElement[bool]:
     """Whether nobody has labelled it: by its JSON, since one that is discarded is "invalid"."""
     if connection.dialect.name == "sqlite":
-        marked = func.coalesce(func.json_extract(_readable(), "$.unlabelled"), 0) == 1
+        flag = func.coalesce(func.json_extract(_readable(), "$.unlabelled"), 0) == 1
     else:
-        marked = func.coalesce(cast(exemplars.c.data, JSON)["unlabelled"].as_boolean(), false())
+        flag = func.coalesce(cast(exemplars.c.data, JSON)["unlabelled"].as_boolean(), false())
     without = exemplars.c.function.is_(None)
-    return case((without, marked), else_=false())  # the JSON is read only where it matters
+    return case((without, flag), else_=false())  # the JSON is read only where it matters
 
 
 def _has_tag(connection: Connection, tag: str) -> ColumnElement[bool]:
@@ -232,10 +232,10 @@ def _sources(connection: Connection, module: str) -> dict[int, tuple[str, int]]:
         .group_by(imports.c.id, imports.c.source)
         .order_by(imports.c.id)
     )
-    found = {int(id_): (str(source), int(n)) for id_, source, n in connection.execute(query)}
+    sources = {int(id_): (str(source), int(n)) for id_, source, n in connection.execute(query)}
     mine = (exemplars.c.module == module) & exemplars.c.imported.is_(None)
-    written = int(connection.scalar(select(func.count()).where(mine)) or 0)
-    return {**found, **({NOT_IMPORTED: ("", written)} if written else {})}
+    written_count = int(connection.scalar(select(func.count()).where(mine)) or 0)
+    return {**sources, **({NOT_IMPORTED: ("", written_count)} if written_count else {})}
 
 
 def sources_of(connection: Connection, module: str, ids: Sequence[str]) -> dict[str, int]:

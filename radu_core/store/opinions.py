@@ -41,7 +41,7 @@ def opinions_of(
         query = query.where(opinions.c.exemplar.in_(list(ids)))
     if standing:
         query = query.where(opinions.c.standing == 1)
-    ordered = query.order_by(opinions.c.exemplar, opinions.c.at, opinions.c.who)
+    sorted_query = query.order_by(opinions.c.exemplar, opinions.c.at, opinions.c.who)
     return [
         Opinion(
             r["exemplar"],
@@ -50,7 +50,7 @@ def opinions_of(
             read_exemplar(r["data"], module=module, id=r["exemplar"]),
             bool(r["standing"]),
         )
-        for r in connection.execute(ordered).mappings()
+        for r in connection.execute(sorted_query).mappings()
     ]
 
 

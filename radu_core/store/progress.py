@@ -40,10 +40,10 @@ def progress(connection: Connection, module: str, *, who: str, since: datetime) 
     of_module = exemplars.c.module == module
     total = connection.scalar(select(func.count()).where(of_module)) or 0
     resolved = select(func.count()).where(of_module, exemplars.c.outcome == "resolved")
-    decided = select(events.c.who, func.count()).where(
+    decisions = select(events.c.who, func.count()).where(
         events.c.module == module, events.c.at >= since, events.c.kind.in_(DECISIONS)
     )
-    rows = connection.execute(decided.group_by(events.c.who))
+    rows = connection.execute(decisions.group_by(events.c.who))
     people = Counter({row.who: int(row[1]) for row in rows})
     people.subtract(_taken_back(connection, module, since))
     return Progress(

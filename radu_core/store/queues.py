@@ -88,16 +88,16 @@ class _Combo(NamedTuple):
     slots: str
 
 
-def waiting(connection: Connection, module: str, wanted: Filter = ANY) -> dict[str, int]:
+def waiting(connection: Connection, module: str, filter_: Filter = ANY) -> dict[str, int]:
     """Queue → number waiting of what the filter finds, whoever holds it; 0 where there are none."""
-    query = select(exemplars.c.queue, func.count()).where(*_where(module, wanted))
+    query = select(exemplars.c.queue, func.count()).where(*_where(module, filter_))
     rows = connection.execute(query.group_by(exemplars.c.queue)).all()
-    found = {row.queue: int(row[1]) for row in rows}
-    return {queue: found.get(queue, 0) for queue in QUEUES}
+    counts = {row.queue: int(row[1]) for row in rows}
+    return {queue: counts.get(queue, 0) for queue in QUEUES}
 
 
 def pick(
-    w: Writing, wanted: Filter, apart: Apart, want: int, *, counts: Mapping[str, int]
+    w: Writing, filter_: Filter, apart: Apart, want: int, *, counts: Mapping[str, int]
 ) -> list[str]:
     """Up to ``want`` ids to hand out to a person, best first; ``counts`` are those of ``waiting``.
 
@@ -107,30 +107,32 @@ def pick(
     While others work on the module as well, a tab is given a quarter of a queue, then one at a
     time, so that they have something to do; and never nothing while something is free.
     """
-    if wanted.anywhere:
-        ids = _next_in_search(w, wanted, apart, want)
-        return ids or _next_skipped(w, wanted, apart, want)
-    if wanted.skipped:
-        return _next_skipped(w, wanted, apart, want)
-    if wanted.function:
-        counts = waiting(w.connection, w.module, wanted)
-    some = [q for q in QUEUES if counts[q] and wanted.queue in ("", q)]
+    if filter_.anywhere:
+        ids = _next_in_search(w, filter_, apart, want)
+        return ids or _next_skipped(w, filter_, apart, want)
+    if filter_.skipped:
+        return _next_skipped(w, filter_, apart, want)
+    if filter_.function:
+        counts = waiting(w.connection, w.module, filter_)
+    some = [q for q in QUEUES if counts[q] and filter_.queue in ("", q)]
     total = sum(counts[q] for q in some)
     share = max(2, total // 4)  # the one that is shown, and the next
     most = min(want, max(1, share - len(apart.own))) if apart.held else want
-    ids = _first(w, wanted, apart, some, most)
+    ids = _first(w, filter_, apart, some, most)
     if not ids and want > 0 and not apart.own:
-        ids = _next_skipped(w, wanted, apart, most)
+        ids = _next_skipped(w, filter_, apart, most)
     return ids
 
 
-def _first(w: Writing, wanted: Filter, apart: Apart, queues: Sequence[str], most: int) -> list[str]:
+def _first(
+    w: Writing, filter_: Filter, apart: Apart, queues: Sequence[str], most: int
+) -> list[str]:
     ids: list[str] = []
     worth = _Worth(w) if queues and most else None
     for queue in queues:
         if worth is None or len(ids) >= most:
             break
-        here = (*_where(w.module, replace(wanted, queue=queue)), _free(w, apart, queue))
+        here = (*_where(w.module, replace(filter_, queue=queue)), _free(w, apart, queue))
         columns = (exemplars.c.function, exemplars.c.slots)
         rows = w.connection.execute(select(*columns).where(*here).group_by(*columns)).all()
         for combo in worth.sort(_Combo(*row) for row in rows):
@@ -185,13 +187,13 @@ def _free(
     Who has given an opinion isn't asked again, but anyone may settle a disagreement.
     """
     never = {*apart.own, *apart.unfit}
-    asked = [*_not_among({*apart.blocked, *never}), exemplars.c.id.not_in(_with_opinion(w))]
+    own_part = [*_not_among({*apart.blocked, *never}), exemplars.c.id.not_in(_with_opinion(w))]
     settled = _not_among({*apart.held, *never})
     if queue in QUEUES:
-        parts = settled if queue == DISAGREEMENT else asked
+        parts = settled if queue == DISAGREEMENT else own_part
     else:
         settles = exemplars.c.queue.is_not_distinct_from(DISAGREEMENT)
-        parts = [or_(and_(settles, *settled), and_(not_(settles), *asked))]
+        parts = [or_(and_(settles, *settled), and_(not_(settles), *own_part))]
     if not skipped:
         parts = [*parts, exemplars.c.id.not_in(_skipped_ids(w))]
     return and_(true(), *parts)
@@ -214,18 +216,18 @@ def _equals(column: ColumnElement[Any], value: str | None) -> ColumnElement[bool
     return column.is_(None) if value is None else column == value
 
 
-def _where(module: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+def _where(module: str, filter_: Filter) -> Iterator[ColumnElement[bool]]:
     """What the filter asks of the columns of ``exemplar``."""
     yield exemplars.c.module == module
-    if wanted.queue in QUEUES:
-        yield exemplars.c.queue == wanted.queue
-    elif not wanted.anywhere:
+    if filter_.queue in QUEUES:
+        yield exemplars.c.queue == filter_.queue
+    elif not filter_.anywhere:
         yield exemplars.c.queue.in_(QUEUES)
-    if wanted.function == OUT_OF_SCOPE:
+    if filter_.function == OUT_OF_SCOPE:
         yield exemplars.c.function.is_(None)
         yield exemplars.c.outcome.is_distinct_from("unlabelled")
-    elif wanted.function:
-        yield exemplars.c.function == wanted.function
+    elif filter_.function:
+        yield exemplars.c.function == filter_.function
 
 
 def holds_words(search: str) -> Iterator[ColumnElement[bool]]:
@@ -242,22 +244,24 @@ _SAME_TEXT = (texts.c.module == exemplars.c.module) & (texts.c.id == exemplars.c
 _SAME_SKIP = (skips.c.module == exemplars.c.module) & (skips.c.exemplar == exemplars.c.id)
 
 
-def _next_in_search(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
+def _next_in_search(w: Writing, filter_: Filter, apart: Apart, want: int) -> list[str]:
     """What a search, or a walk through all exemplars, comes to next; by id."""
-    if wanted.skipped:
+    if filter_.skipped:
         return []
-    done = select(operations.c.exemplar).where(
+    decided_ids = select(operations.c.exemplar).where(
         operations.c.client == apart.client,
-        operations.c.seq > wanted.since,
+        operations.c.seq > filter_.since,
         operations.c.module == w.module,
         operations.c.exemplar.is_not(None),
     )
-    words = list(holds_words(wanted.search))
+    words = list(holds_words(filter_.search))
     query = select(exemplars.c.id).order_by(exemplars.c.id)
     if words:
         query = select(texts.c.id).select_from(texts.outerjoin(exemplars, _SAME_TEXT))
         query = query.where(texts.c.module == w.module, *words).order_by(texts.c.id)
-    query = query.where(*_where(w.module, wanted), _free(w, apart), exemplars.c.id.not_in(done))
+    query = query.where(
+        *_where(w.module, filter_), _free(w, apart), exemplars.c.id.not_in(decided_ids)
+    )
     return list(w.connection.scalars(query.limit(want)))
 
 
@@ -278,15 +282,15 @@ def saying(connection: Connection, module: str, utterance: str) -> list[str]:
     return list(connection.scalars(query.order_by(texts.c.id)))
 
 
-def _next_skipped(w: Writing, wanted: Filter, apart: Apart, want: int) -> list[str]:
+def _next_skipped(w: Writing, filter_: Filter, apart: Apart, want: int) -> list[str]:
     """What this person has skipped, the longest ago first."""
     tables = skips.outerjoin(exemplars, _SAME_SKIP)
-    words = list(holds_words(wanted.search))
+    words = list(holds_words(filter_.search))
     if words:
         tables = tables.outerjoin(texts, _SAME_TEXT)
     query = select(skips.c.exemplar).select_from(tables)
     query = query.where(skips.c.module == w.module, skips.c.who == w.who, *words)
-    query = query.where(*_where(w.module, wanted), _free(w, apart, skipped=True))
+    query = query.where(*_where(w.module, filter_), _free(w, apart, skipped=True))
     return list(w.connection.scalars(query.order_by(skips.c.at, skips.c.exemplar).limit(want)))
 
 
@@ -302,23 +306,23 @@ def unskip(w: Writing, id: str) -> None:
     w.connection.execute(delete(skips).where(mine))
 
 
-def matches(w: Writing, wanted: Filter, held: Iterable[Lease]) -> list[Lease]:
+def matches(w: Writing, filter_: Filter, others: Iterable[Lease]) -> list[Lease]:
     """Which of the items that others hold the filter finds."""
-    found = [lease for lease in held if _fits(wanted, lease)]
-    words = list(holds_words(wanted.search))
-    if words and found:
-        these = (texts.c.module == w.module) & texts.c.id.in_([lease.exemplar for lease in found])
-        said = set(w.connection.scalars(select(texts.c.id).where(these, *words)))
-        found = [lease for lease in found if lease.exemplar in said]
-    return found
+    fitting = [lease for lease in others if _fits(filter_, lease)]
+    words = list(holds_words(filter_.search))
+    if words and fitting:
+        these = (texts.c.module == w.module) & texts.c.id.in_([lease.exemplar for lease in fitting])
+        ids = set(w.connection.scalars(select(texts.c.id).where(these, *words)))
+        fitting = [lease for lease in fitting if lease.exemplar in ids]
+    return fitting
 
 
-def _fits(wanted: Filter, lease: Lease) -> bool:
+def _fits(filter_: Filter, lease: Lease) -> bool:
     """What ``_where`` asks, of one exemplar."""
-    if wanted.queue in QUEUES and lease.queue != wanted.queue:
+    if filter_.queue in QUEUES and lease.queue != filter_.queue:
         return False
-    if lease.queue is None and not wanted.anywhere:
+    if lease.queue is None and not filter_.anywhere:
         return False
     if lease.unlabelled:
-        return not wanted.function
-    return wanted.function in ("", lease.function or OUT_OF_SCOPE)
+        return not filter_.function
+    return filter_.function in ("", lease.function or OUT_OF_SCOPE)

@@ -72,8 +72,8 @@ def in_exemplar(rename: Rename, exemplar: AnnotatedExemplar) -> AnnotatedExempla
     context = exemplar.context or ""
     if context in rename.contexts:
         update["context"] = rename.contexts[context]
-    changed = exemplar.model_copy(update=update)
-    return exemplar if changed == exemplar else changed
+    renamed_exemplar = exemplar.model_copy(update=update)
+    return exemplar if renamed_exemplar == exemplar else renamed_exemplar
 
 
 def _slot(rename: Rename, exemplar: AnnotatedExemplar) -> dict[str, Any]:
@@ -96,25 +96,25 @@ def _template(rename: Rename, text: str | None) -> str | None:
     if text is None:
         return None
     try:
-        parsed = parse_template(text)
+        template = parse_template(text)
     except AlignmentError:  # a labeller's own that can't be read: it stays as it was given
         return text
     parts_renamed = (
-        SlotRef(_name(rename, p.name)) if isinstance(p, SlotRef) else p for p in parsed.parts
+        SlotRef(_name(rename, p.name)) if isinstance(p, SlotRef) else p for p in template.parts
     )
     return str(Template(tuple(parts_renamed)))
 
 
 def in_row(rename: Rename, row: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a row's texts (its exemplar, what was imported, readings, details) that change."""
-    changed = {name: _text(rename, row, name) for name in ("data", "imported") if row.get(name)}
+    texts = {name: _text(rename, row, name) for name in ("data", "imported") if row.get(name)}
     if rename.slot is not None and _read(row, "data").function == rename.function:
-        changed |= {
+        texts |= {
             name: _rename_in_json(rename, row[name])
             for name in ("readings", "details")
             if row.get(name)
         }
-    return {name: text for name, text in changed.items() if text != row[name]}
+    return {name: text for name, text in texts.items() if text != row[name]}
 
 
 def _read(row: Mapping[str, Any], column: str) -> AnnotatedExemplar:
@@ -125,8 +125,8 @@ def _read(row: Mapping[str, Any], column: str) -> AnnotatedExemplar:
 
 def _text(rename: Rename, row: Mapping[str, Any], column: str) -> str:
     exemplar = _read(row, column)
-    changed = in_exemplar(rename, exemplar)
-    return str(row[column]) if changed is exemplar else changed.model_dump_json()
+    renamed_exemplar = in_exemplar(rename, exemplar)
+    return str(row[column]) if renamed_exemplar is exemplar else renamed_exemplar.model_dump_json()
 
 
 def _rename_in_json(rename: Rename, text: str) -> str:
@@ -144,21 +144,21 @@ def _rename_in_json(rename: Rename, text: str) -> str:
     return canonical_json(rename_in(json.loads(text)))
 
 
-def in_state(state: Mapping[str, Any], done: Iterable[Rename], *, after: int) -> dict[str, Any]:
+def in_state(state: Mapping[str, Any], renames: Iterable[Rename], *, after: int) -> dict[str, Any]:
     """A state that an event holds, with the names that were given ``after`` it."""
     state_renamed = dict(state)
-    for rename in done:
+    for rename in renames:
         if rename.event > after:
             state_renamed |= in_row(rename, state_renamed)
     return state_renamed
 
 
-def parts(rename: Rename, row: Mapping[str, Any], changed: Mapping[str, Any]) -> list[str]:
+def parts(rename: Rename, row: Mapping[str, Any], texts: Mapping[str, Any]) -> list[str]:
     """Where a row holds the name, in words for people."""
     labels = {"imported": "as imported", "readings": "readings", "details": "what alignment found"}
-    labels_changed = [words for name, words in labels.items() if name in changed]
-    if "data" in changed:
-        before, after = _read(row, "data"), _read({**row, **changed}, "data")
+    labels_changed = [words for name, words in labels.items() if name in texts]
+    if "data" in texts:
+        before, after = _read(row, "data"), _read({**row, **texts}, "data")
         names = ("function", "arguments", "spans", "template", "implied", "context")
         labels_changed += [name for name in names if getattr(before, name) != getattr(after, name)]
     return labels_changed

@@ -49,9 +49,9 @@ def contexts(connection: Connection, module: str) -> list[str]:
 def find(connection: Connection, module: str, rename: Rename) -> Found:
     """What renaming would change; nothing is."""
     mentions = Found()
-    for row, changed in _rows(connection, module, rename):
+    for row, texts in _rows(connection, module, rename):
         mentions.exemplars.append(row["id"])
-        mentions.parts.update(renames.parts(rename, row, changed))
+        mentions.parts.update(renames.parts(rename, row, texts))
     mentions.opinions = sum(1 for _ in _opinions(connection, module, rename))
     mentions.taken = list(_exemplars_in_the_way(connection, module, rename))
     return mentions
@@ -63,18 +63,18 @@ def rename(w: Writing, rename: Rename) -> list[str]:
     The event of an exemplar holds no labels: it is no decision, and undo doesn't stop at it. What
     was before it gets the new name when it comes back (``renames.in_state``).
     """
-    changed = [
+    changes = [
         (row["id"], row["revision"], _columns(row, texts))
         for row, texts in _rows(w.connection, w.module, rename)
     ]
     add_event(w, None, renames.KIND, None, rename.as_json(), rename.note)
-    for start in range(0, len(changed), _PART):
-        _write(w, rename, changed[start : start + _PART])
+    for start in range(0, len(changes), _PART):
+        _write(w, rename, changes[start : start + _PART])
     for key, data in list(_opinions(w.connection, w.module, rename)):
         own = (opinions.c.module == w.module) & (opinions.c.exemplar == key[0])
         statement = update(opinions).where(own, opinions.c.who == key[1])
         w.connection.execute(statement.values(data=data))
-    return [id_ for id_, _, _ in changed]
+    return [id_ for id_, _, _ in changes]
 
 
 def _columns(row: Mapping[str, Any], texts: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,11 +122,11 @@ def _rows(
         c.contains(name, autoescape=True) for c in (exemplars.c.data, exemplars.c.imported)
     ]
     query = select(exemplars).where(exemplars.c.module == module, or_(*conditions))
-    for found in connection.execute(query.order_by(exemplars.c.id)).mappings():
-        row = dict(found)
-        changed = renames.in_row(rename, row)
-        if changed:
-            yield row, changed
+    for stored_row in connection.execute(query.order_by(exemplars.c.id)).mappings():
+        row = dict(stored_row)
+        texts = renames.in_row(rename, row)
+        if texts:
+            yield row, texts
 
 
 def _opinions(
@@ -135,9 +135,9 @@ def _opinions(
     """Exemplar and person of each opinion that names it, and the opinion with the new name."""
     query = select(opinions).where(opinions.c.module == module)
     for row in connection.execute(query).mappings().all():
-        changed = renames.in_state({"data": row["data"]}, [rename], after=-1)["data"]
-        if changed != row["data"]:
-            yield (row["exemplar"], row["who"]), str(changed)
+        text = renames.in_state({"data": row["data"]}, [rename], after=-1)["data"]
+        if text != row["data"]:
+            yield (row["exemplar"], row["who"]), str(text)
 
 
 def _exemplars_in_the_way(connection: Connection, module: str, rename: Rename) -> Iterator[str]:

@@ -123,8 +123,8 @@ class Store:
                     value=module,
                     remedy=f"To bring it back, {instruct('restore module', module)}.",
                 )
-            sentence = ", ".join(self.modules()) or "none yet"
-            raise NotFoundError("No such module", value=module, remedy=f"There are: {sentence}.")
+            names = ", ".join(self.modules()) or "none yet"
+            raise NotFoundError("No such module", value=module, remedy=f"There are: {names}.")
         return read_schema(text, module=module)
 
     def put_schema(
@@ -367,11 +367,16 @@ class Store:
             return changes.flag(w, flags, kind)
 
     def accept_in_bulk(
-        self, module: str, decided: Sequence[tuple[AnnotatedExemplar, int]], *, who: str, batch: str
+        self,
+        module: str,
+        decisions: Sequence[tuple[AnnotatedExemplar, int]],
+        *,
+        who: str,
+        batch: str,
     ) -> list[str]:
         """Store many decisions in one transaction; see ``bulk.accept``."""
         with self.writing(module, who=who) as w:
-            return bulk.accept(w, decided, batch=batch)
+            return bulk.accept(w, decisions, batch=batch)
 
     def undo_bulk(
         self, module: str, batch: str, *, who: str

@@ -76,7 +76,7 @@ def columns_after_alignment(
 ) -> dict[str, Any] | None:
     """The changed columns after an alignment, for an executemany; None if nothing changed."""
     exemplar = read_exemplar(row["data"], module=row["module"], id=row["id"])
-    changed = exemplar.model_copy(
+    aligned_exemplar = exemplar.model_copy(
         update={
             "outcome": record.outcome,
             "resolved_by": record.resolved_by,
@@ -86,7 +86,7 @@ def columns_after_alignment(
             "implied": record.implied,
         }
     )
-    text = exemplar_text(changed)
+    text = exemplar_text(aligned_exemplar)
     readings = canonical_json(list(record.readings))
     details = canonical_json(dict(record.details))
     if (text, readings, details) == (row["data"], row["readings"], row["details"] or "{}"):
@@ -98,7 +98,7 @@ def columns_after_alignment(
         "new_resolved_by": record.resolved_by,
         "new_readings": readings,
         "new_details": details,
-        "new_queue": _queue(row, changed),
+        "new_queue": _queue(row, aligned_exemplar),
         "new_revision": row["revision"] + 1,
         "new_updated": now,
     }

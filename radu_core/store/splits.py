@@ -16,32 +16,32 @@ from radu_core.store.tables import events
 __all__ = ["assign", "set_splits"]
 
 
-def assign(w: Writing, number: int, wanted: Mapping[str, tuple[int, str]]) -> list[str]:
+def assign(w: Writing, number: int, assignments: Mapping[str, tuple[int, str]]) -> list[str]:
     """Set the splits of exemplars (id → revision it was seen at, split) as one batch's rows.
 
     Returns the ids that were changed in between: those stay as they are.
     """
-    changed: list[str] = []
+    changed_ids: list[str] = []
     watermark = newest(w.connection)
-    for part in bulk.parts(list(wanted)):
+    for part in bulk.parts(list(assignments)):
         rows = bulk.rows_of(w, part)
-        fit = [rows[i] for i in part if i in rows and rows[i]["revision"] == wanted[i][0]]
-        changed += sorted(set(part) - {row["id"] for row in fit})
-        splits = {row["id"]: wanted[row["id"]][1] for row in fit}
+        fit = [rows[i] for i in part if i in rows and rows[i]["revision"] == assignments[i][0]]
+        changed_ids += sorted(set(part) - {row["id"] for row in fit})
+        splits = {row["id"]: assignments[row["id"]][1] for row in fit}
         states = set_splits(w, fit, splits, note=f"split {number}")
         remember(w, number, {i: ("split", state) for i, state in states.items()}, watermark)
-    return changed
+    return changed_ids
 
 
 def set_splits(
-    w: Writing, rows: Sequence[RowMapping], wanted: Mapping[str, str], *, note: str
+    w: Writing, rows: Sequence[RowMapping], split_by_id: Mapping[str, str], *, note: str
 ) -> dict[str, str]:
     """Set splits; decisions, opinions and flags stay. By id, what takes it back, as JSON."""
     if not rows:
         return {}
     changes = []
     for row in rows:
-        split = wanted[row["id"]]
+        split = split_by_id[row["id"]]
         exemplar = read_exemplar(row["data"], module=w.module, id=row["id"])
         exemplar = exemplar.model_copy(update={"split": split})
         changes.append((row, {"data": exemplar_text(exemplar), "split": split}))
@@ -55,11 +55,12 @@ def set_splits(
                 "exemplar": row["id"],
                 "before": None,
                 "after": None,
-                "note": f"{row['split']} → {wanted[row['id']]} ({note})",
+                "note": f"{row['split']} → {split_by_id[row['id']]} ({note})",
             }
             for row in rows
         ],
     )
     return {
-        row["id"]: canonical_json({"split": row["split"], "set": wanted[row["id"]]}) for row in rows
+        row["id"]: canonical_json({"split": row["split"], "set": split_by_id[row["id"]]})
+        for row in rows
     }

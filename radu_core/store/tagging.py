@@ -46,14 +46,14 @@ def list_changes(
     query = select(*columns, events.c.before, events.c.after).where(
         events.c.module == module, events.c.exemplar.in_(list(ids)), events.c.kind.in_(KINDS)
     )
-    found: dict[str, list[TagChange]] = {id_: [] for id_ in ids}
+    changes_by_id: dict[str, list[TagChange]] = {id_: [] for id_ in ids}
     for row in connection.execute(query.order_by(events.c.id)):
         before, after = (_tags(text) for text in (row.before, row.after))
-        added = tuple(tag for tag in after if tag not in before)
+        tags_added = tuple(tag for tag in after if tag not in before)
         removed = tuple(tag for tag in before if tag not in after)
-        change = TagChange(row.id, row.kind, row.note or "", added, removed)
-        found[row.exemplar].append(change)
-    return found
+        change = TagChange(row.id, row.kind, row.note or "", tags_added, removed)
+        changes_by_id[row.exemplar].append(change)
+    return changes_by_id
 
 
 def _tags(text: str | None) -> tuple[str, ...]:
@@ -68,10 +68,10 @@ def apply(tags: Iterable[str], change: TagChange) -> tuple[str, ...]:
 
 
 def in_state(
-    state: Mapping[str, Any], done: Iterable[TagChange], *, after: int, module: str, id: str
+    state: Mapping[str, Any], changes: Iterable[TagChange], *, after: int, module: str, id: str
 ) -> dict[str, Any]:
     """A state that an event holds, with the tags that were edited ``after`` it."""
-    since = [change for change in done if change.event > after]
+    since = [change for change in changes if change.event > after]
     if not since:
         return dict(state)
     exemplar = read_exemplar(state["data"], module=module, id=id)

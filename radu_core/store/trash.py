@@ -51,15 +51,15 @@ _TRASHED = "trashed"
 _BACK = "brought back"
 
 
-def put(w: Writing, wanted: Sequence[str], *, note: str, batch: int | None = None) -> list[str]:
+def put(w: Writing, ids: Sequence[str], *, note: str, batch: int | None = None) -> list[str]:
     """Move exemplars to the trash, with the opinions about them; the ids of those there were."""
-    moved: list[str] = []
-    for part in bulk.parts(wanted):
+    moved_ids: list[str] = []
+    for part in bulk.parts(ids):
         rows = bulk.rows_of(w, part)
         if rows:
             _put_part(w, rows, note, batch)
-            moved += [id_ for id_ in part if id_ in rows]
-    return moved
+            moved_ids += [id_ for id_ in part if id_ in rows]
+    return moved_ids
 
 
 def _put_part(w: Writing, rows: dict[str, RowMapping], note: str, batch: int | None) -> None:
@@ -67,12 +67,12 @@ def _put_part(w: Writing, rows: dict[str, RowMapping], note: str, batch: int | N
     query = select(opinions).where(opinions.c.module == w.module, opinions.c.exemplar.in_(rows))
     for opinion in w.connection.execute(query.order_by(opinions.c.who)).mappings():
         about[opinion["exemplar"]].append(_as_json(opinion))
-    told = {"module": w.module, "at": w.now, "who": w.who, "note": note}
+    common = {"module": w.module, "at": w.now, "who": w.who, "note": note}
     w.connection.execute(
         insert(trash),
         [
             {
-                **told,
+                **common,
                 "exemplar": id_,
                 "batch": batch,
                 "data": canonical_json({"row": _as_json(row), "opinions": about[id_]}),
@@ -81,11 +81,11 @@ def _put_part(w: Writing, rows: dict[str, RowMapping], note: str, batch: int | N
         ],
     )
     _forget(w, list(rows))
-    happened = {**told, "kind": _TRASHED, "before": None, "after": None}
-    w.connection.execute(insert(events), [{**happened, "exemplar": id_} for id_ in rows])
+    event = {**common, "kind": _TRASHED, "before": None, "after": None}
+    w.connection.execute(insert(events), [{**event, "exemplar": id_} for id_ in rows])
 
 
-def _forget(w: Writing, wanted: Sequence[str]) -> None:
+def _forget(w: Writing, ids: Sequence[str]) -> None:
     for table, column in (
         (leases, leases.c.exemplar),
         (skips, skips.c.exemplar),
@@ -93,7 +93,7 @@ def _forget(w: Writing, wanted: Sequence[str]) -> None:
         (texts, texts.c.id),
         (exemplars, exemplars.c.id),
     ):
-        w.connection.execute(delete(table).where(table.c.module == w.module, column.in_(wanted)))
+        w.connection.execute(delete(table).where(table.c.module == w.module, column.in_(ids)))
 
 
 def _as_json(row: RowMapping) -> dict[str, Any]:
@@ -108,73 +108,75 @@ def bring_back(w: Writing, numbers: Sequence[int], *, note: str | None = None) -
     blocked: list[str] = []
     for part in bulk.parts(numbers):
         own = (trash.c.module == w.module) & trash.c.id.in_(part)
-        found = {row.exemplar: row for row in w.connection.execute(select(trash).where(own))}
-        taken = set(bulk.revisions(w, list(found)))
-        blocked += sorted(taken)
-        back = {id_: row for id_, row in found.items() if id_ not in taken}
+        row_by_number = {
+            row.exemplar: row for row in w.connection.execute(select(trash).where(own))
+        }
+        used_ids = set(bulk.revisions(w, list(row_by_number)))
+        blocked += sorted(used_ids)
+        back = {id_: row for id_, row in row_by_number.items() if id_ not in used_ids}
         if back:
-            known = renames.list_renames(w.connection, w.module)
-            _restore(w, {id_: _with_new_names(row, known) for id_, row in back.items()}, note)
+            all_renames = renames.list_renames(w.connection, w.module)
+            _restore(w, {id_: _with_new_names(row, all_renames) for id_, row in back.items()}, note)
             mine = trash.c.id.in_([row.id for row in back.values()])
             w.connection.execute(delete(trash).where(mine))
     return blocked
 
 
-def _with_new_names(row: Row[Any], known: Sequence[renames.Rename]) -> dict[str, Any]:
+def _with_new_names(row: Row[Any], all_renames: Sequence[renames.Rename]) -> dict[str, Any]:
     """What the trash holds of an exemplar, with the names that were given since."""
-    held: dict[str, Any] = json.loads(row.data)
-    for rename in known:
+    contents: dict[str, Any] = json.loads(row.data)
+    for rename in all_renames:
         if rename.at is not None and rename.at > aware(row.at):
-            held["row"] |= renames.in_row(rename, held["row"])
-            for opinion in held["opinions"]:
+            contents["row"] |= renames.in_row(rename, contents["row"])
+            for opinion in contents["opinions"]:
                 opinion.update(renames.in_row(rename, opinion))
-    return held
+    return contents
 
 
-def _restore(w: Writing, kept: dict[str, dict[str, Any]], note: str | None) -> None:
+def _restore(w: Writing, contents_by_id: dict[str, dict[str, Any]], note: str | None) -> None:
     rows, items = [], []
-    for id_, one in kept.items():
+    for id_, one in contents_by_id.items():
         row = one["row"]
         item = read_exemplar(row["data"], module=w.module, id=id_)
-        named = {**columns_of(item, row["data"]), "slots": slots_of(item.arguments)}
-        rows.append({**row, **named, "updated": w.now, "revision": row["revision"] + 1})
+        columns = {**columns_of(item, row["data"]), "slots": slots_of(item.arguments)}
+        rows.append({**row, **columns, "updated": w.now, "revision": row["revision"] + 1})
         items.append(item)
     w.connection.execute(insert(exemplars), rows)
     put_texts(w, items)
     about = [
         {**opinion, "at": datetime.fromisoformat(opinion["at"])}
-        for one in kept.values()
+        for one in contents_by_id.values()
         for opinion in one["opinions"]
     ]
     if about:
         w.connection.execute(insert(opinions), about)
-    told = {"module": w.module, "at": w.now, "who": w.who, "kind": _BACK, "note": note}
-    happened = {**told, "before": None, "after": None}
-    w.connection.execute(insert(events), [{**happened, "exemplar": id_} for id_ in kept])
+    common = {"module": w.module, "at": w.now, "who": w.who, "kind": _BACK, "note": note}
+    event = {**common, "before": None, "after": None}
+    w.connection.execute(insert(events), [{**event, "exemplar": id_} for id_ in contents_by_id])
 
 
 def newest_numbers(
-    connection: Connection, module: str, wanted: Iterable[str], *, batch: int | None = None
+    connection: Connection, module: str, ids: Iterable[str], *, batch: int | None = None
 ) -> dict[str, int]:
     """By id, the number in the trash of each of these exemplars that is there: the newest."""
-    found: dict[str, int] = {}
-    for part in bulk.parts(list(wanted)):
+    numbers: dict[str, int] = {}
+    for part in bulk.parts(list(ids)):
         own = (trash.c.module == module) & trash.c.exemplar.in_(part)
         if batch is not None:
             own &= trash.c.batch == batch
         query = select(trash.c.exemplar, trash.c.id).where(own).order_by(trash.c.id)
-        found |= {row.exemplar: row.id for row in connection.execute(query)}
-    return found
+        numbers |= {row.exemplar: row.id for row in connection.execute(query)}
+    return numbers
 
 
 def oldest(connection: Connection, numbers: Iterable[int]) -> datetime | None:
     """When the first of these came to the trash; None: none of them is there."""
-    found = [
+    dates = [
         aware(at)
         for part in bulk.parts(list(numbers))
         if (at := connection.scalar(select(func.min(trash.c.at)).where(trash.c.id.in_(part))))
     ]
-    return min(found, default=None)
+    return min(dates, default=None)
 
 
 def list_trash(
@@ -201,8 +203,8 @@ def _exemplar(row: RowMapping) -> AnnotatedExemplar:
     """What lies there; one that can't be read is shown by its id, so that it can be deleted."""
     id_ = row["exemplar"]
     try:
-        held = read_json_column(row["data"], f"What the trash holds of {id_}", dict)
-        return read_exemplar(held["row"]["data"], module=row["module"], id=id_)
+        contents = read_json_column(row["data"], f"What the trash holds of {id_}", dict)
+        return read_exemplar(contents["row"]["data"], module=row["module"], id=id_)
     except (DamagedError, LookupError, TypeError):
         return AnnotatedExemplar(id=id_, utterance=UNREADABLE, unlabelled=True)
 
@@ -231,8 +233,8 @@ def put_module(w: Writing) -> None:
 def bring_module_back(w: Writing) -> None:
     """Bring a module back from the trash."""
     own = (modules.c.id == w.module) & modules.c.trashed.is_not(None)
-    done = w.connection.execute(update(modules).where(own).values(trashed=None, trashed_by=None))
-    if not done.rowcount:
+    result = w.connection.execute(update(modules).where(own).values(trashed=None, trashed_by=None))
+    if not result.rowcount:
         raise ConflictError(
             "No module of that id is in the trash",
             value=w.module,
@@ -242,5 +244,5 @@ def bring_module_back(w: Writing) -> None:
 
 
 def _tell(w: Writing, kind: str) -> None:
-    told = {"module": w.module, "exemplar": None, "at": w.now, "who": w.who, "kind": kind}
-    w.connection.execute(insert(events).values(**told, before=None, after=None, note=None))
+    event = {"module": w.module, "exemplar": None, "at": w.now, "who": w.who, "kind": kind}
+    w.connection.execute(insert(events).values(**event, before=None, after=None, note=None))

@@ -42,19 +42,19 @@ def redo(w: Writing, batch: ImportRecord) -> Moved:
 
 def _move(w: Writing, batch: ImportRecord, *, back: bool) -> Moved:
     watermark = newest(w.connection)
-    removed = returned = gone = 0
+    removed = returned = missing = 0
     reasons_kept: list[tuple[str, str]] = []
     for part in _rows(w, batch.id, undone=not back):
         plan = _Part(w, batch, part, back=back)
         plan.do(watermark)
         removed += len(plan.added)
         returned += sum(row.kind != "kept" for row in plan.others)
-        gone += plan.gone
+        missing += plan.gone
         reasons_kept += plan.kept
-    left = not back and next(_rows(w, batch.id, undone=True), None) is not None
-    values = {"undone": int(back or left), "moved": w.now, "moved_by": w.who}
+    has_more = not back and next(_rows(w, batch.id, undone=True), None) is not None
+    values = {"undone": int(back or has_more), "moved": w.now, "moved_by": w.who}
     w.connection.execute(update(imports).where(imports.c.id == batch.id).values(values))
-    return Moved(removed, returned, tuple(reasons_kept), gone)
+    return Moved(removed, returned, tuple(reasons_kept), missing)
 
 
 def _rows(w: Writing, number: int, *, undone: bool) -> Iterator[Sequence[Row[Any]]]:
@@ -168,10 +168,10 @@ def _swap_labels(
 
 
 def _columns(item: AnnotatedExemplar, state: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: state[name] for name in KEPT}
+    kept_columns = {name: state[name] for name in KEPT}
     disagreement = state.get("queue") == DISAGREEMENT
-    columns = {**columns_of(item, exemplar_text(item)), **kept}
-    return columns | derive(item, kept["flag_kind"], disagreement=disagreement)
+    columns = {**columns_of(item, exemplar_text(item)), **kept_columns}
+    return columns | derive(item, kept_columns["flag_kind"], disagreement=disagreement)
 
 
 def _swap_imported(
@@ -192,11 +192,13 @@ def _swap_imported(
     return {r.exemplar: canonical_json({"imported": there[r.exemplar]["imported"]}) for r in rows}
 
 
-def _with_new_names(text: str | None, known: Sequence[renames.Rename], *, after: int) -> str | None:
+def _with_new_names(
+    text: str | None, all_renames: Sequence[renames.Rename], *, after: int
+) -> str | None:
     """An exemplar's JSON with the names that were given after an event."""
     if text is None:
         return None
-    return str(renames.in_state({"data": text}, known, after=after)["data"])
+    return str(renames.in_state({"data": text}, all_renames, after=after)["data"])
 
 
 def _swap_splits(
@@ -212,15 +214,15 @@ _SWAP = {"changed": _swap_labels, "kept": _swap_imported, "split": _swap_splits}
 def _reasons(w: Writing, batch: ImportRecord, rows: Sequence[Row[Any]]) -> dict[str, str]:
     """By id, why an exemplar has to stay as it is."""
     since = {row.exemplar: row.event for row in rows}
-    added = {row.exemplar for row in rows if row.kind == "added"}
+    added_ids = {row.exemplar for row in rows if row.kind == "added"}
     return {
         **_changed_by_imports(w, batch, list(since)),
         **_judgements_since(w, batch, list(since)),
-        **_decisions_since(w, since, added),
+        **_decisions_since(w, since, added_ids),
     }
 
 
-def _decisions_since(w: Writing, since: Mapping[str, int], added: set[str]) -> dict[str, str]:
+def _decisions_since(w: Writing, since: Mapping[str, int], added_ids: set[str]) -> dict[str, str]:
     """What people have decided or said of these exemplars since, and hasn't been taken back."""
     columns = (
         events.c.id,
@@ -237,7 +239,7 @@ def _decisions_since(w: Writing, since: Mapping[str, int], added: set[str]) -> d
     comments: dict[str, str] = {}
     for event in w.connection.execute(query):
         id_ = event.exemplar
-        if event.id <= since[id_] or (id_ in added and event.kind in _OF_THE_MODULE):
+        if event.id <= since[id_] or (id_ in added_ids and event.kind in _OF_THE_MODULE):
             continue
         if event.kind == "commented":
             comments[id_] = f"commented on by {event.who} since"

@@ -86,10 +86,10 @@ class FastTokenizer:
         for start in range(0, len(texts), _BATCH):
             some = list(texts[start : start + _BATCH])
             if self._backend is None:
-                found = self._tokenizer(some, add_special_tokens=False)["input_ids"]
+                encodings = self._tokenizer(some, add_special_tokens=False)["input_ids"]
             else:
-                found = self._backend.encode_batch_fast(some, add_special_tokens=False)
-            counts += [len(item) for item in found]
+                encodings = self._backend.encode_batch_fast(some, add_special_tokens=False)
+            counts += [len(item) for item in encodings]
         return counts
 
 

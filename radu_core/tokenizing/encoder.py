@@ -60,7 +60,7 @@ def _only(tokenizer: Any, own: str | Mapping[str, str]) -> str:
 
 
 def _settle(template: str) -> str:
-    dated = _NOW.sub(lambda found: repr(_DAY.strftime(found[2])), template)
+    dated = _NOW.sub(lambda match: repr(_DAY.strftime(match[2])), template)
     sets = [
         line
         for name, value in _SET.items()
@@ -120,8 +120,8 @@ class Encoder:
 
         The end of a text or turn, or what a chat template puts around one.
         """
-        found = self._signs.search(text)
-        return found[0] if found else None
+        match = self._signs.search(text)
+        return match[0] if match else None
 
     @cached_property
     def _signs(self) -> re.Pattern[str]:
@@ -130,11 +130,13 @@ class Encoder:
         Others that its vocabulary has (SmolLM2's ``<filename>``) may be names of slots.
         """
         tokenizer = self.tokenizer
-        added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+        added_tokens = getattr(tokenizer, "added_tokens_decoder", {}).values()
         signs = {*tokenizer.all_special_tokens, tokenizer.convert_ids_to_tokens(self.end)}
-        signs |= {t.content for t in added if t.special and t.content in (self.template or "")}
-        found = sorted(map(re.escape, filter(str.strip, signs)), key=lambda s: (-len(s), s))
-        return re.compile("|".join(found) or "(?!)")  # none: it matches nothing
+        signs |= {
+            t.content for t in added_tokens if t.special and t.content in (self.template or "")
+        }
+        patterns = sorted(map(re.escape, filter(str.strip, signs)), key=lambda s: (-len(s), s))
+        return re.compile("|".join(patterns) or "(?!)")  # none: it matches nothing
 
     def prompt_text(self, prompt: str) -> str:
         """What is tokenized of a row before its completion."""
@@ -173,7 +175,7 @@ class Encoder:
         if self.template is None:
             return self._ids
         before = self.prompt_text(prompt)
-        cut = max((found.start() for found in self._signs.finditer(before)), default=0)
+        cut = max((match.start() for match in self._signs.finditer(before)), default=0)
         start = self._ids(before[cut:])
 
         def whole(completion: str) -> list[int]:
@@ -227,8 +229,8 @@ class Encoder:
 
     def _ending(self) -> tuple[int, int]:
         """The token that ends the assistant's turn, and how many the template puts after it."""
-        _, found, after = self.whole_text(_QUESTION, _ANSWER).rpartition(_ANSWER)
-        ids = self._ids(after) if found else []
+        _, separator, after = self.whole_text(_QUESTION, _ANSWER).rpartition(_ANSWER)
+        ids = self._ids(after) if separator else []
         special = _special(self.tokenizer)
         at = next((i for i, number in enumerate(ids) if number in special), None)
         if at is None:
@@ -243,5 +245,5 @@ class Encoder:
 
 
 def _special(tokenizer: Any) -> set[int]:
-    added = getattr(tokenizer, "added_tokens_decoder", {})
-    return {*tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
+    added_tokens = getattr(tokenizer, "added_tokens_decoder", {})
+    return {*tokenizer.all_special_ids, *(i for i, token in added_tokens.items() if token.special)}

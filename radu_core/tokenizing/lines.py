@@ -39,15 +39,15 @@ class LineCounter:
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, the same as ``count`` of whole texts gives."""
         cut = [_BREAK.split(text) for text in texts]
-        known = self._known
-        new = list({line: None for lines in cut for line in lines if line not in known})
+        count_by_line = self._known
+        new = list({line: None for lines in cut for line in lines if line not in count_by_line})
         fresh = dict(zip(new, self._count(new), strict=True))
-        counts = [sum(fresh[n] if n in fresh else known[n] for n in lines) for lines in cut]
-        kept = {n: c for n, c in fresh.items() if len(n) <= _LONGEST}
-        if len(known) + len(fresh) > _REMEMBERED:
-            self._known = kept
+        counts = [sum(fresh[n] if n in fresh else count_by_line[n] for n in lines) for lines in cut]
+        short_lines = {n: c for n, c in fresh.items() if len(n) <= _LONGEST}
+        if len(count_by_line) + len(fresh) > _REMEMBERED:
+            self._known = short_lines
         else:
-            known.update(kept)
+            count_by_line.update(short_lines)
         return counts
 
 

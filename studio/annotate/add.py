@@ -58,8 +58,8 @@ def _form(here: Page, function: Function | None) -> None:
         split = st.segmented_control(
             "Split", _SPLITS, default="train", required=True, key=f"{key} split"
         )
-        pressed = st.form_submit_button("Add", type="primary", icon=":material/add:")
-    if pressed:
+        is_pressed = st.form_submit_button("Add", type="primary", icon=":material/add:")
+    if is_pressed:
         st.session_state[f"added {here.module}"] = add(
             here.workspace,
             here.module,

@@ -24,17 +24,17 @@ def agreement(here: Page) -> None:
     figures(here, views.measure_agreement(here.workspace, here.module))
 
 
-def figures(here: Page, found: Agreement) -> None:
+def figures(here: Page, agreement: Agreement) -> None:
     """Figures over all, per pair, and every disagreement with a link to its utterance."""
-    if not found.items:
+    if not agreement.items:
         st.caption(
             "No utterance has the opinion of two people yet. Agreement is measured once a module "
             "has more than one annotator per utterance."
         )
         return
-    _figures(found)
-    _pairs(found)
-    _disagreements(here, found)
+    _figures(agreement)
+    _pairs(agreement)
+    _disagreements(here, agreement)
 
 
 def _annotators(here: Page) -> None:
@@ -51,32 +51,32 @@ def _annotators(here: Page) -> None:
         "goes to “Disagreements”. Decided utterances stay decided.",
     )
     if number_chosen != now:
-        done = annotation.set_annotators(
+        report = annotation.set_annotators(
             here.workspace, here.module, int(number_chosen), who=here.who
         )
         people = "One person is" if number_chosen == 1 else f"{number_chosen} people are"
-        st.toast(f"{people} now asked about each utterance.{_became(done)}")
+        st.toast(f"{people} now asked about each utterance.{_became(report)}")
 
 
-def _became(done: annotation.Reconsidered) -> str:
+def _became(report: annotation.Reconsidered) -> str:
     """What became of utterances that had opinions enough already."""
-    counts = {"decided": done.decided, "in dispute": done.disputed}
+    counts = {"decided": report.decided, "in dispute": report.disputed}
     parts = [f"{number:,} {what}" for what, number in counts.items() if number]
     return f" Existing opinions: {', '.join(parts)}." if parts else ""
 
 
-def _figures(found: Agreement) -> None:
+def _figures(agreement: Agreement) -> None:
     items, spans, functions = st.columns(3)
-    items.metric("utterances compared", f"{found.items:,}", help="With two opinions or more.")
+    items.metric("utterances compared", f"{agreement.items:,}", help="With two opinions or more.")
     spans.metric(
         "span F1",
-        _figure(found.span_f1),
+        _figure(agreement.span_f1),
         help="How often two people mark the same slot at exactly the same place, averaged over "
         "all pairs.",
     )
     functions.metric(
         "agreement on functions (α)",
-        _figure(found.alpha),
+        _figure(agreement.alpha),
         help="Krippendorff's α: 1 is perfect, 0 is chance, – where everybody says the same.",
     )
 
@@ -85,7 +85,7 @@ def _figure(value: float | None) -> str:
     return _NOTHING if value is None else f"{value:.3f}"
 
 
-def _pairs(found: Agreement) -> None:
+def _pairs(agreement: Agreement) -> None:
     rows = [
         {
             "annotator": p.first,
@@ -95,21 +95,23 @@ def _pairs(found: Agreement) -> None:
             "agreement on functions (κ)": _figure(p.kappa),
             "disagree on": len({d.exemplar_id for d in p.disagreements}),
         }
-        for p in found.pairs
+        for p in agreement.pairs
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="agreement pairs")
 
 
-def _disagreements(here: Page, found: Agreement) -> None:
-    rows = [_row(here, p, number) for p in found.pairs for number in range(len(p.disagreements))]
+def _disagreements(here: Page, agreement: Agreement) -> None:
+    rows = [
+        _row(here, p, number) for p in agreement.pairs for number in range(len(p.disagreements))
+    ]
     if not rows:
         st.caption("They agree on everything.")
         return
     kinds = sorted({row["about"] for row in rows})
     kinds_chosen = st.pills("Only about", kinds, selection_mode="multi", key="agreement kinds")
-    shown = [row for row in rows if not kinds_chosen or row["about"] in kinds_chosen]
+    rows_shown = [row for row in rows if not kinds_chosen or row["about"] in kinds_chosen]
     show.rows(
-        shown,
+        rows_shown,
         name=f"{here.module}-disagreements.csv",
         key="agreement",
         label="disagreements",

@@ -68,13 +68,13 @@ def _choice_form(here: Page) -> None:
         st.info("No reading has this confidence. Lower the threshold, or decide one by one.")
 
 
-def _first(found: Mapping[str, bulk.Preview], otherwise: str = bulk.QUEUES[0]) -> str:
+def _first(previews: Mapping[str, bulk.Preview], otherwise: str = bulk.QUEUES[0]) -> str:
     """The first queue with a reading to accept."""
-    return next((queue for queue, preview in found.items() if preview.items), otherwise)
+    return next((queue for queue, preview in previews.items() if preview.items), otherwise)
 
 
-def _preview(here: Page, found: bulk.Preview) -> None:
-    number = len(found.items)
+def _preview(here: Page, preview: bulk.Preview) -> None:
+    number = len(preview.items)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(  # the arguments are those of the table below, not of one made after the press
             f"Accept {number:,}",
@@ -82,11 +82,11 @@ def _preview(here: Page, found: bulk.Preview) -> None:
             icon=":material/done_all:",
             key="bulk accept",
             on_click=_accept,
-            args=(here, found.revisions),
+            args=(here, preview.revisions),
         )
-        wrong = f"about {found.expected_wrong:.1f} will be wrong"
+        wrong = f"about {preview.expected_wrong:.1f} will be wrong"
         st.write(f"{quantity(number, 'reading')}, of which {wrong}.")
-    counts = ", ".join(f"{plain(name)} {count:,}" for name, count in found.functions.items())
+    counts = ", ".join(f"{plain(name)} {count:,}" for name, count in preview.functions.items())
     st.caption(counts)
     show.rows(
         [
@@ -97,7 +97,7 @@ def _preview(here: Page, found: bulk.Preview) -> None:
                 "function": i.function or "out of scope",
                 "id": i.id,
             }
-            for i in found.items
+            for i in preview.items
         ],
         name=f"{here.module}-bulk.csv",
         key="bulk",
@@ -141,23 +141,23 @@ def _result(here: Page) -> None:
     state = _state(here)
     if error := state.get("error"):
         st.error(plain(error), icon=":material/error:")
-    done = state.get("done")
-    if isinstance(done, bulk.BulkReport):
-        st.success(f"{len(done.accepted):,} accepted.", icon=":material/done_all:")
-        _show_left("unchanged", {plain(i): plain(why) for i, why in done.skipped.items()})
-        if done.accepted:
+    report = state.get("done")
+    if isinstance(report, bulk.BulkReport):
+        st.success(f"{len(report.accepted):,} accepted.", icon=":material/done_all:")
+        _show_left("unchanged", {plain(i): plain(why) for i, why in report.skipped.items()})
+        if report.accepted:
             st.button(
-                f"Undo all {len(done.accepted):,}",
+                f"Undo all {len(report.accepted):,}",
                 icon=":material/undo:",
                 key="bulk undo",
                 on_click=_undo,
-                args=(here, done.batch),
+                args=(here, report.batch),
             )
-    elif isinstance(done, bulk.UndoReport):
-        st.success(_as_before(len(done.undone)), icon=":material/undo:")
+    elif isinstance(report, bulk.UndoReport):
+        st.success(_as_before(len(report.undone)), icon=":material/undo:")
         why = "decided again since"
-        _show_left("kept", dict.fromkeys(map(plain, done.decided_since), why))
-        _show_left("kept deleted", dict.fromkeys(map(plain, done.deleted_since), "deleted since"))
+        _show_left("kept", dict.fromkeys(map(plain, report.decided_since), why))
+        _show_left("kept deleted", dict.fromkeys(map(plain, report.deleted_since), "deleted since"))
 
 
 def _as_before(number: int) -> str:

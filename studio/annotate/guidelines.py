@@ -15,9 +15,9 @@ __all__ = ["edit_guidelines"]
 def edit_guidelines(here: Page) -> None:
     """What annotators should do in doubt, in Markdown; anybody may change it."""
     text = guidelines(here.workspace, here.module)
-    sentence = f"guidelines before {here.module}"  # what the person began to change, while they do
-    if sentence in st.session_state:
-        _edit(here, sentence)
+    state_key = f"guidelines before {here.module}"  # what the person began to change, while they do
+    if state_key in st.session_state:
+        _edit(here, state_key)
         return
     if text:
         with st.container(border=True):
@@ -29,19 +29,19 @@ def edit_guidelines(here: Page) -> None:
         )
     label = "Change guidelines" if text else "Write guidelines"
     if st.button(label, icon=":material/edit:"):
-        st.session_state[sentence] = text
+        st.session_state[state_key] = text
         st.rerun()
 
 
-def _edit(here: Page, begun: str) -> None:
-    before = st.session_state[begun]
+def _edit(here: Page, state_key: str) -> None:
+    before = st.session_state[state_key]
     left, right = st.columns(2, gap="medium")
     text = left.text_area(
         "Guidelines (Markdown)",
         before,
         height=360,
         max_chars=LONGEST,
-        key=f"text {begun}",
+        key=f"text {state_key}",
         help="Press Ctrl+Enter to update the preview.",
     )
     right.caption("As annotators see it")
@@ -49,10 +49,10 @@ def _edit(here: Page, begun: str) -> None:
         st.markdown(without_images(text or ""))
     with st.container(horizontal=True):
         save = st.button("Save guidelines", type="primary", icon=":material/check:")
-        cancel = st.button("Cancel", key=f"cancel {begun}")
+        cancel = st.button("Cancel", key=f"cancel {state_key}")
     with messages():
         if save:
             set_guidelines(here.workspace, here.module, text or "", before=before, who=here.who)
         if save or cancel:
-            del st.session_state[begun]
+            del st.session_state[state_key]
             st.rerun()

@@ -108,21 +108,21 @@ def _choice(label: str, name: str, options: dict[str, str], *, help: str | None 
     """A select box that the address follows: by the option's own name, not by what is shown."""
     key = f"annotate {name}"
     if key in st.session_state:
-        wanted = st.session_state[key]
-        st.session_state[key] = wanted if wanted in options else ""  # another module's
+        linked_value = st.session_state[key]
+        st.session_state[key] = linked_value if linked_value in options else ""  # another module's
     else:
         st.session_state[key] = asked(
             name, options, what=label.lower(), remedy=f"Choose one under “{label}”."
         )
-    chosen = str(
+    choice = str(
         st.selectbox(label, list(options), format_func=options.__getitem__, key=key, help=help)
         or ""
     )
-    if chosen:
-        st.query_params[name] = chosen
+    if choice:
+        st.query_params[name] = choice
     elif name in st.query_params:
         del st.query_params[name]
-    return chosen
+    return choice
 
 
 def _is_there(here: Page, id: str) -> bool:
@@ -141,14 +141,14 @@ def _functions(here: Page) -> list[str]:
 
 def token(here: Page) -> str:
     """What lets this person's tab talk to the annotation route about this module."""
-    kept = st.session_state.get("annotation token", {})
-    asked = getattr(st.session_state.get(MARKER), "renewed", None)
-    owner = (here.who, here.module, asked)
-    if kept.get("owner") != owner or time.time() - kept["at"] > _FRESH:
-        made = make_token(here.workspace, who=here.who, module=here.module)
-        kept = {"owner": owner, "at": time.time(), "token": made}
-        st.session_state["annotation token"] = kept
-    return str(kept["token"])
+    memory = st.session_state.get("annotation token", {})
+    renewal = getattr(st.session_state.get(MARKER), "renewed", None)
+    owner = (here.who, here.module, renewal)
+    if memory.get("owner") != owner or time.time() - memory["at"] > _FRESH:
+        new_token = make_token(here.workspace, who=here.who, module=here.module)
+        memory = {"owner": owner, "at": time.time(), "token": new_token}
+        st.session_state["annotation token"] = memory
+    return str(memory["token"])
 
 
 def version(here: Page) -> str:
@@ -163,22 +163,22 @@ def version(here: Page) -> str:
 def tools(here: Page) -> None:
     """One tool at a time below the marker: none is computed before it is asked for."""
     _asked_to_add(here)
-    chosen = st.pills(
+    name = st.pills(
         "Tools",
         list(_TOOLS),
         format_func=_TOOLS.__getitem__,
         label_visibility="collapsed",
         key="annotate tool",
     )
-    shown = {
+    parts = {
         "bulk": show_bulk,
         "add": show_add_form,
         "guidelines": edit_guidelines,
         "agreement": agreement,
     }
-    if chosen:
+    if name:
         with st.container(border=True), messages():
-            shown[chosen](here)
+            parts[name](here)
 
 
 def _asked_to_add(here: Page) -> None:

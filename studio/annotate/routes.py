@@ -84,10 +84,10 @@ async def _reply(work: Work, request: Request) -> Answer:
     """The answer to a request. Before somebody is known to ask, only a small one is read."""
     token = _header(request)
     if token:
-        refused = await run_in_threadpool(_guard, lambda: _check_token(token))
-        if refused[0] != 200:
+        token_reply = await run_in_threadpool(_guard, lambda: _check_token(token))
+        if token_reply[0] != 200:
             await _body(request, 0)
-            return refused
+            return token_reply
     length = request.headers.get("content-length", "")
     too_large = length.isascii() and length.isdecimal() and int(length) > LARGEST
     body = None if too_large else await _body(request, LARGEST if token else SMALL)

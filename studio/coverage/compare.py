@@ -87,22 +87,22 @@ def _start(
     )
 
 
-def _result(here: Page, found: Compared, point: tuple[int, int]) -> None:
-    reports = (found.one, found.two)
+def _result(here: Page, comparison: Compared, point: tuple[int, int]) -> None:
+    reports = (comparison.one, comparison.two)
     names = (
         f"first: {_settings_text(reports[0].settings)}",
         f"second: {_settings_text(reports[1].settings)}",
     )
-    at = _points(found, point)
-    found = compare_reports(found.one, found.two, at)
-    moved_figures(found.difference, ("first", "second"))
-    st.markdown(_verdict(found, names))
+    at = _points(comparison, point)
+    comparison = compare_reports(comparison.one, comparison.two, at)
+    moved_figures(comparison.difference, ("first", "second"))
+    st.markdown(_verdict(comparison, names))
     left, right = side_by_side([3, 2], key="coverage-compare")
     with left:
         _curves(reports, names)
     with right:
-        _functions(found)
-    moved_table(found.one.grid.queries, found.difference, "compare")
+        _functions(comparison)
+    moved_table(comparison.one.grid.queries, comparison.difference, "compare")
     own = retrieval_settings(here.workspace, here.module)
     with st.container(horizontal=True):
         for word, one in zip(("first", "second"), reports, strict=True):
@@ -119,17 +119,19 @@ def _settings_text(settings: RetrievalSettings) -> str:
     return f"{settings.embedder}, weight of meaning {settings.dense_weight:g}"
 
 
-def _points(found: Compared, point: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+def _points(
+    comparison: Compared, point: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
     """Where each is looked at: both at the page's point, unless they are to have their own."""
     apart = st.toggle("A separate point for each", key="coverage apart")
     if not apart:
-        at, note = telling_point(found.one, found.two, _within(found.one, point))
+        at, note = telling_point(comparison.one, comparison.two, _within(comparison.one, point))
         if note:
             st.info(note, icon=":material/info:")
-        return at, _within(found.two, at)
+        return at, _within(comparison.two, at)
     points = []
     columns = st.columns(4, vertical_alignment="bottom")
-    for n, one in enumerate((found.one, found.two)):
+    for n, one in enumerate((comparison.one, comparison.two)):
         word = ("first", "second")[n]
         for name, best in (("k_desc", one.choice.k_desc), ("k_exemplar", one.choice.k_exemplar)):
             most = one.grid.max_desc if name == "k_desc" else one.grid.max_exemplar
@@ -146,8 +148,8 @@ def _within(report: CoverageReport, point: tuple[int, int]) -> tuple[int, int]:
     return min(point[0], report.grid.max_desc), min(point[1], report.grid.max_exemplar)
 
 
-def _verdict(found: Compared, names: tuple[str, str]) -> str:
-    difference, (one, two) = found.difference, found.points
+def _verdict(comparison: Compared, names: tuple[str, str]) -> str:
+    difference, (one, two) = comparison.difference, comparison.points
     where = f"at {one}" if one == two else f"at {one} and {two}"
     if difference.p >= _CLEAR or difference.before == difference.after:
         on = quantity(difference.total, "utterance")
@@ -174,8 +176,8 @@ def _curves(reports: Sequence[CoverageReport], names: Sequence[str]) -> None:
     st.altair_chart(both, alt="Both curves")
 
 
-def _functions(found: Compared) -> None:
-    rows = function_changes(found.one.grid, found.difference)
+def _functions(comparison: Compared) -> None:
+    rows = function_changes(comparison.one.grid, comparison.difference)
     st.markdown("**Per function**")
     if not rows:
         st.caption("No function gains or loses an utterance.")

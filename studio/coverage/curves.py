@@ -83,8 +83,8 @@ def chart(
     base = alt.Chart(frame[frame[x] > 0] if (frame[x] > 0).any() else frame).encode(
         x=alt.X(f"{x}:Q", title=title, axis=alt.Axis(tickMinStep=1, format="d"))
     )
-    shown = alt.Scale(domain=[max(0.0, lowest - 0.02), 1.0], clamp=True)
-    y = alt.Y("coverage:Q", title="covered", axis=alt.Axis(format=".0%"), scale=shown)
+    scale = alt.Scale(domain=[max(0.0, lowest - 0.02), 1.0], clamp=True)
+    y = alt.Y("coverage:Q", title="covered", axis=alt.Axis(format=".0%"), scale=scale)
     shares = [alt.Tooltip(f"{n}:Q", format=".1%") for n in ("coverage", "low", "high")]
     lines = base.mark_line(strokeWidth=2.5).encode(y=y, color=colour, strokeDash=dash)
     dots = base.mark_circle(size=45).encode(
@@ -93,7 +93,7 @@ def chart(
     layers: list[Any] = [lines, dots]
     if bands:
         band = base.mark_area(opacity=0.13).encode(
-            y=alt.Y("low:Q", title="covered", scale=shown), y2="high:Q", color=colour
+            y=alt.Y("low:Q", title="covered", scale=scale), y2="high:Q", color=colour
         )
         layers.insert(0, band)
     return alt.layer(*layers).properties(height=400)

@@ -33,9 +33,9 @@ def keep_widgets() -> None:
     """Keep what was entered in a tab that isn't open: Streamlit forgets widgets it doesn't draw."""
     for key, value in _BEGINNING.items():
         st.session_state.setdefault(key, value)
-    left = ("coverage do ", "coverage tab")  # setting a tab again would undo a newer choice
+    fleeting = ("coverage do ", "coverage tab")  # setting a tab again would undo a newer choice
     for key in st.session_state:
-        if isinstance(key, str) and key.startswith(_PREFIX) and not key.startswith(left):
+        if isinstance(key, str) and key.startswith(_PREFIX) and not key.startswith(fleeting):
             st.session_state[key] = st.session_state[key]
 
 
@@ -142,10 +142,10 @@ def figures(here: Page, report: CoverageReport) -> tuple[int, int]:
 
 def _use(here: Page, point: tuple[int, int]) -> None:
     """Prompts and datasets begin with the point that is in use."""
-    used = chosen_point(here.workspace, here.module) == point
+    is_used = chosen_point(here.workspace, here.module) == point
     if st.button(
-        "In use" if used else "Use this point",
-        disabled=used or point == (0, 0),
+        "In use" if is_used else "Use this point",
+        disabled=is_used or point == (0, 0),
         key="coverage do point",
         help="New prompts and datasets of this module start with it.",
     ):

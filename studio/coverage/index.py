@@ -35,14 +35,14 @@ _TOLD = "coverage used"
 
 def first(here: Page, key: Hashable) -> None:
     """Before anything is measured: what to do, and how the module retrieves."""
-    found = jobs.job(key)
-    if found is None:
+    job = jobs.job(key)
+    if job is None:
         st.info(
             "Press Measure: it builds the index if there is none, then measures every point.",
             icon=":material/grid_on:",
         )
-    if found is None or found.state != "running":
-        with st.expander("Retrieval settings", expanded=found is not None):
+    if job is None or job.state != "running":
+        with st.expander("Retrieval settings", expanded=job is not None):
             _form(here)
 
 
@@ -58,8 +58,8 @@ def index(here: Page, report: CoverageReport) -> None:
 
 
 def _source(here: Page, report: CoverageReport) -> None:
-    made = report.grid.index
-    source = made.source
+    index = report.grid.index
+    source = index.source
     dense = (
         "every exemplar is compared (flat)"
         if source["dense"] == "flat"
@@ -68,13 +68,13 @@ def _source(here: Page, report: CoverageReport) -> None:
     )
     rows = {
         "embedder": source["embedder"],
-        "functions": f"{len(made.functions):,}",
-        "exemplars in the index": f"{len(made.exemplars):,}",
+        "functions": f"{len(index.functions):,}",
+        "exemplars in the index": f"{len(index.exemplars):,}",
         "resolved exemplars they stand for": f"{source['members']:,}",
         "search by meaning": dense,
         "weight of meaning (dense_weight)": f"{report.settings.dense_weight:g}",
         "schema": source["schema"][:12],
-        "index": made.fingerprint[:12],
+        "index": index.fingerprint[:12],
         "embedder's weights": str(source["embedder_identity"])[:12],
     }
     st.markdown("**What was measured**")
@@ -82,7 +82,7 @@ def _source(here: Page, report: CoverageReport) -> None:
     st.markdown("**Resolved but not in the index**")
     _left_out(dict(source["left_out"]))
     show.download(
-        not_indexed_rows(made),
+        not_indexed_rows(index),
         name=f"{here.module}-not-indexed.csv",
         key="not indexed",
         label="exemplars not indexed",
@@ -106,13 +106,13 @@ def _left_out(counts: dict[str, int]) -> None:
         st.markdown("\n".join(f"- {number:,}: {plain(why)}" for why, number in counts.items()))
 
 
-def choose(here: Page, key: str, given: RetrievalSettings) -> RetrievalSettings:
-    """Widgets for an embedder and a weight, beginning with those ``given``."""
-    names = list(dict.fromkeys((*embedders(here.workspace), given.embedder)))
-    st.session_state.setdefault(f"{key} embedder", given.embedder)
-    kept = st.session_state[f"{key} embedder"]
-    if kept and kept not in names:
-        names.append(kept)
+def choose(here: Page, key: str, settings: RetrievalSettings) -> RetrievalSettings:
+    """Widgets for an embedder and a weight, beginning with those ``settings``."""
+    names = list(dict.fromkeys((*embedders(here.workspace), settings.embedder)))
+    st.session_state.setdefault(f"{key} embedder", settings.embedder)
+    embedder_kept = st.session_state[f"{key} embedder"]
+    if embedder_kept and embedder_kept not in names:
+        names.append(embedder_kept)
     name = st.selectbox(
         "Embedding model",
         names,
@@ -122,7 +122,7 @@ def choose(here: Page, key: str, given: RetrievalSettings) -> RetrievalSettings:
         help="An installed model, a directory, a name on the hub (owner/name), or the id of a run "
         "that tuned a retriever.",
     )
-    st.session_state.setdefault(f"{key} weight", given.dense_weight)
+    st.session_state.setdefault(f"{key} weight", settings.dense_weight)
     weight = st.slider(
         label("dense_weight"),
         0.0,
@@ -131,8 +131,8 @@ def choose(here: Page, key: str, given: RetrievalSettings) -> RetrievalSettings:
         key=f"{key} weight",
         help=TERMS["dense_weight"].help,
     )
-    return given.model_copy(
-        update={"embedder": name or given.embedder, "dense_weight": round(float(weight), 2)}
+    return settings.model_copy(
+        update={"embedder": name or settings.embedder, "dense_weight": round(float(weight), 2)}
     )
 
 
@@ -140,7 +140,7 @@ def _form(here: Page) -> None:
     now = retrieval_settings(here.workspace, here.module)
     key = f"coverage set {here.module} {now.model_dump_json()}"
     _show_notice(here)
-    chosen = choose(here, key, now)
+    settings = choose(here, key, now)
     st.session_state.setdefault(f"{key} graph", now.graph_from)
     graph_from = st.number_input(
         label("graph_from"),
@@ -150,24 +150,24 @@ def _form(here: Page) -> None:
         step=10_000,
         help=TERMS["graph_from"].help,
     )
-    chosen = chosen.model_copy(update={"graph_from": int(graph_from)})
+    settings = settings.model_copy(update={"graph_from": int(graph_from)})
     if st.button(
         "Save for the module",
-        disabled=chosen == now,
+        disabled=settings == now,
         key="coverage do use",
         icon=":material/save:",
     ):
         with messages():
-            use(here, chosen)
+            use(here, settings)
 
 
-def use(here: Page, chosen: RetrievalSettings) -> None:
+def use(here: Page, settings: RetrievalSettings) -> None:
     """Store how the module retrieves, and say what that makes old."""
-    set_retrieval(here.workspace, here.module, chosen, who=here.who)
+    set_retrieval(here.workspace, here.module, settings, who=here.who)
     old = depending_datasets(here.workspace, here.module)
     text = (
-        f"{here.module} retrieves with {chosen.embedder}, weight of meaning "
-        f"{chosen.dense_weight:g}. "
+        f"{here.module} retrieves with {settings.embedder}, weight of meaning "
+        f"{settings.dense_weight:g}. "
     )
     text += f"Build these datasets again: {', '.join(old)}." if old else "No dataset depends on it."
     st.session_state[_TOLD] = (here.module, text)
@@ -190,16 +190,16 @@ def _tuning(here: Page) -> None:
     )
     if st.button("Tune on train", icon=":material/tune:", key="coverage do tune"):
         jobs.start(key, "Tuning", lambda p: tune(here.workspace, here.module, progress=p))
-    found = jobs.show(key)
-    if found is not None:
-        _tuning_table(here, found)
+    tuning = jobs.show(key)
+    if tuning is not None:
+        _tuning_table(here, tuning)
 
 
-def _tuning_table(here: Page, found: Tuning) -> None:
+def _tuning_table(here: Page, tuning: Tuning) -> None:
     now = retrieval_settings(here.workspace, here.module)
     rows: list[dict[str, Any]] = [
-        {"weight of meaning": weight, "coverage": share, "": _mark(found, now, weight)}
-        for weight, share in found.shares.items()
+        {"weight of meaning": weight, "coverage": share, "": _mark(tuning, now, weight)}
+        for weight, share in tuning.shares.items()
     ]
     show.table(
         pd.DataFrame(rows),
@@ -210,34 +210,34 @@ def _tuning_table(here: Page, found: Tuning) -> None:
             "coverage": st.column_config.ProgressColumn(
                 format="percent",
                 width=130,
-                min_value=min(found.shares.values()) - 0.01,
-                max_value=max(found.shares.values()),
+                min_value=min(tuning.shares.values()) - 0.01,
+                max_value=max(tuning.shares.values()),
             ),
         },
     )
-    st.markdown(_reason(found))
+    st.markdown(_reason(tuning))
     if st.button(
-        f"Save {found.weight:g} for the module",
-        disabled=found.weight == now.dense_weight,
+        f"Save {tuning.weight:g} for the module",
+        disabled=tuning.weight == now.dense_weight,
         key="coverage do tuned use",
         icon=":material/save:",
     ):
         with messages():
-            use(here, now.model_copy(update={"dense_weight": found.weight}))
+            use(here, now.model_copy(update={"dense_weight": tuning.weight}))
 
 
-def _mark(found: Tuning, now: RetrievalSettings, weight: float) -> str:
-    marks = [("recommended", found.weight), ("highest", found.best), ("in use", now.dense_weight)]
+def _mark(tuning: Tuning, now: RetrievalSettings, weight: float) -> str:
+    marks = [("recommended", tuning.weight), ("highest", tuning.best), ("in use", now.dense_weight)]
     return ", ".join(name for name, value in marks if value == weight)
 
 
-def _reason(found: Tuning) -> str:
-    measured = f"on {quantity(found.queries, 'exemplar')}"
-    if found.weight == found.best:
-        return f"Recommended: {found.weight:g}, the highest {measured}."
-    gain = found.shares[found.best] - found.shares[found.weight]
+def _reason(tuning: Tuning) -> str:
+    basis = f"on {quantity(tuning.queries, 'exemplar')}"
+    if tuning.weight == tuning.best:
+        return f"Recommended: {tuning.weight:g}, the highest {basis}."
+    gain = tuning.shares[tuning.best] - tuning.shares[tuning.weight]
     return (
-        f"Recommended: {found.weight:g}, the default. {found.best:g} is {100 * gain:.2f} points "
-        f"higher {measured}, which is within one standard error ({100 * found.error:.2f}): it may "
+        f"Recommended: {tuning.weight:g}, the default. {tuning.best:g} is {100 * gain:.2f} points "
+        f"higher {basis}, which is within one standard error ({100 * tuning.error:.2f}): it may "
         "be chance."
     )

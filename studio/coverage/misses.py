@@ -43,8 +43,8 @@ _CAUSES = {
 
 def misses(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
     """Every miss at the point in a table; the chosen one with its causes and remedies."""
-    explained = _explanations(report, point)
-    if not explained:
+    explanations = _explanations(report, point)
+    if not explanations:
         st.success(
             f"Nothing is missed at ({point[0]}, {point[1]}). At a cheaper point there may be "
             "misses: retrieve fewer descriptions or exemplars above.",
@@ -52,7 +52,7 @@ def misses(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         )
         return
     with messages():
-        _miss_list(here, report, explained)
+        _miss_list(here, report, explanations)
 
 
 def _explanations(report: CoverageReport, point: tuple[int, int]) -> list[ExplainedMiss]:
@@ -69,16 +69,16 @@ def _explanations(report: CoverageReport, point: tuple[int, int]) -> list[Explai
 
 
 @st.fragment
-def _miss_list(here: Page, report: CoverageReport, explained: list[ExplainedMiss]) -> None:
+def _miss_list(here: Page, report: CoverageReport, explanations: list[ExplainedMiss]) -> None:
     if st.session_state.pop("coverage do go", False):
         st.rerun()  # to another tab, which lies outside of this fragment
-    some = _filter(explained)
+    some = _filter(explanations)
     rows = miss_rows(some)
     columns = ["utterance", "function", "retrieved", "cause", "remedy"]
     frame = pd.DataFrame(rows, columns=list(MISS_COLUMNS))
     frame["cause"] = [_CAUSES[c] for c in frame["cause"]]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(some):,} of {len(explained):,} missed**")
+        st.markdown(f"**{len(some):,} of {len(explanations):,} missed**")
         show.download(
             pd.DataFrame(rows, columns=list(MISS_COLUMNS)),
             name=f"{here.module}-misses.csv",
@@ -131,9 +131,9 @@ def _take_row() -> None:
     st.session_state[_CHOSEN] = rows[0] if rows else None
 
 
-def _filter(explained: list[ExplainedMiss]) -> list[ExplainedMiss]:
-    causes = Counter(one.causes[0].kind for one in explained)
-    functions = Counter(one.miss.function for one in explained)
+def _filter(explanations: list[ExplainedMiss]) -> list[ExplainedMiss]:
+    causes = Counter(one.causes[0].kind for one in explanations)
+    functions = Counter(one.miss.function for one in explanations)
     left, right = st.columns(2)
     some_causes = left.multiselect(
         "Main cause",
@@ -151,15 +151,15 @@ def _filter(explained: list[ExplainedMiss]) -> list[ExplainedMiss]:
     )
     return [
         one
-        for one in explained
+        for one in explanations
         if (not some_causes or one.causes[0].kind in some_causes)
         and (not some_functions or one.miss.function in some_functions)
     ]
 
 
 def _send(here: Page, some: Sequence[ExplainedMiss]) -> None:
-    sent = flag_misses(here.workspace, here.module, some, who=here.who)
-    st.session_state[_TOLD] = (here.module, f"{sent:,} wait on the Annotate page.")
+    sent_count = flag_misses(here.workspace, here.module, some, who=here.who)
+    st.session_state[_TOLD] = (here.module, f"{sent_count:,} wait on the Annotate page.")
 
 
 def _show_notice(here: Page) -> None:

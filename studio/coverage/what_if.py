@@ -63,12 +63,12 @@ def show_what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> 
         schema = here.workspace.schema(here.module)
         function_known = schema.function(function)
         description = function_known.description if function_known else ""
-        described = _description(function, description)
+        new_description = _description(function, description)
         lines = _lines(function)
     answer = None
     with right, messages():
         _show_stored(here)
-        descriptions = {function: described} if described != description else {}
+        descriptions = {function: new_description} if new_description != description else {}
         if not descriptions and not lines:
             st.info(
                 f"Change the description or write an exemplar. The effect at ({point[0]}, "
@@ -83,7 +83,7 @@ def show_what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> 
             with messages():
                 alone = answer if not lines else _alone(report, point, descriptions)
                 if alone is not None:  # otherwise the right side says what is wrong
-                    _keep_description(here, function, described, alone.difference)
+                    _keep_description(here, function, new_description, alone.difference)
         fields = _slots_of(lines)
         if len(fields) > 1:
             _keep_exemplars(here, function, fields)
@@ -97,9 +97,9 @@ def _worst(report: CoverageReport, point: tuple[int, int]) -> str | None:
     return min(rows, key=lambda f: (rows[f][0] / rows[f][1], f), default=None)
 
 
-def _description(function: str, stored: str) -> str:
-    key = f"coverage what description {function} {stored}"  # a stored one is the new beginning
-    st.session_state.setdefault(key, stored)
+def _description(function: str, stored_text: str) -> str:
+    key = f"coverage what description {function} {stored_text}"  # a stored one is the new beginning
+    st.session_state.setdefault(key, stored_text)
     text = st.text_area(
         "Description", key=key, height=110, help="Press Ctrl+Enter to see the effect."
     )
@@ -175,26 +175,27 @@ def _show(answer: WhatIf, seconds: float) -> None:
     moved_table(answer.before.queries, answer.difference, "what if")
 
 
-def moved_figures(moved: Difference, names: tuple[str, str]) -> None:
+def moved_figures(difference: Difference, names: tuple[str, str]) -> None:
     """Coverage of both with intervals, what is gained and lost, and McNemar's p."""
-    counts = (moved.before, moved.after)
-    change = (moved.after - moved.before) / max(1, moved.total)
+    counts = (difference.before, difference.after)
+    change = (difference.after - difference.before) / max(1, difference.total)
     with st.container(horizontal=True, gap="small"):
         for place, (name, count, (low, high)) in enumerate(
-            zip(names, counts, moved.intervals, strict=True)
+            zip(names, counts, difference.intervals, strict=True)
         ):
             st.metric(
                 name,
-                percent(count / max(1, moved.total)),
+                percent(count / max(1, difference.total)),
                 width=125,
                 delta=f"{100 * change:+.1f} points" if place and change else None,
-                help=f"{count:,} of {moved.total:,}; 95 %: {percent_range(low, high)} (Wilson)",
+                help=f"{count:,} of {difference.total:,}; 95 %: {percent_range(low, high)} "
+                "(Wilson)",
             )
-        st.metric("gained", len(moved.gained), width=70)
-        st.metric("lost", len(moved.lost), width=60)
+        st.metric("gained", len(difference.gained), width=70)
+        st.metric("lost", len(difference.lost), width=60)
         st.metric(
             "p",
-            f"{moved.p:.3g}",
+            f"{difference.p:.3g}",
             width=100,
             help="How often chance alone would give a difference this large (McNemar's exact "
             "test). Below 0.05 is clear.",
@@ -203,17 +204,17 @@ def moved_figures(moved: Difference, names: tuple[str, str]) -> None:
         "95 % intervals: "
         + ", ".join(
             f"{name} {percent_range(*interval)}"
-            for name, interval in zip(names, moved.intervals, strict=True)
+            for name, interval in zip(names, difference.intervals, strict=True)
         )
         + "."
     )
 
 
-def moved_table(queries: Any, moved: Difference, key: str) -> None:
+def moved_table(queries: Any, difference: Difference, key: str) -> None:
     """The utterances that are gained or lost."""
     rows = [
         {"": word, "utterance": text, "function": queries[n].function or "", "id": id_}
-        for word, places in (("gained", moved.gained), ("lost", moved.lost))
+        for word, places in (("gained", difference.gained), ("lost", difference.lost))
         for n, (id_, text) in zip(places, query_texts(queries, places), strict=True)
     ]
     if not rows:
@@ -241,18 +242,23 @@ def _keep_description(here: Page, function: str, text: str, alone: Difference) -
         + (f"Datasets to build again: {plain(', '.join(index))}." if index else "")
     )
     fewer = alone.before - alone.after
-    agreed = fewer <= 0 or st.checkbox(
+    is_agreed = fewer <= 0 or st.checkbox(
         f"Keep it although it covers {fewer:,} fewer on its own", key=f"coverage do agree {text}"
     )
     if st.button(
-        "Keep this description", icon=":material/save:", key="coverage do keep", disabled=not agreed
+        "Keep this description",
+        icon=":material/save:",
+        key="coverage do keep",
+        disabled=not is_agreed,
     ):
         with messages():
-            changed = keep_description(here.workspace, here.module, function, text, who=here.who)
+            has_changed = keep_description(
+                here.workspace, here.module, function, text, who=here.who
+            )
             _tell(
                 here,
                 f"The description of {plain(function)} is "
-                + ("stored. Measure again to see it everywhere." if changed else "as it was."),
+                + ("stored. Measure again to see it everywhere." if has_changed else "as it was."),
             )
 
 
@@ -273,8 +279,8 @@ def _keep_exemplar(here: Page, function: str, text: str, slots: Sequence[str]) -
             slot: st.text_input(plain(slot), placeholder="words that a user would say")
             for slot in slots
         }
-        pressed = st.form_submit_button("Add this exemplar", icon=":material/add:")
-    if pressed:
+        is_pressed = st.form_submit_button("Add this exemplar", icon=":material/add:")
+    if is_pressed:
         with messages():
             item = keep_exemplar(
                 here.workspace, here.module, function, text, values, who=here.who
@@ -304,7 +310,7 @@ def _keep_exemplars(here: Page, function: str, fields: Mapping[str, Sequence[str
     with st.form(f"coverage do forms {function} {content_hash(list(fields))}", border=True):
         if slots:
             st.caption("For each slot, write the words that a user would say.")
-        edited = st.data_editor(
+        edited_table = st.data_editor(
             frame,
             hide_index=True,
             disabled=["exemplar"],
@@ -316,27 +322,31 @@ def _keep_exemplars(here: Page, function: str, fields: Mapping[str, Sequence[str
                 **configured,
             },
         )
-        pressed = st.form_submit_button("Add the ticked ones", icon=":material/add:")
-    if pressed:
+        is_pressed = st.form_submit_button("Add the ticked ones", icon=":material/add:")
+    if is_pressed:
         with messages():
             values_chosen = {
                 str(row["exemplar"]): {s: str(row[f"slot {s}"] or "") for s in fields[text]}
-                for (_, row), text in zip(edited.iterrows(), fields, strict=True)
+                for (_, row), text in zip(edited_table.iterrows(), fields, strict=True)
                 if row["add"]
             }
             _add_all(here, function, values_chosen)
 
 
-def _add_all(here: Page, function: str, chosen: Mapping[str, Mapping[str, str]]) -> None:
+def _add_all(
+    here: Page, function: str, values_by_template: Mapping[str, Mapping[str, str]]
+) -> None:
     """Add them and keep in the field those that weren't, with the reasons."""
-    exemplars = keep_exemplars(here.workspace, here.module, function, chosen, who=here.who)
-    added = set(chosen) - set(exemplars.refused)
+    exemplars = keep_exemplars(
+        here.workspace, here.module, function, values_by_template, who=here.who
+    )
+    added_lines = set(values_by_template) - set(exemplars.refused)
     field = str(st.session_state.get(f"{_EXEMPLARS} {function}", ""))
-    left = [line for line in field.splitlines() if line.strip() not in added]
-    st.session_state[_LEFT] = (function, "\n".join(left))
+    lines_left = [line for line in field.splitlines() if line.strip() not in added_lines]
+    st.session_state[_LEFT] = (function, "\n".join(lines_left))
     counts = ", ".join(f"{n:,} {outcome}" for outcome, n in exemplars.outcomes.items()) or "none"
-    refused = [f"- {plain(_short(text))}: {plain(why)}" for text, why in exemplars.refused.items()]
-    _tell(here, "\n".join([f"Added: {counts}. Not added: {len(refused):,}.", *refused]))
+    refusals = [f"- {plain(_short(text))}: {plain(why)}" for text, why in exemplars.refused.items()]
+    _tell(here, "\n".join([f"Added: {counts}. Not added: {len(refusals):,}.", *refusals]))
 
 
 def _tell(here: Page, text: str) -> None:

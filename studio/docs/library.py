@@ -59,25 +59,25 @@ def documents() -> dict[str, Document]:
 
 def search(words: str) -> Iterator[tuple[Document, Section]]:
     """The sections that hold every word, those with one in their title first; case is no matter."""
-    wanted = words.casefold().split()
+    terms = words.casefold().split()
     hits = [
         (document, section)
         for document in documents().values()
         for section in document.sections
-        if wanted and all(w in f"{section.title} {section.text}".casefold() for w in wanted)
+        if terms and all(w in f"{section.title} {section.text}".casefold() for w in terms)
     ]
-    yield from sorted(hits, key=lambda hit: not any(w in hit[1].title.casefold() for w in wanted))
+    yield from sorted(hits, key=lambda hit: not any(w in hit[1].title.casefold() for w in terms))
 
 
 def _read(name: str, path: Path, names: frozenset[str]) -> Document:
-    held: list[str] = []
+    codes: list[str] = []
 
     def hold(code: re.Match[str]) -> str:
-        held.append(code[0])
-        return f"\0{len(held) - 1}\0"
+        codes.append(code[0])
+        return f"\0{len(codes) - 1}\0"
 
     def put_back(text: str) -> str:
-        return _HELD.sub(lambda m: held[int(m[1])], text)
+        return _HELD.sub(lambda m: codes[int(m[1])], text)
 
     _, *rest = _TITLE.split(_CODE.sub(hold, path.read_text("utf-8")))
     sections = []

@@ -18,7 +18,7 @@ _HEADINGS = {1: st.title, 2: st.header, 3: st.subheader}
 def choose() -> tuple[Document, str]:
     """The page that the address asks for, and what is searched for."""
     pages = documents()
-    asked = st.query_params.get("page", FIRST)
+    name = st.query_params.get("page", FIRST)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         # A link that reloads: an address of its own for each page, and "back" leads back.
@@ -26,11 +26,9 @@ def choose() -> tuple[Document, str]:
             f'<a href="{address(FIRST)}" target="_self">All docs</a>', unsafe_allow_html=True
         )
     words = right.text_input("Search the docs", placeholder="confidence, --module …")
-    if asked not in pages:
-        st.warning(
-            plain(f"There is no page {asked[:80]} in the docs. Choose one below, or search.")
-        )
-    return pages.get(asked, pages[FIRST]), words
+    if name not in pages:
+        st.warning(plain(f"There is no page {name[:80]} in the docs. Choose one below, or search."))
+    return pages.get(name, pages[FIRST]), words
 
 
 def results(words: str) -> None:

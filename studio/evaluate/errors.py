@@ -57,20 +57,24 @@ def errors(here: Page, report: EvaluationReport) -> None:
         st.success("No errors.")
         return
     kinds = sorted({e.kind for e in report.errors})
-    chosen = st.pills("Only", kinds, selection_mode="multi", key="error kinds")
-    found = [e for e in report.errors if not chosen or e.kind in chosen]
-    error_rows(here, report, found, tab="Errors")
-    if st.button(f"Send {quantity(len(found), 'error')} to annotation", icon=":material/flag:"):
-        part = report.model_copy(update={"errors": tuple(found)})
-        sent = send_errors(here.workspace, part, who=here.who)
-        st.success(f"{quantity(sent, 'utterance waits', 'utterances wait')} on the Annotate page.")
+    kinds_chosen = st.pills("Only", kinds, selection_mode="multi", key="error kinds")
+    errors_shown = [e for e in report.errors if not kinds_chosen or e.kind in kinds_chosen]
+    error_rows(here, report, errors_shown, tab="Errors")
+    if st.button(
+        f"Send {quantity(len(errors_shown), 'error')} to annotation", icon=":material/flag:"
+    ):
+        part = report.model_copy(update={"errors": tuple(errors_shown)})
+        sent_count = send_errors(here.workspace, part, who=here.who)
+        st.success(
+            f"{quantity(sent_count, 'utterance waits', 'utterances wait')} on the Annotate page."
+        )
         link("annotate", "Look at them", module=here.module, queue="evaluation")
 
 
 def error_rows(
     here: Page,
     report: EvaluationReport,
-    found: Sequence[CallError],
+    call_errors: Sequence[CallError],
     *,
     tab: str,
     more: Sequence[Mapping[str, Any]] | None = None,
@@ -89,20 +93,20 @@ def error_rows(
             "model": _call(e.predicted_function, e.predicted_arguments),
             "id": e.exemplar_id,
         }
-        for n, e in enumerate(found)
+        for n, e in enumerate(call_errors)
     ]
-    asked = st.query_params.get("row")
-    chosen = show.choose(
+    linked_row = st.query_params.get("row")
+    place = show.choose(
         rows,
         key=f"errors of {tab}",
         alt="Wrong rows; choose one to see it in full",
         columns={"utterance": st.column_config.TextColumn(width="large")},
-        first=next((n for n, e in enumerate(found) if e.exemplar_id == asked), None),
+        first=next((n for n, e in enumerate(call_errors) if e.exemplar_id == linked_row), None),
     ).opened
-    if chosen is None:
+    if place is None:
         st.caption("Choose a row to see it in full and to open it in Annotate.")
     else:
-        _one(here, report, found[chosen], {**(chosen_by or {}), "tab": tab})
+        _one(here, report, call_errors[place], {**(chosen_by or {}), "tab": tab})
     show.download(
         rows,
         name=f"{report.run}-{report.split}-errors.csv",
@@ -123,7 +127,7 @@ def choose_from(
 
     ``one`` names what a row is: a slot, a pair.
     """
-    chosen = show.choose(
+    place = show.choose(
         rows,
         key=f"{one}s",
         alt=f"Figures of each {one}; choose one to see the utterances behind them",
@@ -136,9 +140,9 @@ def choose_from(
         key=f"{one}s",
         label=quantity(len(rows), one),
     )
-    if chosen is None:
+    if place is None:
         st.caption(f"Choose a {one} to see the utterances behind its figures.")
-    return chosen
+    return place
 
 
 def _call(function: str | None, arguments: Arguments) -> str:

@@ -30,37 +30,37 @@ _CHART = "confusion chart"
 
 def functions(here: Page, report: EvaluationReport) -> None:
     """What the model takes for what, and the rows behind each figure."""
-    found = find_confusion(report)
+    confusion = find_confusion(report)
     wrong = report.trained.function.total - report.trained.function.hits
     st.caption(
         f"The function is wrong in {wrong:,} of {quantity(report.trained.function.total, 'row')}, "
-        f"in {quantity(len(found.pairs), 'pair')} of label and answer."
+        f"in {quantity(len(confusion.pairs), 'pair')} of label and answer."
     )
-    if found.unlisted:
+    if confusion.unlisted:
         st.warning(
-            f"The report doesn't say what {quantity(found.unlisted, 'wrong row')} were taken for. "
-            "Evaluate again to see them.",
+            f"The report doesn't say what {quantity(confusion.unlisted, 'wrong row')} were taken "
+            "for. Evaluate again to see them.",
             icon=":material/history:",
         )
-    if not found.pairs:
+    if not confusion.pairs:
         st.success("No function is taken for another.")
         return
     view = st.segmented_control(
         "View", _VIEWS, default=_VIEWS[0], required=True, key="confusion view"
     )
     if view == _VIEWS[0]:
-        cell = _pairs(report, found)
+        cell = _pairs(report, confusion)
     else:
-        names = _names(found)
-        cell = _table(report, found, names) if view == _VIEWS[2] else _matrix(found, names)
-    _behind(here, report, found, cell)
+        names = _names(confusion)
+        cell = _table(report, confusion, names) if view == _VIEWS[2] else _matrix(confusion, names)
+    _behind(here, report, confusion, cell)
 
 
 def _name(name: str) -> str:
     return OUT if name == OUT_OF_SCOPE else name
 
 
-def _pairs(report: EvaluationReport, found: Confusion) -> tuple[str, str] | None:
+def _pairs(report: EvaluationReport, confusion: Confusion) -> tuple[str, str] | None:
     rows = [
         {
             "label": _name(p.expected),
@@ -69,33 +69,33 @@ def _pairs(report: EvaluationReport, found: Confusion) -> tuple[str, str] | None
             "of": p.of,
             "share": p.rows / p.of,
         }
-        for p in found.pairs
+        for p in confusion.pairs
     ]
-    chosen = choose_from(
+    place = choose_from(
         report,
         rows,
         one="pair",
         columns={"share": st.column_config.NumberColumn(format="percent")},
-        first=_linked_pair(found),
+        first=_linked_pair(confusion),
     )
-    if chosen is None:
+    if place is None:
         return None
-    return found.pairs[chosen].expected, found.pairs[chosen].predicted
+    return confusion.pairs[place].expected, confusion.pairs[place].predicted
 
 
-def _linked_pair(found: Confusion) -> int | None:
+def _linked_pair(confusion: Confusion) -> int | None:
     """The pair that the address names: one comes back from Annotate."""
-    asked = tuple(st.query_params.get(name, "") for name in ("label", "answer"))
-    pairs = [(p.expected, p.predicted) for p in found.pairs]
-    return next((n for n, pair in enumerate(pairs) if pair == asked), None)
+    linked_pair = tuple(st.query_params.get(name, "") for name in ("label", "answer"))
+    pairs = [(p.expected, p.predicted) for p in confusion.pairs]
+    return next((n for n, pair in enumerate(pairs) if pair == linked_pair), None)
 
 
-def _names(found: Confusion) -> list[str]:
+def _names(confusion: Confusion) -> list[str]:
     """The functions whose rows and columns are shown, in the matrix's order."""
-    many = len(found.functions) > _FIRST
-    chosen = st.multiselect(
+    many = len(confusion.functions) > _FIRST
+    names_chosen = st.multiselect(
         "Functions",
-        found.functions,
+        confusion.functions,
         format_func=_name,
         key="confusion functions",
         placeholder=f"the {_FIRST} confused most" if many else "all",
@@ -103,16 +103,18 @@ def _names(found: Confusion) -> list[str]:
     )
     everything = (
         many
-        and not chosen
+        and not names_chosen
         and st.toggle(
-            f"All {quantity(len(found.functions), 'function')}", key="confusion everything"
+            f"All {quantity(len(confusion.functions), 'function')}", key="confusion everything"
         )
     )
-    wanted = chosen or (found.functions if everything else found.most_confused[:_FIRST])
-    return [name for name in found.functions if name in set(wanted)]
+    names_shown = names_chosen or (
+        confusion.functions if everything else confusion.most_confused[:_FIRST]
+    )
+    return [name for name in confusion.functions if name in set(names_shown)]
 
 
-def _matrix(found: Confusion, names: list[str]) -> tuple[str, str] | None:
+def _matrix(confusion: Confusion, names: list[str]) -> tuple[str, str] | None:
     st.caption(
         "Rows are labels, columns answers; right answers are grey. Click a cell to see its rows; "
         "zoom with the wheel, move by dragging, reset with a double click."
@@ -123,7 +125,7 @@ def _matrix(found: Confusion, names: list[str]) -> tuple[str, str] | None:
             "label": _name(expected),
             "answer": _name(predicted),
             "rows": rows,
-            "of": found.totals.get(expected, rows),
+            "of": confusion.totals.get(expected, rows),
             "right": expected == predicted,
             "text": f"label {_name(expected)}, answer {_name(predicted)}: {rows:,}",
             "top": place[expected] - 0.5,
@@ -131,7 +133,7 @@ def _matrix(found: Confusion, names: list[str]) -> tuple[str, str] | None:
             "left": place[predicted] - 0.5,
             "end": place[predicted] + 0.5,
         }
-        for (expected, predicted), rows in sorted(found.counts.items())
+        for (expected, predicted), rows in sorted(confusion.counts.items())
         if expected in place and predicted in place
     ]
     state: Any = st.altair_chart(
@@ -198,17 +200,19 @@ def _chart(frame: pd.DataFrame, names: list[str]) -> Any:
     )
 
 
-def _table(report: EvaluationReport, found: Confusion, names: list[str]) -> tuple[str, str] | None:
+def _table(
+    report: EvaluationReport, confusion: Confusion, names: list[str]
+) -> tuple[str, str] | None:
     """The matrix as a table, whose cells can be chosen as well."""
     st.caption("Rows are labels, columns answers. Choose a cell to see its rows.")
-    shown = [_name(name) for name in names]
+    columns = [_name(name) for name in names]
     head = "label"
-    while head in shown:  # a function's name: the file would have two columns of it
+    while head in columns:  # a function's name: the file would have two columns of it
         head += "*"
     frame = pd.DataFrame(
-        [[found.counts.get((row, column), 0) for column in names] for row in names],
-        columns=shown,
-        index=pd.Index(shown, name=head),
+        [[confusion.counts.get((row, column), 0) for column in names] for row in names],
+        columns=columns,
+        index=pd.Index(columns, name=head),
     )
     cells = st.dataframe(
         frame,
@@ -230,12 +234,12 @@ def _table(report: EvaluationReport, found: Confusion, names: list[str]) -> tupl
 
 
 def _behind(
-    here: Page, report: EvaluationReport, found: Confusion, cell: tuple[str, str] | None
+    here: Page, report: EvaluationReport, confusion: Confusion, cell: tuple[str, str] | None
 ) -> None:
     if cell is None:
         return
     expected, predicted = cell
-    rows = found.counts.get(cell, 0)
+    rows = confusion.counts.get(cell, 0)
     if expected == predicted:
         st.markdown(f"**{plain(_name(expected))}, answered right: {quantity(rows, 'row')}**")
         st.caption("The report lists those of them in which a value is wrong.")
@@ -244,12 +248,12 @@ def _behind(
             f"**{plain(_name(expected))}, taken for {plain(_name(predicted))}: "
             f"{quantity(rows, 'row')}**"
         )
-    listed = find_errors_of(report, expected, predicted)
-    if listed:
+    errors = find_errors_of(report, expected, predicted)
+    if errors:
         error_rows(
             here,
             report,
-            listed,
+            errors,
             tab="Functions",
             chosen_by={"label": expected, "answer": predicted},
         )

@@ -31,32 +31,34 @@ _HELP = {
 
 def slots(here: Page, report: EvaluationReport) -> None:
     """A row for each slot; the one that is chosen with its mistakes."""
-    found = find_slot_results(report)
+    results = find_slot_results(report)
     if report.trained.per_slot is None:
         st.info(
             "This report is older than scores of slots: it holds what is wrong, not what is right. "
             "Evaluate again to get them.",
             icon=":material/history:",
         )
-    if not found:
+    if not results:
         st.caption("No label and no answer has a value.")
         return
     st.caption(
         "Under a wrong function, every labelled value is missing and every value said is spurious."
     )
-    functions = sorted({r.function for r in found})
+    functions = sorted({r.function for r in results})
     only = st.multiselect("Functions", functions, key="slot functions", placeholder="all")
-    shown = [r for r in found if not only or r.function in only]
-    asked = tuple(st.query_params.get(name, "") for name in ("function", "slot"))
-    chosen = choose_from(
+    results_shown = [r for r in results if not only or r.function in only]
+    linked_slot = tuple(st.query_params.get(name, "") for name in ("function", "slot"))
+    place = choose_from(
         report,
-        [_row(r) for r in shown],
+        [_row(r) for r in results_shown],
         one="slot",
         columns=_columns(scored=report.trained.per_slot is not None),
-        first=next((n for n, r in enumerate(shown) if (r.function, r.slot) == asked), None),
+        first=next(
+            (n for n, r in enumerate(results_shown) if (r.function, r.slot) == linked_slot), None
+        ),
     )
-    if chosen is not None:
-        _behind(here, report, shown[chosen])
+    if place is not None:
+        _behind(here, report, results_shown[place])
 
 
 def _columns(*, scored: bool) -> dict[str, Any]:

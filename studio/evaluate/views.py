@@ -60,17 +60,17 @@ def measured_too(here: Page, run: RunDirectory, others: list[RunDirectory]) -> d
         models = [r.id for r in others if not (r.model / HEAD_FILE).is_file()]
         if not models:
             return {}
-        chosen = st.selectbox(
+        generator = st.selectbox(
             "Beside a language model",
             [None, *models],
             format_func=lambda name: run_label(here.workspace, name) if name else "none",
             help="It is asked where this model is unsure; how far is weighed on validation.",
         )
-        if chosen is None:
+        if generator is None:
             return {}
         mixed = st.checkbox("A prompt for each exemplar", help=_MIXED)
-        return {"generator": chosen, "ensemble": mixed}
-    asked = st.pills(
+        return {"generator": generator, "ensemble": mixed}
+    extras = st.pills(
         "Measure as well",
         list(_TOO),
         format_func=_TOO.__getitem__,
@@ -79,7 +79,7 @@ def measured_too(here: Page, run: RunDirectory, others: list[RunDirectory]) -> d
         "schema have; generated ones are written freely, and what doesn't fit is left out. "
         + _MIXED,
     )
-    return {name: name in asked for name in _TOO}
+    return {name: name in extras for name in _TOO}
 
 
 def scope(here: Page, report: EvaluationReport) -> None:
@@ -88,10 +88,10 @@ def scope(here: Page, report: EvaluationReport) -> None:
         return
     st.markdown("**Out of scope** (after training)")
     if (curve := report.scope.curve) is not None:
-        kept, found = "in scope, kept (%)", "out of scope, found (%)"
-        points = 100 * pd.DataFrame({kept: curve.kept, found: curve.recall})
+        kept_title, found_title = "in scope, kept (%)", "out of scope, found (%)"
+        points = 100 * pd.DataFrame({kept_title: curve.kept, found_title: curve.recall})
         alt = "Out of scope found by in scope kept"
-        st.line_chart(points, x=kept, y=found, height=220, alt=alt)
+        st.line_chart(points, x=kept_title, y=found_title, height=220, alt=alt)
     st.caption(plain(str(report.scope)))
     first, second = st.columns([4, 2], vertical_alignment="bottom")
     now = kept_by(here.workspace, report.run)
@@ -151,8 +151,8 @@ def ask(here: Page, run: str) -> None:
     link("playground", "See why, and compare, in the Playground", module=here.module, run=run)
     with st.form("ask"):
         text = st.text_input("Utterance", placeholder="book me a table for two at eight")
-        pressed = st.form_submit_button("Parse", type="primary")
-    if pressed:
+        is_pressed = st.form_submit_button("Parse", type="primary")
+    if is_pressed:
         with st.spinner("Asking the model …"):
             call = parse(here.workspace, run, text or "", module=here.module)
         st.json(call.model_dump(mode="json"), expanded=2)

@@ -19,12 +19,12 @@ def show_unknown(page: str) -> None:
     """Say what the address of ``page`` asked for in vain, until it is closed or the page left."""
     if st.session_state.get(_PAGE) != page:
         st.session_state[_PAGE], st.session_state[_UNKNOWN] = page, {}
-    told = st.session_state[_UNKNOWN]
-    if told:
+    told_keys = st.session_state[_UNKNOWN]
+    if told_keys:
         with st.container(horizontal=True, vertical_alignment="center"):
-            text = "  \n".join(plain(text) for text in told.values())
+            text = "  \n".join(plain(text) for text in told_keys.values())
             st.warning(text, icon=":material/link_off:", width="stretch")
-            st.button("Close", key="close unknown address", on_click=told.clear)
+            st.button("Close", key="close unknown address", on_click=told_keys.clear)
 
 
 def tell_unknown(name: str, problem: str, remedy: str) -> NoReturn:

@@ -80,8 +80,10 @@ class Job:
         elapsed = time.monotonic() - self.step_begun
         if self.total and self.done and elapsed > 1:
             rate = self.done / elapsed
-            left = (self.total - self.done) / rate
-            text += f" · {self.done:,} of {self.total:,} · {rate:,.1f}/s · {left:,.0f} s left"
+            seconds_left = (self.total - self.done) / rate
+            text += (
+                f" · {self.done:,} of {self.total:,} · {rate:,.1f}/s · {seconds_left:,.0f} s left"
+            )
         elif self.total:
             text += f" · {self.done:,} of {self.total:,}"
         return text
@@ -110,15 +112,15 @@ def start(
         if not restart:
             return jobs[key]
         jobs[key].stop = True
-    started = jobs[key] = Job(title, about, _browser())
+    job = jobs[key] = Job(title, about, _browser())
 
     def end(state: Literal["done", "failed", "stopped"], message: str = "") -> None:
-        started.message, started.ended = message, time.monotonic()
-        started.state = state  # last: who sees it sees the rest
+        job.message, job.ended = message, time.monotonic()
+        job.state = state  # last: who sees it sees the rest
 
     def run() -> None:
         try:
-            started.result = work(started.report)
+            job.result = work(job.report)
             end("done")
         except _Stopped:
             end("stopped", f"{title} was stopped. Finished steps are kept; none is half done.")
@@ -136,7 +138,7 @@ def start(
             )
 
     threading.Thread(target=run, name=f"job {title}", daemon=True).start()
-    return started
+    return job
 
 
 def job(key: Hashable) -> Job | None:
@@ -147,15 +149,15 @@ def job(key: Hashable) -> Job | None:
     return None
 
 
-def _is_news(found: Job) -> bool:
+def _is_news(job: Job) -> bool:
     """Whether a job's end is news to this tab.
 
     It runs, or was seen at work in this tab, or was begun in this browser and ended not long ago:
     its tab may have been loaded again.
     """
-    if found.running or found.number in st.session_state.get(_SEEN, ()):
+    if job.running or job.number in st.session_state.get(_SEEN, ()):
         return True
-    return found.browser == _browser() and time.monotonic() - found.ended < _NEWS
+    return job.browser == _browser() and time.monotonic() - job.ended < _NEWS
 
 
 def _browser() -> str:

@@ -28,11 +28,11 @@ def expander(
     first, last = f"{key} first", f"{key} last"
     if key not in st.session_state:
         st.session_state[first] = st.session_state.get(last, expanded)
-    made = st.expander(
+    part = st.expander(
         label, icon=icon, key=key, on_change="rerun", expanded=st.session_state[first]
     )
-    st.session_state[last] = made.open
-    return made
+    st.session_state[last] = part.open
+    return part
 
 
 def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = str) -> str:
@@ -45,7 +45,7 @@ def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = st
         st.session_state[key] = st.query_params.pop("tab")
     if st.session_state.get(key) not in names:  # given as a default, it would warn of callbacks
         st.session_state[key] = names[0]
-    chosen = st.segmented_control(
+    tab = st.segmented_control(
         "Tabs",
         names,
         key=key,
@@ -54,8 +54,8 @@ def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = st
         label_visibility="collapsed",
         persist_state="page",
     )
-    assert chosen is not None  # one of them always is
-    return chosen
+    assert tab is not None  # one of them always is
+    return tab
 
 
 def side_by_side(

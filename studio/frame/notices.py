@@ -32,10 +32,10 @@ _STYLE = """<style>
 
 def announce(workspace: Workspace, who: str) -> None:
     """Look for runs that have ended, now and every few seconds, without drawing the page again."""
-    named = st.query_params.get("run")
-    if named:
+    run = st.query_params.get("run")
+    if run:
         with suppress(RaduError):  # as below
-            mark_seen(workspace, who, [named])  # the address leads to it
+            mark_seen(workspace, who, [run])  # the address leads to it
     every = _SOON if is_at_work(workspace) else _LATER
     with st.sidebar:
         st.fragment(_news, run_every=every)(workspace, who)
@@ -48,19 +48,19 @@ def _news(workspace: Workspace, who: str) -> None:
 
 def _show_news(workspace: Workspace, who: str) -> None:
     since = st.session_state.setdefault(_OPEN_SINCE, time.time())
-    told = st.session_state.setdefault(_TOLD, set())
-    found = take_news(workspace, who, open_since=since, told_here=told)
-    for end in found.new:
-        told.add(end.key)
+    told_keys = st.session_state.setdefault(_TOLD, set())
+    news = take_news(workspace, who, open_since=since, told_here=told_keys)
+    for end in news.new:
+        told_keys.add(end.key)
         st.toast(plain(f"{end.sentence}."), icon=_icon(end), duration="long")
-    if not found.unseen:
+    if not news.unseen:
         return
     st.html(_STYLE)
     with st.container(key="run-news", gap="xxsmall"):
-        for end in found.unseen[:_MOST]:
+        for end in news.unseen[:_MOST]:
             link("train", plain(end.sentence), icon=_icon(end), module=end.module, run=end.run)
-        if len(found.unseen) > _MOST:
-            st.caption(f"and {len(found.unseen) - _MOST:,} more")
+        if len(news.unseen) > _MOST:
+            st.caption(f"and {len(news.unseen) - _MOST:,} more")
         if st.button("Mark as seen", type="tertiary", icon=":material/done_all:"):
             mark_seen(workspace, who)
             st.rerun(scope="fragment")

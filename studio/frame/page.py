@@ -140,12 +140,14 @@ def page(
     One that works ``offline`` goes on with the module it had when the database can't be reached.
     ``opens_on`` says which module is shown where neither session nor address names one.
     """
-    begun = None
+    opened_page = None
     with messages():
-        begun = _begin(title, about, named=needs_name, offline=offline, opens_on=opens_on)
-    if begun is None:
+        opened_page = _begin(
+            title, about, needs_name=needs_name, offline=offline, opens_on=opens_on
+        )
+    if opened_page is None:
         st.stop()
-    if needs_module and not begun.module:
+    if needs_module and not opened_page.module:
         st.info(
             "There is no module yet: a module is a bot's functions and its utterances. "
             "Load your own, or the sample project.",
@@ -158,7 +160,7 @@ def page(
         ask_name()
         st.stop()
     with messages():
-        yield begun
+        yield opened_page
 
 
 @contextmanager
@@ -174,12 +176,12 @@ def _begin(
     title: str,
     about: str,
     *,
-    named: bool,
+    needs_name: bool,
     offline: bool,
     opens_on: Callable[[Workspace], str | None],
 ) -> Page:
     st.html(f"<style>{_STYLE}{TABLE_STYLE}</style>")
-    who = gate(ask=not named or has_chosen())  # before the page says what it is
+    who = gate(ask=not needs_name or has_chosen())  # before the page says what it is
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(title, anchor=False, width="stretch")
         docs_link(title)
@@ -188,11 +190,11 @@ def _begin(
     try:
         modules = space.modules()
     except StoreError as error:
-        kept = st.session_state.get("module") or st.query_params.get("module")
-        if not offline or not kept:
+        module_open = st.session_state.get("module") or st.query_params.get("module")
+        if not offline or not module_open:
             raise
         st.error(plain(error), icon=":material/error:")
-        modules = [str(kept)]
+        modules = [str(module_open)]
     name = "home" if title == "Radu Studio" else title.lower()
     address.show_unknown(name)
     show_tour(space, who, name)
@@ -206,18 +208,20 @@ def _begin(
 def _choose(modules: list[str], otherwise: Callable[[], str | None]) -> str:
     if not modules:
         return ""
-    asked = address.asked(
+    linked_module = address.asked(
         "module", modules, what="module", remedy="Choose one under “Module” in the sidebar."
     )
-    if asked and asked != st.session_state.get(_ASKED):
-        st.session_state["module"] = asked  # a link was followed: it wins over what was open
-    kept = st.session_state.get("module") or asked
-    if kept not in modules:
-        kept = otherwise()
-    position = modules.index(kept) if kept in modules else 0
-    chosen = str(st.sidebar.selectbox("Module", modules, index=position))
-    if asked and asked != chosen:
-        st.query_params["module"] = chosen  # the address says what is shown
-    st.session_state["module"] = chosen
+    if linked_module and linked_module != st.session_state.get(_ASKED):
+        st.session_state["module"] = (
+            linked_module  # a link was followed: it wins over what was open
+        )
+    module = st.session_state.get("module") or linked_module
+    if module not in modules:
+        module = otherwise()
+    position = modules.index(module) if module in modules else 0
+    module_chosen = str(st.sidebar.selectbox("Module", modules, index=position))
+    if linked_module and linked_module != module_chosen:
+        st.query_params["module"] = module_chosen  # the address says what is shown
+    st.session_state["module"] = module_chosen
     st.session_state[_ASKED] = st.query_params.get("module")
-    return chosen
+    return module_chosen

@@ -175,16 +175,16 @@ def table(frame: pd.DataFrame, *, columns: Mapping[str, Any] | None = None, **op
 
     ``options`` go to it as they are; what it returns is returned.
     """
-    shown = frame.copy(deep=False)
+    columns_shown = frame.copy(deep=False)
     configured: dict[str, Any] = {**_widths(frame, columns)}
     for name, column in configured.items():
         kind = (column.get("type_config") or {}) if isinstance(column, dict) else {}
-        if name in shown and kind.get("format") == "percent":
+        if name in columns_shown and kind.get("format") == "percent":
             bounds = {k: 100 * kind[k] for k in _BOUNDS if kind.get(k) is not None}
             configured[name] = {**column, "type_config": {**kind, **bounds, "format": "%.1f %%"}}
-            shown[name] = 100 * shown[name].astype(float)
+            columns_shown[name] = 100 * columns_shown[name].astype(float)
     options = {"placeholder": "–", **options}
-    return st.dataframe(shown, hide_index=True, column_config=configured, **options)
+    return st.dataframe(columns_shown, hide_index=True, column_config=configured, **options)
 
 
 @dataclass(frozen=True)
@@ -223,10 +223,10 @@ def choose(
         height=_TALLEST if len(frame) > _MOST else "auto",
         alt=alt,
     ).selection
-    ticked = tuple(row for row in selection["rows"] if row < len(frame))
+    ticked_places = tuple(row for row in selection["rows"] if row < len(frame))
     cells = [row for row, _ in selection["cells"] if row < len(frame)]
-    opened = cells if with_ticks else [*ticked, *cells]
-    return Chosen(opened[0] if opened else None, ticked)
+    opened_places = cells if with_ticks else [*ticked_places, *cells]
+    return Chosen(opened_places[0] if opened_places else None, ticked_places)
 
 
 def with_percent(chart: Any) -> Any:

@@ -109,8 +109,8 @@ def _step(key: str, number: int) -> None:
 
 
 def _open(workspace: Workspace, who: str) -> list[str]:
-    kept = recall(workspace, who).get(_OPEN)
-    return [name for name in kept if name in TOURS] if isinstance(kept, list) else []
+    names = recall(workspace, who).get(_OPEN)
+    return [name for name in names if name in TOURS] if isinstance(names, list) else []
 
 
 def _remember(workspace: Workspace, who: str, pages: list[str]) -> None:

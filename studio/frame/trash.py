@@ -109,8 +109,8 @@ def _take_rows(ids: list[str], key: str) -> None:
 
 
 def _delete(here: Page, ids: list[str]) -> None:
-    done = trash.delete(here.workspace, here.module, ids, who=here.who)
-    _tell(f"{quantity(len(done.ids), 'exemplar')} moved to the trash below.")
+    report = trash.delete(here.workspace, here.module, ids, who=here.who)
+    _tell(f"{quantity(len(report.ids), 'exemplar')} moved to the trash below.")
 
 
 def _trash(here: Page) -> None:
@@ -143,11 +143,13 @@ def _trash(here: Page) -> None:
             _for_good(here, ids_chosen, contents)
 
 
-def _for_good(here: Page, chosen: list[str], found: trash.Trash) -> None:
-    what = f"{len(chosen):,} chosen" if chosen else f"all {found.total:,}"
+def _for_good(here: Page, ids_chosen: list[str], contents: trash.Trash) -> None:
+    what = f"{len(ids_chosen):,} chosen" if ids_chosen else f"all {contents.total:,}"
     key = f"{_OFFERED} of {here.module}"
-    shown = st.session_state.get(key, found.ids)  # what there was when the button was pressed
-    st.session_state[key] = found.ids
+    ids_shown = st.session_state.get(
+        key, contents.ids
+    )  # what there was when the button was pressed
+    st.session_state[key] = contents.ids
     with st.popover("Delete for good", icon=":material/delete_forever:"):
         st.markdown(
             f"Deletes exemplars in the trash ({what}) with history, opinions and judgements, and "
@@ -155,10 +157,14 @@ def _for_good(here: Page, chosen: list[str], found: trash.Trash) -> None:
             "This can't be undone."
         )
         if st.button(f"Delete {what} for good", type="primary", key="erase exemplars"):
-            erased = trash.empty(
-                here.workspace, here.module, chosen or shown, who=here.who, now=datetime.now(UTC)
+            erasure = trash.empty(
+                here.workspace,
+                here.module,
+                ids_chosen or ids_shown,
+                who=here.who,
+                now=datetime.now(UTC),
             )
-            _tell(*erased.sentences)
+            _tell(*erasure.sentences)
 
 
 def _module(here: Page) -> None:
@@ -168,9 +174,9 @@ def _module(here: Page) -> None:
         "datasets and runs stay. Home shows the trash."
     )
     with st.form("delete module", border=False):
-        typed = st.text_input("Type the module's id to confirm", placeholder=here.module)
+        typed_id = st.text_input("Type the module's id to confirm", placeholder=here.module)
         if st.form_submit_button("Delete the module", icon=":material/delete:"):
-            if typed.strip() != here.module:
+            if typed_id.strip() != here.module:
                 st.error(plain(f"That isn't {here.module}. Nothing was deleted."))
                 return
             trash.delete_module(here.workspace, here.module, who=here.who)
@@ -198,12 +204,12 @@ def trashed_modules(here: Page) -> None:
             _tell(f"{name} is restored.")
         with st.popover("Delete for good", icon=":material/delete_forever:"):
             st.markdown(f"Deletes {plain(name)} with all that is in it. This can't be undone.")
-            typed = st.text_input("Type the module's id to confirm", key="erase typed")
+            typed_id = st.text_input("Type the module's id to confirm", key="erase typed")
             if st.button("Delete for good", type="primary", key="erase module"):
-                if typed.strip() != name:
+                if typed_id.strip() != name:
                     st.error(plain(f"That isn't {name}. Nothing was deleted."))
                     return
-                erased = trash.erase_module(
+                erasure = trash.erase_module(
                     here.workspace, name, who=here.who, now=datetime.now(UTC)
                 )
-                _tell(*erased.sentences)
+                _tell(*erasure.sentences)

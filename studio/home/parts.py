@@ -66,12 +66,12 @@ def _stages(funnel: ModuleFunnel) -> None:
             column.progress(min(1.0, count / funnel.loaded) if funnel.loaded else 0.0)
 
 
-def _attention(module: str, found: Sequence[Attention]) -> None:
+def _attention(module: str, items: Sequence[Attention]) -> None:
     """What to look at, each with its link."""
-    if not found:
+    if not items:
         return
-    st.markdown(f"**Needs attention** ({len(found)})")
-    for number, one in enumerate(found):
+    st.markdown(f"**Needs attention** ({len(items)})")
+    for number, one in enumerate(items):
         # the row wraps on a phone: the link goes below its sentence
         with st.container(
             horizontal=True,

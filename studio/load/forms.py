@@ -55,16 +55,16 @@ def new_module(here: Page) -> None:
         _show_created(st.session_state.pop("created"))
 
 
-def _show_created(found: files.SchemaFile) -> None:
+def _show_created(file: files.SchemaFile) -> None:
     """What the new module has, and what of its file it hasn't."""
-    count = len(found.schema.functions)
+    count = len(file.schema.functions)
     st.success(
-        f"{plain(found.schema.module)} has {quantity(count, 'function')}. Now its utterances."
+        f"{plain(file.schema.module)} has {quantity(count, 'function')}. Now its utterances."
     )
-    for reason, times in found.left_out.items():
+    for reason, times in file.left_out.items():
         st.caption(f"left out {times:,}: {plain(reason)}")
-    if found.rejections:
-        rows = [vars(r) for r in found.rejections]
+    if file.rejections:
+        rows = [vars(r) for r in file.rejections]
         show.rows(rows, name="rejected-tools.csv", key="rejected tools", label="rejected tools")
 
 
@@ -85,7 +85,7 @@ def utterances(here: Page) -> None:
     file = st.session_state.get(_KEPT)
     if file and not st.session_state.get(_FILE):
         st.caption(plain(f"{file.name} is still chosen."))
-    typed = st.text_input(
+    typed_path = st.text_input(
         "Or a path on this computer",
         placeholder="/data/sgd/train",
         key="utterances path",
@@ -95,13 +95,13 @@ def utterances(here: Page) -> None:
         help="For large files, for the directory of a Schema-Guided Dialogue dataset, and for "
         "several files of traces: /data/traces.jsonl*",
     )
-    path = file or (_place(typed.strip()) if typed.strip() else None)
+    path = file or (_place(typed_path.strip()) if typed_path.strip() else None)
     if path is None:
         return _report(here)
     paths = [path] if file else traces.files_of([path])
-    found = file_view.format_of(paths)
-    format = found.name
-    st.caption(plain(found.help))
+    format_info = file_view.format_of(paths)
+    format = format_info.name
+    st.caption(plain(format_info.help))
     options = choose_options(here, path, format)
     keep = st.checkbox("Keep the good rows if others are rejected")
     if st.button("Import", type="primary", icon=":material/upload:"):
@@ -134,12 +134,12 @@ def utterances(here: Page) -> None:
     return _report(here)
 
 
-def _place(typed: str) -> Path:
+def _place(typed_path: str) -> Path:
     """The path that somebody typed; one of a user there isn't is as it was typed."""
     try:
-        return Path(typed).expanduser()
+        return Path(typed_path).expanduser()
     except RuntimeError:
-        return Path(typed)
+        return Path(typed_path)
 
 
 def _key(here: Page) -> tuple[str, str]:
@@ -165,10 +165,10 @@ def _leave(here: Page) -> None:
 
 
 def _report(here: Page) -> None:
-    done = jobs.show(_key(here), passing=True)
-    if done is None:
+    result = jobs.show(_key(here), passing=True)
+    if result is None:
         return
-    report, funnel = done
+    report, funnel = result
     rejected = len(report.rejections)
     skipped = sum(report.skipped.values())
     text = (

@@ -53,9 +53,9 @@ def _key(here: Page) -> tuple[str, str]:
     return ("undo import", here.module)
 
 
-def _choose(here: Page, found: list[ImportRecord]) -> ImportRecord:
+def _choose(here: Page, records: list[ImportRecord]) -> ImportRecord:
     """Which one, and the buttons that preview taking it back or doing it again."""
-    by_number = {record.id: record for record in found}
+    by_number = {record.id: record for record in records}
 
     def title(number: int) -> str:
         record = by_number[number]
@@ -66,7 +66,7 @@ def _choose(here: Page, found: list[ImportRecord]) -> ImportRecord:
         number = st.selectbox(
             "Import",
             list(by_number),
-            index=_first(found),
+            index=_first(records),
             format_func=title,
             key=f"import chosen {here.module}",
             on_change=jobs.forget_failed,
@@ -87,9 +87,9 @@ def _choose(here: Page, found: list[ImportRecord]) -> ImportRecord:
     return by_number[number]
 
 
-def _first(found: list[ImportRecord]) -> int:
+def _first(records: list[ImportRecord]) -> int:
     """The newest import that can be taken back, else the newest."""
-    numbers = (n for n, r in enumerate(found) if imports.is_stored(r) and not r.undone)
+    numbers = (n for n, r in enumerate(records) if imports.is_stored(r) and not r.undone)
     return next(numbers, 0)
 
 

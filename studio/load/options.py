@@ -90,12 +90,12 @@ def _of_traces(path: Path) -> dict[str, Any]:
     return options_chosen | ({"model": model.strip()} if model and model.strip() else {})
 
 
-def _view(here: Page, path: Path, format: str, chosen: dict[str, Any]) -> file_view.FileView:
+def _view(here: Page, path: Path, format: str, options: dict[str, Any]) -> file_view.FileView:
     """What is known of the file; not looked at again in every rerun."""
     with readable(path):
         stamp = path.stat().st_mtime_ns
     state = (str(path), stamp, here.module, here.workspace.schema(here.module).hash)
-    return _view_file(here, path, format, chosen, state)
+    return _view_file(here, path, format, options, state)
 
 
 @st.cache_data(max_entries=20, show_spinner=False)

@@ -40,8 +40,8 @@ def outcome(here: Page) -> None:
     with st.container(horizontal=True, gap="large"):  # what doesn't fit goes to the next line
         st.metric("loaded", f"{funnel.total:,}", help=STAGES["loaded"], width="content")
         for name, count in sorted(funnel.outcomes.items(), key=_place):
-            shown = _NAMES.get(name, name)
-            st.metric(shown, f"{count:,}", help=OUTCOMES.get(name), width="content")
+            rows_shown = _NAMES.get(name, name)
+            st.metric(rows_shown, f"{count:,}", help=OUTCOMES.get(name), width="content")
     explain_funnel()
     _acceptance(here)
     if jobs.show(("resolve", here.module)):
@@ -53,10 +53,10 @@ def outcome(here: Page) -> None:
         _thin(here, funnel.thin)
     if funnel.empty_slots:
         st.warning(f"No resolved exemplar fills {plain(', '.join(funnel.empty_slots))}.")
-    left = outcomes.unresolved_rows(here.workspace, here.module)
-    if left:
+    unresolved = outcomes.unresolved_rows(here.workspace, here.module)
+    if unresolved:
         name = f"{here.module}-unresolved.csv"
-        show.rows(left, name=name, key="unresolved", label="unresolved utterances")
+        show.rows(unresolved, name=name, key="unresolved", label="unresolved utterances")
         link("annotate", "Annotate them", module=here.module)
 
 
@@ -69,8 +69,8 @@ def _place(one: tuple[str, int]) -> int:
 def _acceptance(here: Page) -> None:
     """Resolve again, and from which confidence the module decides by itself."""
     now = outcomes.acceptance(here.workspace, here.module)
-    offered = {0.99, 0.95, 0.9, 0.8, *([] if now is None else [now])}
-    options = [None, *sorted(offered, reverse=True)]
+    thresholds = {0.99, 0.95, 0.9, 0.8, *([] if now is None else [now])}
+    options = [None, *sorted(thresholds, reverse=True)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         option = st.selectbox(
             "Accept likely readings automatically",
@@ -115,9 +115,9 @@ def _costs(funnel: outcomes.ResolveReport) -> None:
     )
 
 
-def _thin(here: Page, found: Sequence[outcomes.Thin]) -> None:
+def _thin(here: Page, functions: Sequence[outcomes.Thin]) -> None:
     """The functions that have too few resolved training exemplars, each with its remedy."""
-    count = quantity(len(found), "function has", "functions have")
+    count = quantity(len(functions), "function has", "functions have")
     st.warning(
         f"{count} fewer than {ENOUGH} resolved training exemplars. A function with few is hard to "
         "find and to tell apart."
@@ -129,6 +129,6 @@ def _thin(here: Page, found: Sequence[outcomes.Thin]) -> None:
             "waiting": thin.waiting,
             "what to do": thin.remedy,
         }
-        for thin in found
+        for thin in functions
     ]
     show.rows(rows, name=f"{here.module}-few-exemplars.csv", key="thin", label="functions")

@@ -33,7 +33,7 @@ def splits(here: Page) -> None:
             icon=":material/call_split:",
             help="Shows what would move. Nothing is changed yet.",
             on_click=_start,
-            args=(here, "Looking at the split", partial(splitting.plan, wanted=form)),
+            args=(here, "Looking at the split", partial(splitting.plan, request=form)),
         )
         st.button(
             "Check the splits",
@@ -105,7 +105,7 @@ def _show(here: Page, report: splitting.SplitReport) -> None:
             args=(
                 here,
                 "Splitting",
-                partial(splitting.split, wanted=report.wanted, who=here.who),
+                partial(splitting.split, request=report.wanted, who=here.who),
             ),
         )
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="split functions")

@@ -32,11 +32,11 @@ def confusion_chart(here: Page, report: OverlapReport) -> None:
         range(len(names)),
         key=lambda i: (-(c.mistaken[i].sum() + c.mistaken[:, i].sum() - 2 * c.mistaken[i, i]), i),
     )
-    shown = sorted(order[:_MOST_CELLS])
+    places = sorted(order[:_MOST_CELLS])
     st.caption(
         "The share of nearest exemplars of a row's function that belong to the column's function. "
         "The diagonal, in grey, is the rest."
-        + (f" {_how_many(c.functions)}" if len(names) > len(shown) else "")
+        + (f" {_how_many(c.functions)}" if len(names) > len(places) else "")
     )
     cells = [
         {
@@ -46,11 +46,11 @@ def confusion_chart(here: Page, report: OverlapReport) -> None:
             "mistaken": int(c.mistaken[a, b]),
             "of": int(c.totals[a]),
         }
-        for a in shown
-        for b in shown
+        for a in places
+        for b in places
     ]
     st.altair_chart(
-        show.with_percent(_heat_map(pd.DataFrame(cells), [names[i] for i in shown])),
+        show.with_percent(_heat_map(pd.DataFrame(cells), [names[i] for i in places])),
         alt="Share of neighbours by function",
     )
     st.markdown("**Probably mislabelled**: most neighbours belong to another function")

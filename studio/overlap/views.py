@@ -89,14 +89,14 @@ def measurement_line(here: Page, report: OverlapReport) -> None:
 @st.fragment
 def tabs(here: Page, report: OverlapReport) -> None:
     """The findings, the confusion, the map and the judged pairs; only the open one is made."""
-    confused = len(pairs_confused(report, most=10_000))
+    pair_count = len(pairs_confused(report, most=10_000))
     parts = {
         "Findings": _findings,
         "Confusion": confusion_chart,
         "Map": function_map,
         "Judged pairs": _judged_pairs,
     }
-    counts = {"Findings": f"{len(report.findings):,}", "Confusion": quantity(confused, "pair")}
+    counts = {"Findings": f"{len(report.findings):,}", "Confusion": quantity(pair_count, "pair")}
     tab = open_tab(
         list(parts),
         key=f"overlap tab {here.module}",
@@ -128,14 +128,14 @@ def _findings(here: Page, report: OverlapReport) -> None:
         format_func=lambda k: f"{KINDS[k]} ({counts[k]:,})",
         label_visibility="collapsed",
     )
-    shown = [f for f in report.findings if not kinds_chosen or f.kind in kinds_chosen]
-    for number, finding in _page_of(shown, f"overlap page {report.module}"):
+    findings = [f for f in report.findings if not kinds_chosen or f.kind in kinds_chosen]
+    for number, finding in _page_of(findings, f"overlap page {report.module}"):
         _finding(here, finding, number)
     show.download(
-        [_row(f, e) for f in shown for e in f.examples or (Example("", None, ""),)],
+        [_row(f, e) for f in findings for e in f.examples or (Example("", None, ""),)],
         name=f"{here.module}-overlap.csv",
         key="overlap findings",
-        label=f"{quantity(len(shown), 'finding')} with their examples",
+        label=f"{quantity(len(findings), 'finding')} with their examples",
     )
 
 
@@ -247,9 +247,9 @@ def _notice_key(here: Page, finding: Finding) -> str:
 
 def _flag(here: Page, finding: Finding) -> None:
     with messages():
-        sent = flag(here.workspace, here.module, finding, who=here.who)
+        sent_count = flag(here.workspace, here.module, finding, who=here.who)
         st.session_state[_notice_key(here, finding)] = (
-            f"{sent} sent: they wait on the Annotate page under “Suspected errors”."
+            f"{sent_count} sent: they wait on the Annotate page under “Suspected errors”."
         )
 
 

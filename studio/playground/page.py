@@ -47,18 +47,18 @@ class Exchange:
 
 def exchanges(module: str) -> list[Exchange]:
     """This session's conversation about a module, newest last."""
-    found: list[Exchange] = st.session_state.setdefault(f"playground {module}", [])
-    return found
+    history: list[Exchange] = st.session_state.setdefault(f"playground {module}", [])
+    return history
 
 
-def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
+def choose(here: Page, models: Sequence[str]) -> tuple[list[str], str | None]:
     """The models that are asked, and what the bot had asked for before."""
     label = partial(run_label, here.workspace)
     first, second, third = st.columns([4, 4, 3])
     one = first.selectbox(
         "Run or directory",
-        found,
-        index=position("run", found, what="finished run", remedy=_OTHER_RUN) if found else None,
+        models,
+        index=position("run", models, what="finished run", remedy=_OTHER_RUN) if models else None,
         format_func=label,
         key=f"playground first {here.module}",
         accept_new_options=True,
@@ -67,7 +67,7 @@ def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
     )
     other = second.selectbox(
         "Compare with",
-        found,
+        models,
         index=None,
         format_func=label,
         key=f"playground second {here.module}",
@@ -84,15 +84,15 @@ def choose(here: Page, found: Sequence[str]) -> tuple[list[str], str | None]:
         help="The function or slot that the bot asked about just before. Only language models use "
         "it.",
     )
-    labels = {label(name): name for name in found}
+    labels = {label(name): name for name in models}
     names = [_match_typed(name.strip(), labels) for name in (one, other) if name and name.strip()]
     return list(dict.fromkeys(names)), context
 
 
-def _match_typed(typed: str, labels: Mapping[str, str]) -> str:
+def _match_typed(text: str, labels: Mapping[str, str]) -> str:
     """The only model whose label holds what was typed (Enter takes the text, not what it found)."""
-    holding = [name for label, name in labels.items() if typed in label]
-    return holding[0] if len(holding) == 1 else typed
+    holding = [name for label, name in labels.items() if text in label]
+    return holding[0] if len(holding) == 1 else text
 
 
 def _contexts(here: Page) -> list[str]:
@@ -108,7 +108,7 @@ def conversation(here: Page, models: Sequence[str], context: str | None) -> None
 
 
 def _conversation(here: Page, models: Sequence[str], context: str | None) -> None:
-    known = exchanges(here.module)
+    history = exchanges(here.module)
     text = st.chat_input(
         "Type an utterance and press Enter",
         key=f"playground input {here.module}",
@@ -116,18 +116,18 @@ def _conversation(here: Page, models: Sequence[str], context: str | None) -> Non
     )
     if text and text.strip():
         _begin(here.module, text.strip(), context, models)
-    if not known:
+    if not history:
         if models:
             st.caption("Nothing has been asked yet.")
         return
-    newest = known[-1]
+    newest = history[-1]
     _answer(here, newest)
     with st.container(key="playground-newest"):
         columns = side_by_side(_WIDTHS[len(newest.models)], key="playground-answers", gap="large")
         for column, name in zip(columns, newest.models, strict=True):
             with column, messages():
                 answer(here, newest.number, name, newest.results[name])
-    _earlier(here, known[:-1], models)
+    _earlier(here, history[:-1], models)
 
 
 def _begin(module: str, utterance: str, context: str | None, models: Sequence[str]) -> None:
@@ -135,9 +135,9 @@ def _begin(module: str, utterance: str, context: str | None, models: Sequence[st
 
     It is answered in this script, or in the one after it if somebody interrupts.
     """
-    known = exchanges(module)
-    number = known[-1].number + 1 if known else 1
-    known.append(Exchange(number, utterance, context, tuple(models)))
+    history = exchanges(module)
+    number = history[-1].number + 1 if history else 1
+    history.append(Exchange(number, utterance, context, tuple(models)))
 
 
 def _answer(here: Page, exchange: Exchange) -> None:
@@ -176,17 +176,17 @@ def _loading(name: str) -> Iterator[Progress]:
         place.empty()
 
 
-def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> None:
+def _earlier(here: Page, history: Sequence[Exchange], models: Sequence[str]) -> None:
     """The exchanges before the newest, newest first, each to be asked again."""
-    if not known:
+    if not history:
         return
     st.divider()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Earlier** · {quantity(len(known), 'question')}", width="stretch")
+        st.markdown(f"**Earlier** · {quantity(len(history), 'question')}", width="stretch")
         st.button("Clear", icon=":material/delete_sweep:", on_click=_forget, args=(here.module,))
     all_key = f"playground all {here.module}"
-    shown = known if st.session_state.get(all_key) else known[-_SHOWN:]
-    for exchange in reversed(shown):
+    exchanges_shown = history if st.session_state.get(all_key) else history[-_SHOWN:]
+    for exchange in reversed(exchanges_shown):
         with st.container(horizontal=True, vertical_alignment="center"):
             lines = [f"**{plain(_short(exchange.utterance))}**"]
             lines += [_line(here, exchange, name) for name in exchange.models]
@@ -199,9 +199,11 @@ def _earlier(here: Page, known: Sequence[Exchange], models: Sequence[str]) -> No
                 args=(here.module, exchange.utterance, exchange.context, models),
                 disabled=not models,
             )
-    if len(shown) < len(known):
+    if len(exchanges_shown) < len(history):
         st.button(
-            f"Show all {len(known):,}", on_click=st.session_state.__setitem__, args=(all_key, True)
+            f"Show all {len(history):,}",
+            on_click=st.session_state.__setitem__,
+            args=(all_key, True),
         )
 
 
@@ -213,16 +215,16 @@ def _short(text: str) -> str:
 
 def _line(here: Page, exchange: Exchange, name: str) -> str:
     """What one model said, in a line."""
-    found = exchange.results.get(name)
+    result = exchange.results.get(name)
     whose = f"{run_label(here.workspace, name)}: " if len(exchange.models) > 1 else ""
-    if found is None:
+    if result is None:
         return plain(f"{whose}not answered")
-    if isinstance(found, str):
-        return plain(f"{whose}{found}")
-    return plain(f"{whose}{call_line(found.answer)}")
+    if isinstance(result, str):
+        return plain(f"{whose}{result}")
+    return plain(f"{whose}{call_line(result.answer)}")
 
 
 def _forget(module: str) -> None:
     """Forget all but the newest."""
-    known = exchanges(module)
-    del known[:-1]
+    history = exchanges(module)
+    del history[:-1]

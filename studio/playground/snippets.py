@@ -48,8 +48,8 @@ def snippets(here: Page, models: Sequence[str], runs: Sequence[str]) -> None:
         st.markdown("**Serve it** on this computer")
         st.code(f"radu serve {shlex.quote(directory)}", language="bash", wrap_lines=True)
     st.markdown("**Ask it**")
-    known = exchanges(here.module)
-    utterance = known[-1].utterance if known else "type an utterance on the tab Ask"
+    history = exchanges(here.module)
+    utterance = history[-1].utterance if history else "type an utterance on the tab Ask"
     name = st.segmented_control(
         "Language", list(_LANGUAGES), default="curl", required=True, key="playground language"
     )
@@ -71,7 +71,7 @@ def export(model: str, module: str) -> str:
 def code(language: str, utterance: str, *, directory: str, model: str) -> str:
     """Code that asks a served bundle for the call of an utterance."""
     body = {"utterance": utterance}
-    said = json.dumps(utterance, ensure_ascii=False)
+    quoted = json.dumps(utterance, ensure_ascii=False)
     if language == "curl":
         data = shlex.quote(json.dumps(body, ensure_ascii=False))
         return f"curl {_ADDRESS}/parse \\\n  -H 'Content-Type: application/json' \\\n  -d {data}"
@@ -79,7 +79,7 @@ def code(language: str, utterance: str, *, directory: str, model: str) -> str:
         return (
             "import radu\n\n"
             f"model = radu.load({json.dumps(directory, ensure_ascii=False)})\n"
-            f"print(model.parse({said}))"
+            f"print(model.parse({quoted}))"
         )
     if language == "OpenAI client":
         return (
@@ -87,7 +87,7 @@ def code(language: str, utterance: str, *, directory: str, model: str) -> str:
             f'client = OpenAI(base_url="{_ADDRESS}/v1", api_key="none")\n'
             "reply = client.chat.completions.create(\n"
             f"    model={json.dumps(model)},\n"
-            f'    messages=[{{"role": "user", "content": {said}}}],\n'
+            f'    messages=[{{"role": "user", "content": {quoted}}}],\n'
             ")\n"
             "print(reply.choices[0].message.tool_calls)"
         )

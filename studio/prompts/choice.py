@@ -66,8 +66,8 @@ def _from_address() -> None:
     st.session_state.setdefault("prompt source", _STORED)
 
 
-def _to_address(here: Page, strategy: str, chosen: dict[str, Any] | None) -> None:
-    id = (chosen or {}).get("exemplar_id", "")
+def _to_address(here: Page, strategy: str, choice: dict[str, Any] | None) -> None:
+    id = (choice or {}).get("exemplar_id", "")
     st.query_params["module"] = here.module
     st.query_params["strategy"] = strategy
     if id:
@@ -111,7 +111,7 @@ def _forget() -> None:
 def _offer(here: Page, search: str) -> dict[str, AnnotatedExemplar]:
     """The first that the search finds, and the one that is shown, by id."""
     id_kept = st.session_state.get(_ID)
-    item_by_id, there = offer(here.workspace, here.module, search, limit=_OFFERED, shown=id_kept)
+    item_by_id, there = offer(here.workspace, here.module, search, limit=_OFFERED, current=id_kept)
     if not there and id_kept == st.query_params.get("exemplar"):
         tell_unknown(
             "exemplar",

@@ -118,24 +118,24 @@ def _cell(cell: Cell) -> str:
 
 def _visible(text: str) -> str:
     """Escaped, with spaces and line breaks that can be seen."""
-    sentence = escape(text).replace(" ", '<span class="sign">·</span>')
-    sentence = sentence.replace("\t", '<span class="sign">→</span>\t')
-    return sentence.replace("\n", '<span class="sign">⏎</span>\n')
+    markup = escape(text).replace(" ", '<span class="sign">·</span>')
+    markup = markup.replace("\t", '<span class="sign">→</span>\t')
+    return markup.replace("\n", '<span class="sign">⏎</span>\n')
 
 
-def size_bar(made: PreviewRow, limit: int) -> str:
+def size_bar(row: PreviewRow, limit: int) -> str:
     """Tokens per part against the limit, as a bar and in figures."""
-    view = made.tokens
+    view = row.tokens
     if view is None:
         return ""
     width = max(limit, view.tokens)
-    shown = {k: v for k, v in view.per_part.items() if v}
+    sizes = {k: v for k, v in view.per_part.items() if v}
     bars = "".join(
         f'<i class="{k}" style="width:{100 * v / width:.3f}%" title="{k} {v:,}"></i>'
-        for k, v in shown.items()
+        for k, v in sizes.items()
     )
     mark = f'<b style="left:{100 * limit / width:.3f}%" title="the limit"></b>'
-    figures = "".join(f'<span class="{k}">{k} {v:,}</span>' for k, v in shown.items())
+    figures = "".join(f'<span class="{k}">{k} {v:,}</span>' for k, v in sizes.items())
     over = view.tokens - limit
     rest = f"{over:,} too many" if over > 0 else f"{-over:,} left"
     total = f'<span class="total">{view.tokens:,} of {limit:,} tokens, {rest}</span>'

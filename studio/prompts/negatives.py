@@ -74,7 +74,7 @@ def _choose(here: Page) -> dict[str, Any] | None:
     if id_ != _TYPED:
         return {"exemplar_id": id_}
     left, right = st.columns([3, 2])
-    typed = left.text_input(
+    typed_text = left.text_input(
         "Any utterance", placeholder="I need a table for two", key="negatives typed"
     )
     names = [f.name for f in here.workspace.schema(here.module).functions]
@@ -86,9 +86,9 @@ def _choose(here: Page) -> dict[str, Any] | None:
         placeholder="its function",
         help="none means out of scope.",
     )
-    if not (typed or "").strip() or function is None:
+    if not (typed_text or "").strip() or function is None:
         return None
-    return {"text": typed, "function": function}
+    return {"text": typed_text, "function": function}
 
 
 def _utterances(here: Page) -> dict[str, str]:
@@ -135,64 +135,64 @@ def _dial_widgets() -> RowOptions:
     return RowOptions(hardness=hardness, knn_negatives=int(number), near_duplicate=near)
 
 
-def _retrieve(here: Page, asked: dict[str, Any]) -> Retrieval:
+def _retrieve(here: Page, query: dict[str, Any]) -> Retrieval:
     """What is near the utterance, kept while the choice is the same: judging asks no index."""
-    now = (here.module, tuple(asked.items()), state(here.workspace, here.module))
+    now = (here.module, tuple(query.items()), state(here.workspace, here.module))
     retrieval_kept = st.session_state.get("negatives kept")
     if retrieval_kept is None or retrieval_kept[0] != now:
         with st.spinner("Retrieving …"):
-            retrieval_kept = (now, retrieve(here.workspace, here.module, **asked))
+            retrieval_kept = (now, retrieve(here.workspace, here.module, **query))
         st.session_state["negatives kept"] = retrieval_kept
-    found: Retrieval = retrieval_kept[1]
-    return found
+    retrieval: Retrieval = retrieval_kept[1]
+    return retrieval
 
 
-def _show(here: Page, found: Mined, options: RowOptions) -> None:
-    function = found.function or "out of scope"
-    st.markdown(f"**{plain(found.utterance)}** · *{plain(function)}*")
+def _show(here: Page, mined: Mined, options: RowOptions) -> None:
+    function = mined.function or "out of scope"
+    st.markdown(f"**{plain(mined.utterance)}** · *{plain(function)}*")
     columns = st.columns(4)
-    columns[0].metric("used", f"{found.used_count} of {options.knn_negatives}")
-    columns[1].metric("suspected", found.suspected_count, help="Seem to mean the same: not used.")
-    columns[2].metric("of other functions", len(found.negatives))
-    columns[3].metric("exemplars compared", found.looked_at)
-    _warnings(found, options)
+    columns[0].metric("used", f"{mined.used_count} of {options.knn_negatives}")
+    columns[1].metric("suspected", mined.suspected_count, help="Seem to mean the same: not used.")
+    columns[2].metric("of other functions", len(mined.negatives))
+    columns[3].metric("exemplars compared", mined.looked_at)
+    _warnings(mined, options)
     if error := st.session_state.pop("negatives error", None):
         st.error(plain(error), icon=":material/error:")
-    pages = -(-len(found.negatives) // _A_PAGE)
+    pages = -(-len(mined.negatives) // _A_PAGE)
     number = 1
     if pages > 1:
-        key = f"negatives page {here.module} {found.exemplar_id}"
+        key = f"negatives page {here.module} {mined.exemplar_id}"
         number = int(st.number_input(f"Page (of {pages})", 1, pages, key=key, width=160))
-    for negative in found.negatives[(number - 1) * _A_PAGE : number * _A_PAGE]:
-        _row(here, found, negative)
-    if found.negatives:
+    for negative in mined.negatives[(number - 1) * _A_PAGE : number * _A_PAGE]:
+        _row(here, mined, negative)
+    if mined.negatives:
         show.download(
-            [_as_row(n) for n in found.negatives],
+            [_as_row(n) for n in mined.negatives],
             name=f"{here.module}-negatives.csv",
             key="negatives",
-            label=quantity(len(found.negatives), "negative"),
+            label=quantity(len(mined.negatives), "negative"),
         )
 
 
-def _warnings(found: Mined, options: RowOptions) -> None:
-    if found.mode == "negative":
+def _warnings(mined: Mined, options: RowOptions) -> None:
+    if mined.mode == "negative":
         st.info(
             "A negative exemplar is compared with its own function: it looks like it but isn't."
         )
-    if found.used_count < options.knn_negatives:
+    if mined.used_count < options.knn_negatives:
         st.warning(
-            f"Only {found.used_count} of {options.knn_negatives} can be used: the other near "
+            f"Only {mined.used_count} of {options.knn_negatives} can be used: the other near "
             "exemplars are suspected or out of scope."
         )
-    if found.doubtful:
+    if mined.doubtful:
         st.warning(
-            f"{plain(', '.join(found.doubtful))} may be right as well. No prompt that shows it "
+            f"{plain(', '.join(mined.doubtful))} may be right as well. No prompt that shows it "
             "teaches the answer none for this utterance, unless the pair is judged really "
             "different."
         )
 
 
-def _row(here: Page, found: Mined, negative: Negative) -> None:
+def _row(here: Page, mined: Mined, negative: Negative) -> None:
     hit = negative.hit
     with st.container(border=True):
         text, buttons = st.columns([5, 3], vertical_alignment="center")
@@ -202,9 +202,9 @@ def _row(here: Page, found: Mined, negative: Negative) -> None:
             f"{negative.rank} (of all: by meaning {hit.dense_rank or '–'}, by words "
             f"{hit.lexical_rank or '–'})  \n{plain(negative.why[:1].upper() + negative.why[1:])}"
         )
-        if found.exemplar_id is not None and hit.function != found.function:
+        if mined.exemplar_id is not None and hit.function != mined.function:
             with buttons.container(horizontal=True, horizontal_alignment="right"):
-                _judge_buttons(here, found.exemplar_id, negative)
+                _judge_buttons(here, mined.exemplar_id, negative)
 
 
 def _badge(negative: Negative) -> str:

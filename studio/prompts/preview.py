@@ -70,21 +70,22 @@ def retrieving(here: Page) -> Iterator[Progress]:
         place.empty()
 
 
-def shown_rows(here: Page, shown: Preview) -> None:
+def shown_rows(here: Page, preview: Preview) -> None:
     """All of a preview: verdict and warnings, the rows, what to take away."""
     st.html(html.STYLE)
-    _verdict(here, shown)
-    if not shown.rows:
+    _verdict(here, preview)
+    if not preview.rows:
         st.info(
-            "There is no prompt to show; the note above says why." + _HINTS.get(shown.strategy, "")
+            "There is no prompt to show; the note above says why."
+            + _HINTS.get(preview.strategy, "")
         )
         return
-    tokenized = shown.rows[0].tokens is not None
+    tokenized = preview.rows[0].tokens is not None
     if not tokenized:
         st.warning(
             plain(
-                f"{shown.model} isn't installed, so lengths are in words and tokens can't be "
-                f"shown. Fetch it: radu models fetch {shown.model}"
+                f"{preview.model} isn't installed, so lengths are in words and tokens can't be "
+                f"shown. Fetch it: radu models fetch {preview.model}"
             ),
             icon=":material/download:",
         )
@@ -98,33 +99,33 @@ def shown_rows(here: Page, shown: Preview) -> None:
             disabled=not tokenized,
             label_visibility="collapsed",
         )
-        _take_away(here, shown)
-    for number, row in enumerate(shown.rows):
-        _row(shown, row, number, tokens=view == "Tokens" and tokenized)
-    _negatives(shown)
+        _take_away(here, preview)
+    for number, row in enumerate(preview.rows):
+        _row(preview, row, number, tokens=view == "Tokens" and tokenized)
+    _negatives(preview)
 
 
-def _verdict(here: Page, shown: Preview) -> None:
+def _verdict(here: Page, preview: Preview) -> None:
     """Whether the right function is there: said here, and not again by the rows."""
-    if shown.answer_retrieved is True:
-        st.success(_PRESENT[shown.strategy], icon=":material/check:")
-    elif shown.answer_retrieved is False:
-        found = (w for row in shown.rows for w in row.warnings if w.kind == _ABSENT)
-        absent = next(found, None)
-        text = f"{absent.text} {absent.remedy}" if absent else _missing(shown)
+    if preview.answer_retrieved is True:
+        st.success(_PRESENT[preview.strategy], icon=":material/check:")
+    elif preview.answer_retrieved is False:
+        name = (w for row in preview.rows for w in row.warnings if w.kind == _ABSENT)
+        absent = next(name, None)
+        text = f"{absent.text} {absent.remedy}" if absent else _missing(preview)
         st.error(plain(text), icon=":material/error:")
         link("coverage", "Open Coverage", module=here.module)
-    for warning in shown.warnings:
+    for warning in preview.warnings:
         tell(warning)
-    for note in shown.notes:
+    for note in preview.notes:
         st.info(f"{plain(note[:1].upper() + note[1:])}.", icon=":material/info:")
 
 
-def _missing(shown: Preview) -> str:
+def _missing(preview: Preview) -> str:
     return (
-        f"None of the nearest exemplars has the right function, {shown.function}: at inference the "
-        "model isn't asked about one, and no row is made. Retrieve more exemplars, or see on the "
-        "Coverage page why it wasn't retrieved."
+        f"None of the nearest exemplars has the right function, {preview.function}: at inference "
+        "the model isn't asked about one, and no row is made. Retrieve more exemplars, or see on "
+        "the Coverage page why it wasn't retrieved."
     )
 
 
@@ -139,41 +140,49 @@ def tell(warning: PromptWarning) -> None:
         st.info(text, icon=":material/info:")
 
 
-def _row(shown: Preview, made: PreviewRow, number: int, *, tokens: bool) -> None:
+def _row(preview: Preview, row_preview: PreviewRow, number: int, *, tokens: bool) -> None:
     with st.container(border=True):
-        row = made.row
-        title = f"{number + 1} of {len(shown.rows)} · {label_of_rows(f'{row.strategy}/{row.kind}')}"
+        row = row_preview.row
+        title = (
+            f"{number + 1} of {len(preview.rows)} · {label_of_rows(f'{row.strategy}/{row.kind}')}"
+        )
         slot = f" · {row.slot}" if row.slot else ""
         st.markdown(f"**{plain(title + slot)}**: {plain(_KINDS.get(row.kind, ''))}")
-        for warning in made.warnings:
-            if shown.answer_retrieved is not False or warning.kind != _ABSENT:
+        for warning in row_preview.warnings:
+            if preview.answer_retrieved is not False or warning.kind != _ABSENT:
                 tell(warning)
-        if made.tokens is None:
-            st.caption(f"prompt {quantity(made.prompt_tokens, 'word')}, {_completion(made)}")
+        if row_preview.tokens is None:
+            st.caption(
+                f"prompt {quantity(row_preview.prompt_tokens, 'word')}, {_completion(row_preview)}"
+            )
             st.html(html.text_view(row))
-            _places(made)
+            _places(row_preview)
             return
-        st.html(html.size_bar(made, shown.limit))
-        st.html(html.token_view(made.tokens) if tokens else html.text_view(row, made.tokens))
+        st.html(html.size_bar(row_preview, preview.limit))
+        st.html(
+            html.token_view(row_preview.tokens)
+            if tokens
+            else html.text_view(row, row_preview.tokens)
+        )
         if tokens:
             st.caption(
                 "Bold and underlined: learnt. Dashed border: special token. Small number: tokens "
                 "in one character. Point at a token for its id. Hash of ids and labels: "
-                f"{made.tokens.row_hash[:16]}"
+                f"{row_preview.tokens.row_hash[:16]}"
             )
-        _places(made)
+        _places(row_preview)
 
 
-def _completion(made: PreviewRow) -> str:
-    if not made.completion_tokens:
+def _completion(row: PreviewRow) -> str:
+    if not row.completion_tokens:
         return "no completion"
-    return f"completion {made.completion_tokens} (its end token counted)"
+    return f"completion {row.completion_tokens} (its end token counted)"
 
 
-def _places(made: PreviewRow) -> None:
+def _places(row: PreviewRow) -> None:
     """Where the right answer stands, one per line."""
-    if made.places:
-        lines = [f"- {plain(_place(place))}" for place in made.places]
+    if row.places:
+        lines = [f"- {plain(_place(place))}" for place in row.places]
         st.markdown("Where the right answer stands:\n" + "\n".join(lines))
 
 
@@ -196,13 +205,13 @@ def _ordinal(number: int) -> str:
     return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"
 
 
-def _take_away(here: Page, shown: Preview) -> None:
+def _take_away(here: Page, preview: Preview) -> None:
     """Downloads, and what can be done with a stored exemplar."""
-    name = f"prompt-{shown.strategy}-{shown.exemplar.id if shown.exemplar else 'typed'}"
+    name = f"prompt-{preview.strategy}-{preview.exemplar.id if preview.exemplar else 'typed'}"
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
     st.download_button(
         "JSON",
-        json.dumps(as_json(shown), ensure_ascii=False, indent=1),
+        json.dumps(as_json(preview), ensure_ascii=False, indent=1),
         f"{safe}.json",
         mime="application/json",
         icon=":material/download:",
@@ -211,23 +220,23 @@ def _take_away(here: Page, shown: Preview) -> None:
     )
     st.download_button(
         "Text",
-        as_text(shown),
+        as_text(preview),
         f"{safe}.txt",
         mime="text/plain",
         icon=":material/download:",
         on_click="ignore",
         help="The prompts with their completions.",
     )
-    if shown.exemplar is not None:
-        pin_button(here, shown.exemplar.id)
-        link("annotate", "Open in Annotate", item=shown.exemplar.id)
+    if preview.exemplar is not None:
+        pin_button(here, preview.exemplar.id)
+        link("annotate", "Open in Annotate", item=preview.exemplar.id)
 
 
-def _negatives(shown: Preview) -> None:
+def _negatives(preview: Preview) -> None:
     """The most similar exemplars of other functions."""
-    if not shown.negatives:
+    if not preview.negatives:
         return
-    with st.expander(f"{quantity(len(shown.negatives), 'nearest exemplar')} of other functions"):
+    with st.expander(f"{quantity(len(preview.negatives), 'nearest exemplar')} of other functions"):
         rows = [
             {
                 "similarity": round(h.similarity, 3),
@@ -235,6 +244,6 @@ def _negatives(shown: Preview) -> None:
                 "template": h.template,
                 "id": h.id,
             }
-            for h in shown.negatives
+            for h in preview.negatives
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True)

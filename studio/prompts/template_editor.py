@@ -37,11 +37,13 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
         with right:
             _state(here, view)
         text, wrong = _source(here, view)
-        compared = _compare(here, view, view.text if wrong else text, settings, wrong)
-        verdict = templates.verdict(compared or ())
-        agreed = _verdict(here, view, text, verdict, len(compared or ()))
-        _buttons(here, view, text, barred=wrong is not None or bool(verdict.failed) or not agreed)
-        shown = st.segmented_control(
+        comparisons = _compare(here, view, view.text if wrong else text, settings, wrong)
+        verdict = templates.verdict(comparisons or ())
+        is_agreed = _verdict(here, view, text, verdict, len(comparisons or ()))
+        _buttons(
+            here, view, text, barred=wrong is not None or bool(verdict.failed) or not is_agreed
+        )
+        view_name = st.segmented_control(
             "Show",
             [_SIDES, _DIFF, _SHIPPED, _VERSIONS],
             default=_SIDES,
@@ -49,12 +51,12 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
             key="template shown",
             label_visibility="collapsed",
         )
-        if shown == _SHIPPED:
+        if view_name == _SHIPPED:
             _against_shipped(view, text)
-        elif shown == _VERSIONS:
+        elif view_name == _VERSIONS:
             _versions(here, view)
         else:
-            _examples(compared, wrong, sides=shown == _SIDES)
+            _examples(comparisons, wrong, sides=view_name == _SIDES)
 
 
 def _order(name: str) -> tuple[bool, str]:
@@ -159,23 +161,25 @@ def _compare(
         return None
 
 
-def _verdict(here: Page, view: TemplateView, text: str, found: Verdict, tried: int) -> bool:
+def _verdict(here: Page, view: TemplateView, text: str, verdict: Verdict, pin_count: int) -> bool:
     """Say once what the pinned examples say of the edit, and return whether it may be saved.
 
     One that makes something wrong is saved only when a person agrees to just that.
     """
-    for reason, ids in found.failed:
+    for reason, ids in verdict.failed:
         sentence = (
-            f"Can't be rendered on {len(ids)} of {tried} pinned examples, so it can't be saved."
+            f"Can't be rendered on {len(ids)} of {pin_count} pinned examples, so it can't be saved."
         )
         st.error(plain(f"{sentence} {reason}"), icon=":material/error:")
-    if found.failed or not found.errors:
-        return not found.failed
-    wrong = sorted({id for _, ids in found.errors for id in ids})
-    kinds = dict.fromkeys(reason.split(".")[0] for reason, _ in found.errors)
-    sentence = f"The edit makes {len(wrong)} of {tried} pinned examples wrong: {', '.join(kinds)}. "
+    if verdict.failed or not verdict.errors:
+        return not verdict.failed
+    wrong = sorted({id for _, ids in verdict.errors for id in ids})
+    kinds = dict.fromkeys(reason.split(".")[0] for reason, _ in verdict.errors)
+    sentence = (
+        f"The edit makes {len(wrong)} of {pin_count} pinned examples wrong: {', '.join(kinds)}. "
+    )
     st.error(plain(sentence + f"{_SIDES} says it at each."), icon=":material/error:")
-    verdict_key = content_hash([here.module, view.name, text, found.errors])[:16]
+    verdict_key = content_hash([here.module, view.name, text, verdict.errors])[:16]
     return st.checkbox("Save it all the same", key=f"template agreed {verdict_key}")
 
 
@@ -278,28 +282,30 @@ def _versions(here: Page, view: TemplateView) -> None:
                 )
 
 
-def _examples(compared: list[Compared] | None, wrong: TemplateError | None, *, sides: bool) -> None:
+def _examples(
+    comparisons: list[Compared] | None, wrong: TemplateError | None, *, sides: bool
+) -> None:
     """The pinned examples with this text; with the version in use while it has an error."""
-    if wrong and compared:
+    if wrong and comparisons:
         st.caption("The edit has an error, so these show the version in use:")
-    if compared == []:
+    if comparisons == []:
         st.info("There is no resolved exemplar to show.")
-    for one in compared or ():
+    for one in comparisons or ():
         _show_comparison(one, sides=sides)
 
 
-def _show_comparison(found: Compared, *, sides: bool) -> None:
-    one = found.exemplar
+def _show_comparison(comparison: Compared, *, sides: bool) -> None:
+    one = comparison.exemplar
     with st.container(border=True):
-        st.markdown(f"**{plain(one.utterance[:200])}** · {plain(one.id)}{_sizes(found)}")
-        if found.failed:
+        st.markdown(f"**{plain(one.utterance[:200])}** · {plain(one.id)}{_sizes(comparison)}")
+        if comparison.failed:
             st.caption("The edit fails on it; the reason is above.")
-        elif found.after is None or found.before is None:
-            st.info(plain(found.reason or "It gives no prompt of this kind."))
-        for warning in found.warnings:
+        elif comparison.after is None or comparison.before is None:
+            st.info(plain(comparison.reason or "It gives no prompt of this kind."))
+        for warning in comparison.warnings:
             tell(warning)
-        if found.after is not None:
-            _prompts(found.before, found.after, sides=sides)
+        if comparison.after is not None:
+            _prompts(comparison.before, comparison.after, sides=sides)
 
 
 def _prompts(before: PreviewRow | None, after: PreviewRow, *, sides: bool) -> None:
@@ -318,19 +324,21 @@ def _prompts(before: PreviewRow | None, after: PreviewRow, *, sides: bool) -> No
         st.code("\n".join(lines), language="diff", wrap_lines=True)
 
 
-def _sizes(found: Compared) -> str:
-    before, after = _tokens(found.before), _tokens(found.after)
+def _sizes(comparison: Compared) -> str:
+    before, after = _tokens(comparison.before), _tokens(comparison.after)
     if before is None or after is None:
         return ""
-    unit = "tokens" if found.after and found.after.tokens else "words"
+    unit = "tokens" if comparison.after and comparison.after.tokens else "words"
     if before == after:
-        return f" · {after} {unit}" + ("" if _is_changed(found) else ", no change")
+        return f" · {after} {unit}" + ("" if _is_changed(comparison) else ", no change")
     return f" · {before} → {after} {unit} ({after - before:+d})"
 
 
-def _tokens(made: PreviewRow | None) -> int | None:
-    return None if made is None else made.prompt_tokens + made.completion_tokens
+def _tokens(row: PreviewRow | None) -> int | None:
+    return None if row is None else row.prompt_tokens + row.completion_tokens
 
 
-def _is_changed(found: Compared) -> bool:
-    return (found.before and found.before.row.prompt) != (found.after and found.after.row.prompt)
+def _is_changed(comparison: Compared) -> bool:
+    return (comparison.before and comparison.before.row.prompt) != (
+        comparison.after and comparison.after.row.prompt
+    )

@@ -49,11 +49,11 @@ def manage(here: Page) -> None:
 def pin_button(here: Page, id: str) -> None:
     """Pin the exemplar that is shown, so that templates are tried on it."""
     pinned_examples = templates.pinned_examples(here.workspace, here.module)
-    done = id in pinned_examples
+    is_pinned = id in pinned_examples
     st.button(
-        "Pinned" if done else "Pin for templates",
+        "Pinned" if is_pinned else "Pin for templates",
         icon=":material/push_pin:",
-        disabled=done,
+        disabled=is_pinned,
         on_click=_pin,
         args=(here, [*pinned_examples, id]),
         help="Show it beneath the template editor.",

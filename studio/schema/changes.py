@@ -27,8 +27,8 @@ def open_version(here: Page) -> Shown:
     # the tab row's state is dropped with the page: without it somebody has just come
     if TAB not in st.session_state or version_kept is None or version_kept[0] != here.module:
         keep_base(here, current)
-        for left in (PENDING, LINK):
-            st.session_state.pop(left, None)
+        for key in (PENDING, LINK):
+            st.session_state.pop(key, None)
     base = st.session_state[BASE][1]
     if SAID in st.session_state:
         st.success(plain(st.session_state.pop(SAID)), icon=":material/check:")
@@ -52,7 +52,7 @@ def _newer(here: Page) -> None:
             st.rerun()
 
 
-def pending(shown: Shown) -> None:
+def pending(page: Shown) -> None:
     """The dialog of what waits to be confirmed, if anything does."""
     waiting: Pending | None = st.session_state.get(PENDING)
     if waiting is None:
@@ -63,4 +63,4 @@ def pending(shown: Shown) -> None:
         "remove": dialogs.confirm_remove,
         "conflict": merge_dialog.conflict,
     }
-    show[waiting.kind](shown, waiting)
+    show[waiting.kind](page, waiting)

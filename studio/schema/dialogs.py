@@ -23,9 +23,9 @@ from studio.schema.state import Pending, Shown, close, finish, save, widget_key
 __all__ = ["confirm_remove", "confirm_rename", "confirm_save", "effect", "show_diff"]
 
 
-def effect(shown: Shown, schema: Schema, *, key: str) -> None:
+def effect(page: Shown, schema: Schema, *, key: str) -> None:
     """What saving a schema costs: what is gone, which exemplars become invalid, what was built."""
-    here = shown.here
+    here = page.here
     cost = schema_cost(here.workspace, schema)
     if cost:
         st.warning(
@@ -40,9 +40,9 @@ def effect(shown: Shown, schema: Schema, *, key: str) -> None:
         st.caption(plain(what))
 
 
-def _exemplars(found: Sequence[Broken], *, key: str, name: str) -> None:
-    if found:
-        show.rows([asdict(b) for b in found], name=name, key=key, label="exemplars")
+def _exemplars(exemplars: Sequence[Broken], *, key: str, name: str) -> None:
+    if exemplars:
+        show.rows([asdict(b) for b in exemplars], name=name, key=key, label="exemplars")
 
 
 def show_diff(before: Schema, after: Schema) -> None:
@@ -52,13 +52,15 @@ def show_diff(before: Schema, after: Schema) -> None:
         st.code("\n".join(lines[2:]), language="diff", height=min(360, 24 * len(lines) + 20))
 
 
-def _buttons(label: str, pending: Pending, *, seen: str = "", disabled: bool = False) -> bool:
-    """Whether it was confirmed, as it was ``seen``; cancelling closes the dialog.
+def _buttons(
+    label: str, pending: Pending, *, effect_text: str = "", disabled: bool = False
+) -> bool:
+    """Whether it was confirmed, as it was ``effect_text``; cancelling closes the dialog.
 
     What was looked at is part of the button's key: where it has changed since, the click is that
     of a button that is gone, and the new effect is shown instead.
     """
-    key = f"{pending.number} {widget_key(seen)}"
+    key = f"{pending.number} {widget_key(effect_text)}"
     with st.container(horizontal=True):
         confirmed = st.button(label, type="primary", key=f"confirm {key}", disabled=disabled)
         if st.button("Cancel", key=f"cancel {pending.number}"):
@@ -68,22 +70,22 @@ def _buttons(label: str, pending: Pending, *, seen: str = "", disabled: bool = F
 
 
 @st.dialog("Save this change?", width="large", on_dismiss=close)
-def confirm_save(shown: Shown, pending: Pending) -> None:
+def confirm_save(page: Shown, pending: Pending) -> None:
     """The effect of another schema, and its diff."""
     with messages():
         base, mine = pending.base, pending.mine
         assert base is not None
         assert mine is not None
-        effect(shown, mine, key=pending.number)
+        effect(page, mine, key=pending.number)
         show_diff(base, mine)
         if _buttons("Save", pending):
-            save(shown.here, pending, mine, base.hash)
+            save(page.here, pending, mine, base.hash)
 
 
 @st.dialog("Rename", width="large", on_dismiss=close)
-def confirm_rename(shown: Shown, pending: Pending) -> None:
+def confirm_rename(page: Shown, pending: Pending) -> None:
     """What follows a new name, then the renaming."""
-    here, what = shown.here, pending.target
+    here, what = page.here, pending.target
     assert what is not None
     with messages():
         new = st.text_input(
@@ -106,7 +108,7 @@ def confirm_rename(shown: Shown, pending: Pending) -> None:
         plan = plan_rename(here.workspace, here.module, what, new, follow_texts=texts)
         _follows(plan)
         if _buttons(
-            "Rename", pending, seen=f"{plan.expected} {plan}", disabled=bool(plan.conflicts)
+            "Rename", pending, effect_text=f"{plan.expected} {plan}", disabled=bool(plan.conflicts)
         ):
             try:
                 rename(
@@ -147,9 +149,9 @@ def _follows(plan: RenamePlan) -> None:
 
 
 @st.dialog("Remove", width="large", on_dismiss=close)
-def confirm_remove(shown: Shown, pending: Pending) -> None:
+def confirm_remove(page: Shown, pending: Pending) -> None:
     """Who names it and what becomes of them, then the removal."""
-    here, what = shown.here, pending.target
+    here, what = page.here, pending.target
     assert what is not None
     with messages():
         fate: Fate = "keep"
@@ -163,7 +165,7 @@ def confirm_remove(shown: Shown, pending: Pending) -> None:
                 key=f"fate {pending.number}",
             )
         if fate == "move":
-            others = [f.name for f in shown.base.functions if f.name != what.name]
+            others = [f.name for f in page.base.functions if f.name != what.name]
             to = st.selectbox("To function", others, key=f"to {pending.number}")
         plan = plan_remove(here.workspace, here.module, what, fate=fate, to=to)
         st.warning(plain(f"Remove {what.kind} {what}. {plan}"), icon=":material/warning:")
@@ -174,7 +176,7 @@ def confirm_remove(shown: Shown, pending: Pending) -> None:
         if plan.mentions:
             st.caption(plain(f"Still named in {', '.join(plan.mentions)}."))
         st.caption(plain(f"{plan.built} The schema in use can be restored under “Earlier”."))
-        if _buttons("Remove", pending, seen=f"{plan.expected} {fate} {to} {plan}"):
+        if _buttons("Remove", pending, effect_text=f"{plan.expected} {fate} {to} {plan}"):
             try:
                 remove(
                     here.workspace,

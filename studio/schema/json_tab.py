@@ -16,16 +16,16 @@ _SPARE = 500  # lines that may be added and are numbered, too
 _MOST = 20_000
 
 
-def editor(shown: Shown) -> None:
+def editor(page: Shown) -> None:
     """The whole schema as text. Saving shows what it changes first."""
-    text = shown.view.text
+    text = page.view.text
     _number_lines(min(_MOST, text.count("\n") + 1 + _SPARE))
-    key = widget_key(shown.base.hash)
+    key = widget_key(page.base.hash)
     with st.form(f"json {key}", border=False), st.container(key="schema-json"):
-        edited = st.text_area("Schema as JSON", text, height=520, key=f"json text {key}")
+        new_text = st.text_area("Schema as JSON", text, height=520, key=f"json text {key}")
         if st.form_submit_button("Check and save", type="primary"):
-            mine = check_text(edited or "", module=shown.here.module)
-            propose(shown, mine, "Edited as JSON", show=True)
+            mine = check_text(new_text or "", module=page.here.module)
+            propose(page, mine, "Edited as JSON", show=True)
     st.caption(
         "Rename under Functions or Recognizers. A new name here removes one and adds another."
     )

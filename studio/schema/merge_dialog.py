@@ -28,9 +28,9 @@ __all__ = ["conflict"]
 
 
 @st.dialog("Another version was saved meanwhile", width="large", on_dismiss=close)
-def conflict(shown: Shown, pending: Pending) -> None:
+def conflict(page: Shown, pending: Pending) -> None:
     """What each changed, both texts, and the choice: both, mine, or theirs."""
-    here, base, mine = shown.here, pending.base, pending.mine
+    here, base, mine = page.here, pending.base, pending.mine
     assert base is not None
     assert mine is not None
     with messages():
@@ -48,17 +48,17 @@ def conflict(shown: Shown, pending: Pending) -> None:
         with right:
             title = f"Changes in version {newest.number}"
             _version(title, differences(base, theirs), theirs, "theirs")
-        merged = _merge(base, mine, theirs, pending)
-        if merged is not None:
+        merge = _merge(base, mine, theirs, pending)
+        if merge is not None:
             with st.expander("Effect of saving both"):
-                effect(shown, merged.schema, key=f"both {pending.number}")
-                show_diff(theirs, merged.schema)
-        _choose(shown, pending, merged, theirs)
+                effect(page, merge.schema, key=f"both {pending.number}")
+                show_diff(theirs, merge.schema)
+        _choose(page, pending, merge, theirs)
 
 
-def _version(title: str, changed: Sequence[Difference], schema: Schema, key: str) -> None:
+def _version(title: str, differences: Sequence[Difference], schema: Schema, key: str) -> None:
     st.subheader(plain(title), anchor=False)
-    rows = [(d.where, _words(d.one), _words(d.other)) for d in changed]
+    rows = [(d.where, _words(d.one), _words(d.other)) for d in differences]
     st.html(show.table_html(("what", "before", "now"), rows))
     with st.expander("The whole version"):
         st.code(as_text(schema), language="json", line_numbers=True, height=320)
@@ -94,14 +94,14 @@ def _choose_side(place: Difference, number: int, pending: Pending) -> Side:
     )
 
 
-def _choose(shown: Shown, pending: Pending, merged: Merged | None, theirs: Schema) -> None:
-    here, mine = shown.here, pending.mine
+def _choose(page: Shown, pending: Pending, merge: Merged | None, theirs: Schema) -> None:
+    here, mine = page.here, pending.mine
     assert mine is not None
     with st.container(horizontal=True):
         key = f"{pending.number} {theirs.hash[:12]}"  # of the version that was looked at
-        if st.button("Save both", type="primary", key=f"both {key}", disabled=merged is None):
-            assert merged is not None
-            save(here, pending, merged.schema, theirs.hash)
+        if st.button("Save both", type="primary", key=f"both {key}", disabled=merge is None):
+            assert merge is not None
+            save(here, pending, merge.schema, theirs.hash)
         if st.button("Save mine alone", key=f"mine {key}", help="The other stays under “Earlier”."):
             save(here, pending, mine, theirs.hash)
         if st.button("Keep the saved one", key=f"theirs {key}", help="Your changes are dropped."):

@@ -18,9 +18,9 @@ _FIRST, _LAST = date(1900, 1, 1), date(2200, 12, 31)
 _NONE, _DAY = "none", "a day"
 
 
-def module(shown: Shown) -> None:
+def module(page: Shown) -> None:
     """Description and reference date, and a form for another module."""
-    base = shown.base
+    base = page.base
     key = widget_key(base.module, base.description, base.reference_date)
     st.markdown(f"**{plain(base.module)}** · language {plain(base.language)}")
     description = st.text_area(
@@ -51,9 +51,9 @@ def module(shown: Shown) -> None:
         )
     if st.button("Save module", key=f"save module {key}"):
         mine = edits.change_module(base, description=description.strip(), reference_date=day)
-        propose(shown, mine, "Changed the module's description or reference date")
+        propose(page, mine, "Changed the module's description or reference date")
     with st.expander("New module", icon=":material/add:"):
-        new_module(shown.here)
+        new_module(page.here)
 
 
 def new_module(here: Page) -> None:

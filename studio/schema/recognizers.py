@@ -23,9 +23,9 @@ _NEW = ""  # no recognizer has that name
 _KINDS = {"list": "list: labels with expressions", "pattern": "pattern: a regular expression"}
 
 
-def recognizers(shown: Shown) -> None:
+def recognizers(page: Shown) -> None:
     """One recognizer, or a new one, with the slots that it fills."""
-    names = [r.name for r in shown.base.recognizers]
+    names = [r.name for r in page.base.recognizers]
     if not names:
         st.info("This module has no recognizers: the model fills every slot.")
     key = "schema recognizer"
@@ -39,41 +39,41 @@ def recognizers(shown: Shown) -> None:
         help="Type to search.",
         persist_state="page",
     )
-    recognizer = shown.base.recognizer(name_chosen) if name_chosen else None
+    recognizer = page.base.recognizer(name_chosen) if name_chosen else None
     if recognizer is None:
-        _new(shown)
+        _new(page)
     else:
-        _recognizer(shown, recognizer)
+        _recognizer(page, recognizer)
 
 
-def _recognizer(shown: Shown, found: ListRecognizer | PatternRecognizer) -> None:
-    used = [
+def _recognizer(page: Shown, recognizer: ListRecognizer | PatternRecognizer) -> None:
+    slots_filled = [
         f"{f.name}.{s.name}"
-        for f in shown.base.functions
+        for f in page.base.functions
         for s in f.slots
-        if s.recognizer == found.name
+        if s.recognizer == recognizer.name
     ]
-    for lint in shown.view.findings:
-        if lint.where == f"recognizer {found.name}":
+    for lint in page.view.findings:
+        if lint.where == f"recognizer {recognizer.name}":
             st.info(plain(f"{lint.where}: {lint.what}. {lint.remedy}"))
-    if used:
-        st.caption(plain(f"{found.kind}, fills {', '.join(used)}"))
-    key = widget_key(found.model_dump_json())
-    fields = _fields(found.name, found.kind, found, key)
+    if slots_filled:
+        st.caption(plain(f"{recognizer.kind}, fills {', '.join(slots_filled)}"))
+    key = widget_key(recognizer.model_dump_json())
+    fields = _fields(recognizer.name, recognizer.kind, recognizer, key)
     with st.container(horizontal=True):
         if st.button("Save recognizer", key=f"save {key}", disabled=fields is None):
             assert fields is not None
-            mine = edits.put_recognizer(shown.base, fields)
-            propose(shown, mine, f"Changed recognizer {found.name}")
-        target = Target(found.name, recognizer=True)
+            mine = edits.put_recognizer(page.base, fields)
+            propose(page, mine, f"Changed recognizer {recognizer.name}")
+        target = Target(recognizer.name, recognizer=True)
         if st.button("Rename recognizer", icon=":material/edit:", key=f"rename {key}"):
             start("rename", target)
         if st.button("Remove recognizer", icon=":material/delete:", key=f"remove {key}"):
             start("remove", target)
 
 
-def _new(shown: Shown) -> None:
-    key = widget_key("new", len(shown.base.recognizers))
+def _new(page: Shown) -> None:
+    key = widget_key("new", len(page.base.recognizers))
     name = st.text_input("Name", key=f"name {key}", help="Slots refer to it by this name.").strip()
     kind: Literal["list", "pattern"] = st.radio(
         "Kind",
@@ -89,24 +89,24 @@ def _new(shown: Shown) -> None:
         assert fields is not None
         if not name:
             raise InputError("A recognizer needs a name", remedy="Name it, e.g. city.")
-        if shown.base.recognizer(name) is not None:
+        if page.base.recognizer(name) is not None:
             raise InputError(
                 "There is a recognizer of that name", value=name, remedy="Choose another name."
             )
-        mine = edits.put_recognizer(shown.base, fields)
-        propose(shown, mine, f"Added recognizer {name}")
+        mine = edits.put_recognizer(page.base, fields)
+        propose(page, mine, f"Added recognizer {name}")
 
 
 def _fields(
     name: str,
     kind: Literal["list", "pattern"],
-    found: ListRecognizer | PatternRecognizer | None,
+    recognizer: ListRecognizer | PatternRecognizer | None,
     key: str,
 ) -> ListRecognizer | PatternRecognizer | None:
     """The fields of a recognizer with its test; None while they can't be one, with the reason."""
     try:
         if kind == "list":
-            labels = found.labels if isinstance(found, ListRecognizer) else {}
+            labels = recognizer.labels if isinstance(recognizer, ListRecognizer) else {}
             text = st.text_area(
                 "Labels with expressions, one per line",
                 labels_as_lines(labels),
@@ -115,13 +115,13 @@ def _fields(
                 placeholder="New York | NYC | Big Apple",
                 help=plain("Write label | expression | expression. The label is the value."),
             )
-            if not text.strip() and found is None:
+            if not text.strip() and recognizer is None:
                 return None
             fields: ListRecognizer | PatternRecognizer = ListRecognizer(
                 name=name, labels=labels_from_lines(text)
             )
         else:
-            pattern = found.pattern if isinstance(found, PatternRecognizer) else ""
+            pattern = recognizer.pattern if isinstance(recognizer, PatternRecognizer) else ""
             text = st.text_input(
                 "Pattern",
                 pattern,

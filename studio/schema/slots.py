@@ -29,7 +29,7 @@ _TYPES: dict[SlotType, str] = {
 }
 
 
-def slots(shown: Shown, function: Function) -> None:
+def slots(page: Shown, function: Function) -> None:
     """All slots of a function, and one of them, or a new one, in a form."""
     st.subheader("Slots", anchor=False)
     names = [s.name for s in function.slots]
@@ -55,9 +55,9 @@ def slots(shown: Shown, function: Function) -> None:
     )
     slot = function.slot(name_chosen) if name_chosen else None
     if slot is None:
-        _new(shown, function)
+        _new(page, function)
     else:
-        _slot(shown, function, slot)
+        _slot(page, function, slot)
 
 
 def _row(slot: Slot) -> tuple[str, ...]:
@@ -73,23 +73,23 @@ def _row(slot: Slot) -> tuple[str, ...]:
     )
 
 
-def _slot(shown: Shown, function: Function, slot: Slot) -> None:
+def _slot(page: Shown, function: Function, slot: Slot) -> None:
     where = f"{function.name}.{slot.name}"
-    for finding in shown.view.findings:
+    for finding in page.view.findings:
         if finding.where == where:
             st.info(plain(f"{finding.where}: {finding.what}. {finding.remedy}"))
     names = [s.name for s in function.slots]
     position = names.index(slot.name)
     key = widget_key(function.name, slot.model_dump_json(), position, len(names))
     with st.form(f"slot {key}", border=True):
-        fields = _fields(shown, slot, key)
+        fields = _fields(page, slot, key)
         place = st.number_input(
             f"Position (1 to {len(names)})", 1, len(names), position + 1, key=f"place {key}"
         )
         if st.form_submit_button("Save slot"):
-            mine = edits.change_slot(shown.base, function.name, slot.name, **_read_fields(fields))
+            mine = edits.change_slot(page.base, function.name, slot.name, **_read_fields(fields))
             mine = edits.move_slot(mine, function.name, slot.name, int(place) - 1)
-            propose(shown, mine, f"Changed slot {where}")
+            propose(page, mine, f"Changed slot {where}")
     with st.container(horizontal=True):
         target = Target(slot.name, function.name)
         if st.button("Rename slot", icon=":material/edit:", key=f"rename slot {key}"):
@@ -98,18 +98,18 @@ def _slot(shown: Shown, function: Function, slot: Slot) -> None:
             start("remove", target)
 
 
-def _new(shown: Shown, function: Function) -> None:
+def _new(page: Shown, function: Function) -> None:
     key = widget_key(function.name, len(function.slots), "new")
     with st.form(f"slot {key}", border=True):
         name = st.text_input("Name", key=f"name {key}", help="The name that your application uses.")
-        fields = _fields(shown, Slot(name="new"), key)
+        fields = _fields(page, Slot(name="new"), key)
         if st.form_submit_button("Add slot", icon=":material/add:"):
             slot = Slot(name=name.strip(), **_read_fields(fields))
-            mine = edits.add_slot(shown.base, function.name, slot)
-            propose(shown, mine, f"Added slot {function.name}.{slot.name}")
+            mine = edits.add_slot(page.base, function.name, slot)
+            propose(page, mine, f"Added slot {function.name}.{slot.name}")
 
 
-def _fields(shown: Shown, slot: Slot, key: str) -> dict[str, Any]:
+def _fields(page: Shown, slot: Slot, key: str) -> dict[str, Any]:
     """The fields of a slot, and what stands in them."""
     description = st.text_input(
         "Description",
@@ -126,8 +126,8 @@ def _fields(shown: Shown, slot: Slot, key: str) -> dict[str, Any]:
         key=f"type {key}",
         format_func=lambda k: _TYPES.get(k, k),
     )
-    fillers = [_MODEL, *(r.name for r in shown.base.recognizers)]
-    filled = right.selectbox(
+    fillers = [_MODEL, *(r.name for r in page.base.recognizers)]
+    filler = right.selectbox(
         "Filled by",
         fillers,
         key=f"filled {key}",
@@ -155,7 +155,7 @@ def _fields(shown: Shown, slot: Slot, key: str) -> dict[str, Any]:
         "required": required,
         "multi_value": several,
         "possible_values": values,
-        "recognizer": filled,
+        "recognizer": filler,
     }
 
 

@@ -93,12 +93,12 @@ def saved_by(version: SchemaVersion, here: Page) -> str:
     return f"{version.who} saved version {version.number}"
 
 
-def finish(here: Page, said: str) -> None:
+def finish(here: Page, message: str) -> None:
     """Something was saved: show the module as it is now, and say so."""
     keep_base(here, here.workspace.schema(here.module))
     st.session_state.pop(PENDING, None)
-    st.session_state[SAID] = said
-    st.toast(plain(said))
+    st.session_state[SAID] = message
+    st.toast(plain(message))
     st.rerun()
 
 
@@ -118,21 +118,21 @@ def start(kind: Literal["rename", "remove"], target: Target, *, new: str = "") -
     ask(Pending(kind, uuid4().hex, target=target, new=new))
 
 
-def propose(shown: Shown, mine: Schema, note: str, *, show: bool = False) -> None:
+def propose(page: Shown, mine: Schema, note: str, *, show: bool = False) -> None:
     """Save a changed schema at once where nothing is lost by it.
 
     Otherwise ask first, as well as where ``show`` wants its diff looked at.
     """
-    if mine.model_dump_json() == shown.base.model_dump_json():
+    if mine.model_dump_json() == page.base.model_dump_json():
         st.info("Nothing has changed.", icon=":material/info:")
         return
-    here = shown.here
-    pending = Pending("save", uuid4().hex, note=note, base=shown.base, mine=mine)
-    if here.workspace.schema(here.module).hash != shown.base.hash:
+    here = page.here
+    pending = Pending("save", uuid4().hex, note=note, base=page.base, mine=mine)
+    if here.workspace.schema(here.module).hash != page.base.hash:
         conflict(pending)
     if show or schema_cost(here.workspace, mine):
         ask(pending)
-    save(here, pending, mine, shown.base.hash)
+    save(here, pending, mine, page.base.hash)
 
 
 def conflict(pending: Pending) -> None:
@@ -143,7 +143,7 @@ def conflict(pending: Pending) -> None:
 def save(here: Page, pending: Pending, schema: Schema, expected: str) -> None:
     """Save a schema over the version ``expected``; where there is a newer one, show both."""
     try:
-        saved = save_schema(
+        report = save_schema(
             here.workspace,
             here.module,
             schema,
@@ -154,5 +154,5 @@ def save(here: Page, pending: Pending, schema: Schema, expected: str) -> None:
     except ConflictError:
         conflict(pending)
         return
-    text = f"{quantity(saved.funnel.changed, 'utterance')} changed outcome."
-    finish(here, f"Saved. {text}" if saved.changed else "Nothing had changed.")
+    text = f"{quantity(report.funnel.changed, 'utterance')} changed outcome."
+    finish(here, f"Saved. {text}" if report.changed else "Nothing had changed.")

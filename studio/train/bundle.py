@@ -22,10 +22,10 @@ __all__ = ["bundle", "in_preparation"]
 _RUNTIMES: dict[Runtime, str] = {"onnx": "ONNX", "torch": "torch"}
 
 
-def in_preparation(here: Page, found: Sequence[RunDirectory]) -> str | None:
+def in_preparation(here: Page, runs: Sequence[RunDirectory]) -> str | None:
     """The id of a run whose bundle is being prepared; None when there is none."""
-    prepared = ((run.id, jobs.job(_key(here, run))) for run in found)
-    return next((id for id, job in prepared if job is not None and job.running), None)
+    jobs_by_run = ((run.id, jobs.job(_key(here, run))) for run in runs)
+    return next((id for id, job in jobs_by_run if job is not None and job.running), None)
 
 
 def _key(here: Page, run: RunDirectory) -> tuple[str, ...]:
@@ -39,10 +39,10 @@ def bundle(here: Page, run: RunDirectory) -> None:
     key = _key(here, run)
     job = jobs.job(key)
     busy = job is not None and job.running
-    shown = expander("Bundle for an app", key=f"bundle of {run.id}", expanded=job is not None)
-    if not shown.open:
+    part = expander("Bundle for an app", key=f"bundle of {run.id}", expanded=job is not None)
+    if not part.open:
         return
-    with shown, messages():
+    with part, messages():
         st.caption(
             "A ZIP with everything needed to answer, without the studio. It is compared with the "
             "run before you can download it."
@@ -88,7 +88,7 @@ def _prepare(
                 width=140,
                 help="ONNX lets a fast model run without torch.",
             )
-        pressed = st.button(
+        is_pressed = st.button(
             "Prepare a bundle",
             type="secondary" if again else "primary",
             icon=":material/deployed_code:",
@@ -102,7 +102,7 @@ def _prepare(
             help="Stores hashes instead of the words of private labels. Slot values and vectors "
             "are kept.",
         )
-    if pressed:
+    if is_pressed:
         jobs.start(
             _key(here, run),
             "Preparing the bundle",
@@ -119,56 +119,56 @@ def _prepare(
         st.rerun()
 
 
-def _show_prepared(here: Page, run: RunDirectory, found: PreparedBundle) -> None:
+def _show_prepared(here: Page, run: RunDirectory, bundle: PreparedBundle) -> None:
     """The comparison, the download, and what is done with it elsewhere."""
-    if found.stale:
+    if bundle.stale:
         st.warning(
-            plain(f"The prepared bundle is stale: {found.stale}. Prepare it again."),
+            plain(f"The prepared bundle is stale: {bundle.stale}. Prepare it again."),
             icon=":material/history:",
         )
         return
-    test = found.manifest.self_test
+    test = bundle.manifest.self_test
     if test is not None and test.rows:
         st.success(
             plain(f"{test.equal:,} of {test.rows_text} calls are equal to the run's."),
             icon=":material/check_circle:",
         )
-    for note in found.notes:
+    for note in bundle.notes:
         st.warning(plain(note))
-    size = f"{found.size / 1e6:,.1f} MB"
-    st.caption(plain(_about(found, size)))
+    size = f"{bundle.size / 1e6:,.1f} MB"
+    st.caption(plain(_about(bundle, size)))
     with st.container(horizontal=True, vertical_alignment="center"):
-        token = bundle_zip.download_token(here.workspace, found, here.module)
+        token = bundle_zip.download_token(here.workspace, bundle, here.module)
         st.link_button(
             f"Download {size}", address(token), type="primary", icon=":material/download:"
         )
         if st.button("Remove it", icon=":material/delete:", key=f"bundle remove {run.id}"):
             bundle_zip.remove_bundle(here.workspace, run, here.module)
             st.rerun()
-    st.markdown(f'To use it, first `pip install "radu-studio[{_needs(found)}]"`:')
-    st.code(_use(found), language="bash")
+    st.markdown(f'To use it, first `pip install "radu-studio[{_needs(bundle)}]"`:')
+    st.code(_use(bundle), language="bash")
 
 
-def _about(found: PreparedBundle, size: str) -> str:
-    manifest = found.manifest
+def _about(bundle: PreparedBundle, size: str) -> str:
+    manifest = bundle.manifest
     beside = manifest.runs.get("generator")
     parts = [
         f"A {manifest.kind} bundle of {manifest.module}",
         f"with the language model of {beside}" if beside else "",
         "" if manifest.texts else "without texts",
         size,
-        f"prepared {found.prepared:%Y-%m-%d %H:%M} UTC",
+        f"prepared {bundle.prepared:%Y-%m-%d %H:%M} UTC",
     ]
     return " · ".join(filter(None, parts))
 
 
-def _use(found: PreparedBundle) -> str:
+def _use(bundle: PreparedBundle) -> str:
     """Three lines for a shell that has the package."""
-    ask = f'import radu; print(radu.load("{found.folder}").parse("what somebody says"))'
-    return f"unzip {found.path.name}\npython -c '{ask}'\nradu serve {found.folder}"
+    ask = f'import radu; print(radu.load("{bundle.folder}").parse("what somebody says"))'
+    return f"unzip {bundle.path.name}\npython -c '{ask}'\nradu serve {bundle.folder}"
 
 
-def _needs(found: PreparedBundle) -> str:
+def _needs(bundle: PreparedBundle) -> str:
     """The extra that brings what the bundle needs."""
-    light = found.manifest.kind == "fast" and "torch" not in found.manifest.runtime.values()
+    light = bundle.manifest.kind == "fast" and "torch" not in bundle.manifest.runtime.values()
     return "serve" if light else "studio"

@@ -24,10 +24,10 @@ _WIDTHS = {c: st.column_config.NumberColumn(width="small") for c in _CHANGES}
 _SHADES = {"+": "#2e9e5b", "-": "#d14d72"}
 
 
-def compare(here: Page, built: Sequence[DatasetView]) -> None:
+def compare(here: Page, datasets: Sequence[DatasetView]) -> None:
     """Two datasets of the module, their rows added, removed and changed, and why."""
     st.subheader("Compare two datasets", anchor=False)
-    views = {f"{v.name}/{v.directory.name}": v for v in built}
+    views = {f"{v.name}/{v.directory.name}": v for v in datasets}
     left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
     old = left.selectbox("Old", list(views), key="diff old", persist_state="page")
     new = middle.selectbox("New", list(views), index=1, key="diff new", persist_state="page")
@@ -49,17 +49,17 @@ def _export(here: Page, old: str, new: str) -> Path:
     return here.workspace.home / "cache" / "diffs" / name
 
 
-def _result(found: DatasetDiff, export: Path) -> None:
+def _result(diff: DatasetDiff, export: Path) -> None:
     columns = st.columns(4)
     for column, change in zip(columns, _CHANGES, strict=False):
-        column.metric(change, f"{getattr(found, change):,}")
-    columns[3].metric("the same", f"{found.same:,}")
-    for fact in found.facts:
+        column.metric(change, f"{getattr(diff, change):,}")
+    columns[3].metric("the same", f"{diff.same:,}")
+    for fact in diff.facts:
         st.caption(plain(fact))
-    if found.equal:
+    if diff.equal:
         st.success("Both have the same rows.", icon=":material/check:")
         return
-    for title, counts in (("why", found.why), ("task and kind", found.kinds)):
+    for title, counts in (("why", diff.why), ("task and kind", diff.kinds)):
         rows = [{title: name, **{c: n.get(c, 0) for c in _CHANGES}} for name, n in counts.items()]
         st.dataframe(
             pd.DataFrame(rows),
@@ -67,7 +67,7 @@ def _result(found: DatasetDiff, export: Path) -> None:
             column_config=_WIDTHS | {title: st.column_config.TextColumn(width="medium")},
         )
     if export.is_file():
-        total = found.added + found.removed + found.changed
+        total = diff.added + diff.removed + diff.changed
         st.download_button(
             f"Download all {total:,} differences as JSONL",
             export.read_bytes(),
@@ -76,19 +76,24 @@ def _result(found: DatasetDiff, export: Path) -> None:
             on_click="ignore",
         )
     left, right = st.columns([2, 1], vertical_alignment="bottom")
-    shown = left.segmented_control(
-        "Show", [c for c in _CHANGES if getattr(found, c)], key="diff change", persist_state="page"
+    change_shown = left.segmented_control(
+        "Show", [c for c in _CHANGES if getattr(diff, c)], key="diff change", persist_state="page"
     )
-    some = [d for d in found.sample if shown in (None, d.change)]
+    some = [d for d in diff.sample if change_shown in (None, d.change)]
     number = right.number_input(f"Row, of the first {len(some)}", 1, max(1, len(some)), 1)
     if some:
         _one(some[min(int(number), len(some)) - 1])
 
 
-def _one(found: Difference) -> None:
+def _one(difference: Difference) -> None:
     """One row that differs: why, and its text with what was taken out and put in."""
-    st.caption(plain(f"{found.change} · {found.module} · {found.id} · {', '.join(found.why)}"))
-    before, after = (_lines(row) for row in (found.old, found.new))
+    st.caption(
+        plain(
+            f"{difference.change} · {difference.module} · {difference.id} · "
+            f"{', '.join(difference.why)}"
+        )
+    )
+    before, after = (_lines(row) for row in (difference.old, difference.new))
     pieces = []
     for line in difflib.ndiff(before, after):
         sign, text = line[0], line[2:]

@@ -40,7 +40,7 @@ _ORDERS = {
 _SHARES = ("fewer_share", "zero_share", "dropout", "removed_share")
 
 
-def show_dataset(here: Page, built: Sequence[DatasetView]) -> None:
+def show_dataset(here: Page, datasets: Sequence[DatasetView]) -> None:
     """Choose, look at what it would give, build; then what there is, and how two differ."""
     name, modules, config, weights = _choices(here)
     with st.container(horizontal=True):
@@ -80,9 +80,9 @@ def show_dataset(here: Page, built: Sequence[DatasetView]) -> None:
     if jobs.show(build_key):
         jobs.forget(build_key)
         st.rerun()
-    _dataset_list(built)
-    if len(built) > 1:
-        compare(here, built)
+    _dataset_list(datasets)
+    if len(datasets) > 1:
+        compare(here, datasets)
 
 
 def _forget(key: Hashable) -> None:
@@ -267,7 +267,7 @@ def _weights(modules: Sequence[str], tasks: Sequence[str]) -> dict[str, float]:
     key = f"dataset weights {' '.join(modules)} {' '.join(tasks)}"
     if key not in st.session_state:  # drawn for the first time, or again: as it was left
         st.session_state[f"{key} first"] = st.session_state.get(f"{key} last", frame)
-    edited = st.data_editor(
+    edited_table = st.data_editor(
         st.session_state[f"{key} first"],
         hide_index=True,
         disabled=["module"],
@@ -280,19 +280,19 @@ def _weights(modules: Sequence[str], tasks: Sequence[str]) -> dict[str, float]:
             for t in tasks
         },
     )
-    st.session_state[f"{key} last"] = edited
+    st.session_state[f"{key} last"] = edited_table
     return {
         f"{row['module']}/{task}": float(row[task])
-        for row in edited.to_dict("records")
+        for row in edited_table.to_dict("records")
         for task in tasks
     }
 
 
-def _dataset_list(built: Sequence[DatasetView]) -> None:
+def _dataset_list(datasets: Sequence[DatasetView]) -> None:
     st.subheader("Datasets of this module", anchor=False)
-    if not built:
+    if not datasets:
         st.info("No dataset of this module has been built yet.")
-    for view in built:
+    for view in datasets:
         _card(view)
 
 

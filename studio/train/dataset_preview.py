@@ -22,12 +22,13 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
     """What the options would give, by a sample, before anything is built."""
     st.subheader("What this would give", anchor=False)
     rows = [_preview_row(line) for own_preview in previews for line in own_preview.lines]
-    looked = sum(sum(p.looked_at.values()) for p in previews)
+    sample_size = sum(sum(p.looked_at.values()) for p in previews)
     exact = all(p.exact for p in previews)
     st.caption(
-        f"From {quantity(looked, 'usable exemplar')}, all there are: the numbers are exact."
+        f"From {quantity(sample_size, 'usable exemplar')}, all there are: the numbers are exact."
         if exact
-        else f"Estimated from a sample of {quantity(looked, 'exemplar')}; ± is the margin at 95 %."
+        else f"Estimated from a sample of {quantity(sample_size, 'exemplar')}; "
+        "± is the margin at 95 %."
     )
     columns = st.columns(4)
     for column, split in zip(columns, ("train", "validation", "test"), strict=False):

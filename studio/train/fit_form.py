@@ -48,14 +48,14 @@ def show_fit_form(here: Page) -> None:
             help="Also trains a language model for this long and measures what it adds where the "
             "fast model is unsure (0 = none).",
         )
-        pressed = st.button(
+        is_pressed = st.button(
             "Fit this module",
             type="primary",
             icon=":material/bolt:",
             disabled=job is not None and job.running,
             help="A run that was stopped continues; a finished one with the same labels is kept.",
         )
-    if pressed:
+    if is_pressed:
         jobs.start(
             key,
             "Fitting the module",

@@ -64,13 +64,13 @@ CONTRASTIVE_EXPERT: dict[str, tuple[Setting, ...]] = {
 }
 
 
-def begin_alone(planned: Mapping[str, Any]) -> dict[str, Any]:
+def begin_alone(plan: Mapping[str, Any]) -> dict[str, Any]:
     """What the fields begin with, where that isn't the usual default.
 
-    ``planned`` is what Fit would choose for as many labels.
+    ``plan`` is what Fit would choose for as many labels.
     """
     fields_kept = ("epochs", "warmup_share", "weight_decay", "eval_rows", "folds")
-    own = {n: v for n, v in planned.items() if n in fields_kept}
+    own = {n: v for n, v in plan.items() if n in fields_kept}
     if "epochs" in own:
         own["epochs"] = round(own["epochs"] * ROUNDS_ALONE, 1)
     return own | {"batch_size": 32}

@@ -55,20 +55,20 @@ _NAME = re.compile(r"[\w.-]+")
 _NARROWEST = 230  # pixels of a field
 
 
-def show_launch_form(here: Page, built: Sequence[DatasetView]) -> None:
+def show_launch_form(here: Page, datasets: Sequence[DatasetView]) -> None:
     """Ask, say at each field what is wrong with it, check, launch."""
-    if not built:
+    if not datasets:
         st.info("Build a dataset first, in “1 Dataset”.")
         return
-    form = _form(here, built)
-    built = form.built
+    form = _form(here, datasets)
+    datasets = form.built
     data = _data(here, form)
     reachable = _reachable()
     launcher_chosen = st.session_state.get(_key("launcher"))
     where = launch.launcher(launcher_chosen if launcher_chosen in reachable else "local")
     wrong = launch.wrong_settings(here.workspace, data, here=where.name == "local")
     _settings(here, form, data, wrong)
-    if not built:
+    if not datasets:
         return
     if len(reachable) > 1:
         st.segmented_control(
@@ -139,35 +139,35 @@ class _Form:
         return _as_shown(setting, self.planned.get(setting.field, default))
 
 
-def _plan_lines(field: str, planned: Mapping[str, Any]) -> list[str]:
+def _plan_lines(field: str, plan: Mapping[str, Any]) -> list[str]:
     """What was planned of a field that follows the number of labels."""
-    return [f"{planned[field]:g}"] if field == "epochs" and field in planned else []
+    return [f"{plan[field]:g}"] if field == "epochs" and field in plan else []
 
 
-def _form(here: Page, built: Sequence[DatasetView]) -> _Form:
+def _form(here: Page, datasets: Sequence[DatasetView]) -> _Form:
     if st.session_state.get(_key("target")) != "retriever":
         methods = launch.generator_methods()
         models = generators(here.workspace) or [DEFAULT_GENERATOR]
-        return _Form("generator", built, models, methods, SIMPLE, EXPERT, {})
-    own = [view for view in built if not view.is_mixed]
-    planned = _plan(here, _chosen_dataset(own)) if own else {}
-    first = planned.pop("base_model", None)
+        return _Form("generator", datasets, models, methods, SIMPLE, EXPERT, {})
+    own = [view for view in datasets if not view.is_mixed]
+    plan = _plan(here, _chosen_dataset(own)) if own else {}
+    first = plan.pop("base_model", None)
     models = list(dict.fromkeys([*([first] if first else []), *base_embedders(here.workspace)]))
     objective = st.session_state.get(_key("objective")) or "joint"
     methods = _OWN_METHODS[objective]
     simple: tuple[Setting, ...] = RETRIEVER_SIMPLE
     expert: Mapping[str, tuple[Setting, ...]] = RETRIEVER_EXPERT
     if objective == "lsr":
-        simple, expert, planned = LSR_SIMPLE, LSR_EXPERT, begin_with(planned)
+        simple, expert, plan = LSR_SIMPLE, LSR_EXPERT, begin_with(plan)
     elif objective == "contrastive":
-        simple, expert, planned = CONTRASTIVE_SIMPLE, CONTRASTIVE_EXPERT, begin_alone(planned)
-    return _Form("retriever", own, models, methods, simple, expert, planned, objective)
+        simple, expert, plan = CONTRASTIVE_SIMPLE, CONTRASTIVE_EXPERT, begin_alone(plan)
+    return _Form("retriever", own, models, methods, simple, expert, plan, objective)
 
 
-def _chosen_dataset(built: Sequence[DatasetView]) -> DatasetView:
+def _chosen_dataset(datasets: Sequence[DatasetView]) -> DatasetView:
     """The dataset that is chosen, before the field is drawn."""
     title = st.session_state.get(_key("dataset"))
-    return {view.title: view for view in built}.get(str(title), built[0])
+    return {view.title: view for view in datasets}.get(str(title), datasets[0])
 
 
 def _plan(here: Page, view: DatasetView) -> dict[str, Any]:
@@ -200,8 +200,8 @@ def _data(here: Page, form: _Form) -> dict[str, Any]:
     for each in form.all:
         if each.adapter and method == "full":
             continue  # there is no adapter: its fields are off and don't count
-        shown = st.session_state.get(form.key(each.field), form.initial_value(each))
-        data[each.field] = _value(each, shown)
+        widget_value = st.session_state.get(form.key(each.field), form.initial_value(each))
+        data[each.field] = _value(each, widget_value)
     return data
 
 
@@ -218,24 +218,24 @@ def _as_shown(setting: Setting, default: Any) -> Any:
     return [default] if setting.kind == "layers" else default
 
 
-def _value(setting: Setting, shown: Any) -> Any:
+def _value(setting: Setting, widget_value: Any) -> Any:
     """What a field shows, as the config takes it."""
     if setting.optional:
-        return shown or None
+        return widget_value or None
     if setting.kind == "rate":
-        return (shown or "").strip() or None
+        return (widget_value or "").strip() or None
     if setting.kind == "words":
-        return _words(shown)
+        return _words(widget_value)
     if setting.kind == "layers":
-        return _targets(shown)
-    return shown
+        return _targets(widget_value)
+    return widget_value
 
 
-def _targets(shown: Sequence[str]) -> str | list[str]:
+def _targets(names: Sequence[str]) -> str | list[str]:
     """What was chosen as peft takes it: one name would be a pattern if it weren't in a list."""
-    if len(shown) == 1 and (shown[0] == ALL_LINEAR or not _NAME.fullmatch(shown[0])):
-        return shown[0]
-    return [*shown]
+    if len(names) == 1 and (names[0] == ALL_LINEAR or not _NAME.fullmatch(names[0])):
+        return names[0]
+    return [*names]
 
 
 def _all_or_some(key: str) -> None:
@@ -248,8 +248,8 @@ def _all_or_some(key: str) -> None:
     st.session_state[f"{key} before"] = choice
 
 
-def _words(shown: str) -> list[str]:
-    return [word.strip() for word in shown.split(",") if word.strip()]
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _settings(here: Page, form: _Form, data: dict[str, Any], wrong: dict[str, str]) -> None:
@@ -364,7 +364,7 @@ def _group(
 
 
 def _field(column: DeltaGenerator, form: _Form, setting: Setting, offers: _Offers) -> None:
-    shown, key = form.initial_value(setting), form.key(setting.field)
+    value, key = form.initial_value(setting), form.key(setting.field)
     off = offers.full and setting.adapter
     common: dict[str, Any] = {
         "key": key,
@@ -373,30 +373,30 @@ def _field(column: DeltaGenerator, form: _Form, setting: Setting, offers: _Offer
         "persist_state": "session",
     }
     if setting.kind == "whole":
-        column.number_input(setting.label, value=shown, step=int(setting.step), **common)
+        column.number_input(setting.label, value=value, step=int(setting.step), **common)
     elif setting.kind == "number":
         step = float(setting.step)
-        column.number_input(setting.label, value=shown, step=step, format="%g", **common)
+        column.number_input(setting.label, value=value, step=step, format="%g", **common)
     elif setting.kind == "choice":
         column.selectbox(setting.label, setting.options, format_func=label, **common)
     elif setting.kind == "yes":
-        column.toggle(setting.label, shown, **common)
+        column.toggle(setting.label, value, **common)
     elif setting.kind == "layers":
         column.multiselect(
             setting.label,
             [ALL_LINEAR, *offers.layers],
-            shown,
+            value,
             accept_new_options=True,
             on_change=_all_or_some,
             args=(key,),
             **common,
         )
     elif setting.kind == "names":
-        offered = list(dict.fromkeys([*offers.teachers, *shown]))
-        column.multiselect(setting.label, offered, shown, accept_new_options=True, **common)
+        options = list(dict.fromkeys([*offers.teachers, *value]))
+        column.multiselect(setting.label, options, value, accept_new_options=True, **common)
     else:
         empty = offers.rate if setting.kind == "rate" else None
-        column.text_input(setting.label, shown, placeholder=empty, **common)
+        column.text_input(setting.label, value, placeholder=empty, **common)
 
 
 def _wrong(column: DeltaGenerator, message: str | None) -> None:
@@ -405,7 +405,7 @@ def _wrong(column: DeltaGenerator, message: str | None) -> None:
 
 
 def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
-    looked, begun = ("launch check", here.module, here.who), ("launch", here.module)
+    check_key, launch_key = ("launch check", here.module, here.who), ("launch", here.module)
     # neither is off while its job runs: the keyboard's focus would be lost, and go to the top
     with st.container(horizontal=True, vertical_alignment="center"):
         check = st.button(
@@ -429,9 +429,9 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
     if config is None:
         return
     if check:
-        _forget(begun)
+        _forget(launch_key)
         jobs.start(
-            looked,
+            check_key,
             "Checking",
             lambda progress: preflight_report(here.workspace, config, progress=progress),
             about=config.with_absolute_paths(),
@@ -441,7 +441,7 @@ def _buttons(here: Page, config: TrainConfig | None, where: Launcher) -> None:
         # they would measure a machine that the run is using
         jobs.stop_all("launch check", here.module)
         jobs.start(
-            begun,
+            launch_key,
             "Launching",
             lambda progress: launch.start(
                 here.workspace, config, launcher=where, progress=progress
@@ -462,25 +462,23 @@ def _forget(key: Hashable) -> None:
 
 
 def _outcomes(here: Page, config: TrainConfig | None) -> None:
-    begun, looked = ("launch", here.module), ("launch check", here.module, here.who)
+    launch_key, check_key = ("launch", here.module), ("launch check", here.module, here.who)
     above = st.empty()
-    started = jobs.show(begun, passing=True)
-    _under_way(above, begun, "A launch", "Stop it to launch another run.", config)
-    if started is not None:
+    run = jobs.show(launch_key, passing=True)
+    _under_way(above, launch_key, "A launch", "Stop it to launch another run.", config)
+    if run is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.success(
-                f"Run {plain(started.id)} has started: see “3 Runs”. You can close this tab."
-            )
+            st.success(f"Run {plain(run.id)} has started: see “3 Runs”. You can close this tab.")
             st.button(
                 "Show it",
                 icon=":material/visibility:",
                 key="launch show",
                 on_click=runs_views.lead_to,
-                args=(started.id,),
+                args=(run.id,),
             )
     above = st.empty()
-    report = jobs.show(looked, passing=True)
-    _under_way(above, looked, "A check", "Press Check to start again.", config)
+    report = jobs.show(check_key, passing=True)
+    _under_way(above, check_key, "A check", "Press Check to start again.", config)
     if report is not None:
         resolved = config and config.with_absolute_paths()
         if report.config != resolved:
@@ -497,7 +495,7 @@ def _under_way(
     """
     job = jobs.job(key)
     if job is not None and job.running:
-        changed = config is None or job.about != config.with_absolute_paths()
+        has_changed = config is None or job.about != config.with_absolute_paths()
         above.caption(
-            f"{what} is under way{', with the earlier settings' if changed else ''}. {instead}"
+            f"{what} is under way{', with the earlier settings' if has_changed else ''}. {instead}"
         )

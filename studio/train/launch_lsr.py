@@ -107,20 +107,20 @@ LSR_EXPERT: dict[str, tuple[Setting, ...]] = {
 }
 
 
-def begin_with(planned: Mapping[str, Any]) -> dict[str, Any]:
+def begin_with(plan: Mapping[str, Any]) -> dict[str, Any]:
     """What the fields begin with, where that isn't the usual default.
 
-    ``planned`` is what Fit would choose for as many labels.
+    ``plan`` is what Fit would choose for as many labels.
     """
     fields_kept = ("epochs", "warmup_share", "weight_decay", "eval_rows")
-    return {**{n: v for n, v in planned.items() if n in fields_kept}, "batch_size": 32}
+    return {**{n: v for n, v in plan.items() if n in fields_kept}, "batch_size": 32}
 
 
 def teachers(here: Page) -> list[str]:
     """The language models that are here, then the module's finished runs of one."""
-    tuned = [
+    tuned_runs = [
         run.id
         for run in runs(here.workspace, here.module)
         if run.state()[0] == "finished" and run.config().target == "generator"
     ]
-    return [*generators(here.workspace), *tuned]
+    return [*generators(here.workspace), *tuned_runs]

@@ -23,37 +23,37 @@ def show_retriever(here: Page, run: RunDirectory) -> None:
     if not here.module:
         return
     with messages():
-        tuned = retriever.has_encoder(run) and run.state()[0] == "finished"
-        if not (tuned or retrieval_before(here.workspace, here.module)):
+        is_tuned = retriever.has_encoder(run) and run.state()[0] == "finished"
+        if not (is_tuned or retrieval_before(here.workspace, here.module)):
             return
-        found = retriever.standing(here.workspace, here.module)
+        standing = retriever.standing(here.workspace, here.module)
         with st.container(border=True, key="retriever"):
             st.markdown(f"**Retriever of {plain(here.module)}**")
-            st.caption(plain(_now(found, run, tuned=tuned)))
-            _buttons(here, found, run, tuned=tuned and found.embedder != run.id)
-            for line in found.stale:
+            st.caption(plain(_now(standing, run, is_tuned=is_tuned)))
+            _buttons(here, standing, run, is_tuned=is_tuned and standing.embedder != run.id)
+            for line in standing.stale:
                 st.caption(f":material/history: {plain(line)}")
 
 
-def _now(found: Standing, run: RunDirectory, *, tuned: bool) -> str:
-    now = "this run's encoder" if tuned and found.embedder == run.id else found.embedder
+def _now(standing: Standing, run: RunDirectory, *, is_tuned: bool) -> str:
+    now = "this run's encoder" if is_tuned and standing.embedder == run.id else standing.embedder
     return f"Index, prompts and datasets retrieve with {now}." + (
-        f" Before: {found.before}." if found.before else ""
+        f" Before: {standing.before}." if standing.before else ""
     )
 
 
-def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> None:
+def _buttons(here: Page, standing: Standing, run: RunDirectory, *, is_tuned: bool) -> None:
     key = ("retriever", here.module)
     job = jobs.job(key)
     last = job.result if job is not None and isinstance(job.result, Switch) else None
-    refused = last.guard if last and not last.done and last.now == run.id else None
+    refusal = last.guard if last and not last.done and last.now == run.id else None
     with st.container():  # what comes and goes in it doesn't move the button
-        allowed, anyway = _permission(run, refused) if tuned else (False, False)
+        allowed, anyway = _permission(run, refusal) if is_tuned else (False, False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = _switch_button(found, run, tuned=tuned, allowed=allowed)
-        back = tuned and found.before and _back(found, "retriever restore")
+        pressed_name = _switch_button(standing, run, is_tuned=is_tuned, allowed=allowed)
+        back = is_tuned and standing.before and _back(standing, "retriever restore")
         st.caption("Index, k and datasets are built again.", width="content")
-    if pressed == "use":
+    if pressed_name == "use":
         jobs.start(
             key,
             "Changing the retriever",
@@ -61,7 +61,7 @@ def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> 
                 here.workspace, run.id, who=here.who, anyway=anyway, progress=p
             ),
         )
-    if back or pressed == "back":
+    if back or pressed_name == "back":
         jobs.start(
             key,
             "Bringing the retriever back",
@@ -70,9 +70,9 @@ def _buttons(here: Page, found: Standing, run: RunDirectory, *, tuned: bool) -> 
     _show_switch(jobs.show(key, passing=True))
 
 
-def _permission(run: RunDirectory, refused: Guard | None) -> tuple[bool, bool]:
+def _permission(run: RunDirectory, refusal: Guard | None) -> tuple[bool, bool]:
     """Whether the run's encoder can be used, and whether that is against the guard."""
-    guard = refused or retriever.kept_guard(run)
+    guard = refusal or retriever.kept_guard(run)
     if guard is None:
         st.caption("This run didn't measure its encoder on held-out rows.")
     else:
@@ -83,48 +83,50 @@ def _permission(run: RunDirectory, refused: Guard | None) -> tuple[bool, bool]:
     return anyway, anyway
 
 
-def _switch_button(found: Standing, run: RunDirectory, *, tuned: bool, allowed: bool) -> str:
+def _switch_button(standing: Standing, run: RunDirectory, *, is_tuned: bool, allowed: bool) -> str:
     """One button for both, so that the keyboard's focus stays on it when the retriever has changed.
 
     A press counts as what the button said when it was pressed.
     """
-    can = "use" if tuned else "back" if found.before else ""
+    can = "use" if is_tuned else "back" if standing.before else ""
     notice = st.session_state.get("retriever action")
     st.session_state["retriever action"] = (run.id, can)
     if not can:
         return ""
     if can == "back":
-        pressed = _back(found, "retriever use")
+        is_pressed = _back(standing, "retriever use")
     else:
-        pressed = st.button(
+        is_pressed = st.button(
             "Use for this module",
             icon=":material/move_up:",
             key="retriever use",
             disabled=not allowed,
             help="Retrieve with this run's encoder.",  # with help as “Bring back”: it is one button
         )
-    return can if pressed and notice == (run.id, can) else ""
+    return can if is_pressed and notice == (run.id, can) else ""
 
 
-def _back(found: Standing, key: str) -> bool:
+def _back(standing: Standing, key: str) -> bool:
     return st.button(
         "Bring back",
         icon=":material/undo:",
         key=key,
-        help=plain(f"Retrieve with {found.before} again."),
+        help=plain(f"Retrieve with {standing.before} again."),
     )
 
 
-def _show_switch(found: object) -> None:
-    if not isinstance(found, Switch):
+def _show_switch(switch: object) -> None:
+    if not isinstance(switch, Switch):
         return
-    if not found.done:
-        st.warning(plain(f"{found.module} still retrieves with {found.before}."))
+    if not switch.done:
+        st.warning(plain(f"{switch.module} still retrieves with {switch.before}."))
         return
-    st.success(plain(f"{found.module} retrieves with {found.now}."), icon=":material/check_circle:")
-    for step in found.steps:
+    st.success(
+        plain(f"{switch.module} retrieves with {switch.now}."), icon=":material/check_circle:"
+    )
+    for step in switch.steps:
         st.caption(plain(f"Built again: {step.name}: {step.figure}"))
-    for line in found.stale:
+    for line in switch.stale:
         st.caption(f":material/history: {plain(line)}")
 
 

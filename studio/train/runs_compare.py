@@ -22,13 +22,13 @@ __all__ = ["compare"]
 _SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
 
 
-def compare(here: Page, found: Sequence[RunDirectory]) -> None:
+def compare(here: Page, runs: Sequence[RunDirectory]) -> None:
     """Choose runs and see them side by side."""
     st.subheader("Compare", anchor=False)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     names = left.multiselect(
         "Runs to compare",
-        [run.id for run in found],
+        [run.id for run in runs],
         format_func=partial(run_label, here.workspace),
         key="runs compared",
         persist_state="page",
@@ -41,22 +41,22 @@ def compare(here: Page, found: Sequence[RunDirectory]) -> None:
         st.caption("Choose at least two runs.")
         return
     with messages():
-        compared = compare_runs(here.workspace, names, split=split, module=here.module)
-        labels = {run: run_label(here.workspace, run) for run in compared.runs}
-        _settings(compared, labels)
-        _curves(compared, labels)
-        _metrics(compared, labels)
-        _tests(compared, labels)
+        comparison = compare_runs(here.workspace, names, split=split, module=here.module)
+        labels = {run: run_label(here.workspace, run) for run in comparison.runs}
+        _settings(comparison, labels)
+        _curves(comparison, labels)
+        _metrics(comparison, labels)
+        _tests(comparison, labels)
 
 
-def _settings(compared: Comparison, labels: Mapping[str, str]) -> None:
-    if not compared.settings:
+def _settings(comparison: Comparison, labels: Mapping[str, str]) -> None:
+    if not comparison.settings:
         st.caption("Their settings are the same.")
         return
     st.markdown("**Settings that differ**")
     rows = [
-        {"setting": field, **{labels[name]: _text(values[name]) for name in compared.runs}}
-        for field, values in compared.settings.items()
+        {"setting": field, **{labels[name]: _text(values[name]) for name in comparison.runs}}
+        for field, values in comparison.settings.items()
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="compared settings")
 
@@ -67,11 +67,11 @@ def _text(value: object) -> str:
     return "–" if value is None else str(value)
 
 
-def _curves(compared: Comparison, labels: Mapping[str, str]) -> None:
+def _curves(comparison: Comparison, labels: Mapping[str, str]) -> None:
     on = {"step": "training", "validation": "validation"}
     rows = [
         {"run": labels[name], "step": e.data["step"], "loss": e.data["loss"], "on": on[e.kind]}
-        for name, events in compared.losses.items()
+        for name, events in comparison.losses.items()
         for e in events
         if e.data.get("loss") is not None
     ]
@@ -79,9 +79,9 @@ def _curves(compared: Comparison, labels: Mapping[str, str]) -> None:
         st.caption("None of them has made a step.")
         return
     scale = runs_curves.scale_choice("compared loss scale")
-    shown = runs_curves.drawable(rows, "loss", scale)
+    points = runs_curves.drawable(rows, "loss", scale)
     chart = (
-        alt.Chart(pd.DataFrame(shown))
+        alt.Chart(pd.DataFrame(points))
         .mark_line()
         .encode(
             x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d")),
@@ -95,10 +95,10 @@ def _curves(compared: Comparison, labels: Mapping[str, str]) -> None:
         .properties(height=360)
     )
     st.altair_chart(chart, alt=f"Loss by step of each run, {scale} scale")
-    runs_curves.tell_left_out(len(rows) - len(shown))
+    runs_curves.tell_left_out(len(rows) - len(points))
 
 
-def _metrics(compared: Comparison, labels: Mapping[str, str]) -> None:
+def _metrics(comparison: Comparison, labels: Mapping[str, str]) -> None:
     rows = [
         {
             "run": labels[name],
@@ -110,17 +110,17 @@ def _metrics(compared: Comparison, labels: Mapping[str, str]) -> None:
             "exact match": m.exact_match.share,
             "95 % of it": m.exact_match.interval,
         }
-        for name, report in compared.reports.items()
+        for name, report in comparison.reports.items()
         for m in report.ways
     ]
     if rows:
-        st.markdown(f"**Measured on {compared.split}**")
+        st.markdown(f"**Measured on {comparison.split}**")
         shares = dict.fromkeys(("function accuracy", "slot F1", "exact match"), _SHARE)
         show.table(pd.DataFrame(rows), key="compared metrics", columns=shares)
 
 
-def _tests(compared: Comparison, labels: Mapping[str, str]) -> None:
-    if compared.paired:
+def _tests(comparison: Comparison, labels: Mapping[str, str]) -> None:
+    if comparison.paired:
         st.markdown("**The same rows, one by one**")
         rows = [
             {
@@ -132,12 +132,12 @@ def _tests(compared: Comparison, labels: Mapping[str, str]) -> None:
                 "one": labels[t.one],
                 "the other": labels[t.two],
             }
-            for t in compared.paired
+            for t in comparison.paired
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="compared rows")
         st.caption(
             "p: how often chance alone would set them so far apart if both were equally good "
             f"(McNemar's test, exact). Below 0.05 the difference is clear. {UNCORRECTED}"
         )
-    for why in (*compared.unpaired, *compared.unverified):
+    for why in (*comparison.unpaired, *comparison.unverified):
         st.caption(plain(why))

@@ -27,7 +27,7 @@ _DOT = 30  # its area in pixels
 
 def scale_choice(key: str) -> Scale:
     """Let people choose the scale of a loss axis; on a log one late progress can be seen."""
-    chosen = st.segmented_control(
+    scale = st.segmented_control(
         "Loss scale",
         get_args(Scale),
         default="linear",
@@ -35,7 +35,7 @@ def scale_choice(key: str) -> Scale:
         persist_state="page",
         required=True,
     )
-    return "log" if chosen == "log" else "linear"
+    return "log" if scale == "log" else "linear"
 
 
 def loss_axis(scale: Scale, field: str) -> alt.Y:
@@ -54,10 +54,10 @@ def losses(view: RunView) -> None:
     size = -(-len(view.steps) // _MOST_POINTS)
     rows = _thin(view.steps, size)
     rows += [_point(e, "loss", "validation") for e in view.validations if "loss" in e.data]
-    shown = drawable(rows, "value", scale)
+    points = drawable(rows, "value", scale)
     y = loss_axis(scale, "value")
-    st.altair_chart(_chart(shown, y, ".4f", height=320), alt=f"Loss by step, {scale} scale")
-    tell_left_out(len(rows) - len(shown))
+    st.altair_chart(_chart(points, y, ".4f", height=320), alt=f"Loss by step, {scale} scale")
+    tell_left_out(len(rows) - len(points))
     if size > 1:
         st.caption(f"A point of the training loss is the mean of {size} steps.")
     models = view.steps[-1].data.get("parts", 1) if view.steps else 1
@@ -137,11 +137,11 @@ def _with_dots(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     Each takes a browser's time.
     """
     counts = Counter(row["on"] for row in rows)
-    seen: Counter[str] = Counter()
-    found = []
+    count_by_curve: Counter[str] = Counter()
+    points = []
     for row in rows:
         every = -(-counts[row["on"]] // _MOST_DOTS)
-        dot = None if seen[row["on"]] % every else float(every == 1)
-        seen[row["on"]] += 1
-        found.append({**row, "dot": dot})
-    return found
+        dot = None if count_by_curve[row["on"]] % every else float(every == 1)
+        count_by_curve[row["on"]] += 1
+        points.append({**row, "dot": dot})
+    return points

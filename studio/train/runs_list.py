@@ -30,9 +30,9 @@ _AT_A_GLANCE = 4  # runs; the one at work has to be on the screen below them
 _TAKEN = "run taken from the table"
 
 
-def under_way(found: Sequence[RunDirectory]) -> bool:
+def under_way(runs: Sequence[RunDirectory]) -> bool:
     """Whether one of these runs hasn't ended."""
-    return any(row["state"] not in FINAL for row in map(_row, found) if row)
+    return any(row["state"] not in FINAL for row in map(_row, runs) if row)
 
 
 def at_work(run: RunDirectory) -> bool:
@@ -41,9 +41,9 @@ def at_work(run: RunDirectory) -> bool:
     return row is not None and row["state"] in ("loading", "running", "saving")
 
 
-def note_states(found: Sequence[RunDirectory]) -> None:
+def note_states(runs: Sequence[RunDirectory]) -> None:
     """Keep the states that the page is drawn with."""
-    rows = filter(None, map(_row, found))
+    rows = filter(None, map(_row, runs))
     st.session_state[_DRAWN] = {row["run"]: row["state"] for row in rows}
 
 
@@ -63,10 +63,10 @@ def table(here: Page, names: tuple[str, ...], choose: Callable[[str], None]) -> 
     That is when a run was added or removed, or is to be shown (``choose``).
     """
     with messages():
-        found = run_list.runs(here.workspace, here.module)
-        if tuple(run.id for run in found) != names:
+        all_runs = run_list.runs(here.workspace, here.module)
+        if tuple(run.id for run in all_runs) != names:
             st.rerun(scope="app")
-        rows = [row for row in map(_row, found) if row]
+        rows = [row for row in map(_row, all_runs) if row]
         if not rows:
             st.info("No run of this module yet.")
             return
@@ -121,7 +121,7 @@ def _of(done: int | None, total: int | None) -> str:
 def _sortable(rows: Sequence[Mapping[str, Any]], choose: Callable[[str], None]) -> None:
     """All runs; the row that is taken is shown below the table."""
     hidden = [n for n in ("where", "name") if not any(row[n] for row in rows)]
-    taken = st.dataframe(
+    selection = st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         column_order=[n for n in _COLUMNS if n not in hidden],
@@ -138,7 +138,7 @@ def _sortable(rows: Sequence[Mapping[str, Any]], choose: Callable[[str], None]) 
             "tags": st.column_config.ListColumn(),
         },
     )
-    run = next((rows[n]["run"] for n in taken.selection.rows), "")
+    run = next((rows[n]["run"] for n in selection.selection.rows), "")
     if run != st.session_state.get(_TAKEN, ""):  # a row stays taken; it leads there once
         st.session_state[_TAKEN] = run
         if run:
@@ -156,16 +156,16 @@ def _row(run: RunDirectory) -> dict[str, Any] | None:
     """A run's row; None if it was deleted since it was found."""
     files = ("events.jsonl", "config.yaml", "about.json")
     key = (str(run.path), *(_change_time(run.path / name) for name in files))
-    kept = _rows().get(key)
-    if kept is not None:
-        return kept
+    cells = _rows().get(key)
+    if cells is not None:
+        return cells
     try:
         view, about = launch.run_view(run), about_of(run)
     except RaduError:
         if run.exists:
             raise
         return None
-    kept = {
+    cells = {
         "run": run.id,
         "name": about.name,
         "state": view.state,
@@ -178,8 +178,8 @@ def _row(run: RunDirectory) -> dict[str, Any] | None:
         "notes": about.notes,
     }
     if view.state in FINAL and view.state != "lost" and run.exists:  # its files may come late
-        _rows()[key] = kept
-    return kept
+        _rows()[key] = cells
+    return cells
 
 
 def _change_time(path: Path) -> int:

@@ -42,9 +42,9 @@ def lead_to(name: str) -> None:
     st.session_state[TAB], st.session_state["run wanted"] = RUNS, name
 
 
-def lead_by_address(found: Sequence[RunDirectory]) -> None:
+def lead_by_address(runs: Sequence[RunDirectory]) -> None:
     """Show the run that the page's address names, once; before the tabs are drawn."""
-    names = [run.id for run in found]
+    names = [run.id for run in runs]
     if "run" in st.query_params:
         st.session_state[TAB] = RUNS  # also where it isn't there: the others are listed
     if name := asked("run", names, what="run", remedy="Choose one under “3 Runs”."):
@@ -52,19 +52,19 @@ def lead_by_address(found: Sequence[RunDirectory]) -> None:
         lead_to(name)
 
 
-def watch(here: Page, found: Sequence[RunDirectory]) -> None:
+def watch(here: Page, module_runs: Sequence[RunDirectory]) -> None:
     """All runs of the module, the chosen one live, a comparison, and the trash."""
-    runs_list.note_states(found)
-    runs_list.table(here, tuple(run.id for run in found), lead_to)
-    if found:
-        runs = {run.id: run for run in found}
-        wanted = st.session_state.pop("run wanted", None)  # by a fork, a link or a row
-        if wanted in runs:
-            st.session_state["run chosen"] = wanted
+    runs_list.note_states(module_runs)
+    runs_list.table(here, tuple(run.id for run in module_runs), lead_to)
+    if module_runs:
+        runs = {run.id: run for run in module_runs}
+        linked_run = st.session_state.pop("run wanted", None)  # by a fork, a link or a row
+        if linked_run in runs:
+            st.session_state["run chosen"] = linked_run
         names = list(runs)
         at_work = next((n for n in names if runs_list.at_work(runs[n])), None)
-        first = at_work or bundle.in_preparation(here, found) or names[0]
-        chosen = runs[
+        first = at_work or bundle.in_preparation(here, module_runs) or names[0]
+        run_chosen = runs[
             st.selectbox(
                 "Run",
                 names,
@@ -75,14 +75,14 @@ def watch(here: Page, found: Sequence[RunDirectory]) -> None:
                 width=480,
             )
         ]
-        if chosen.state()[0] in FINAL:
-            mark_seen(here.workspace, here.who, [chosen.id])
-        _live(here, chosen)
-        bundle.bundle(here, chosen)
-        _manage(here, chosen)
-        retriever_views.show_retriever(here, chosen)
-        if len(found) > 1:
-            compare(here, found)
+        if run_chosen.state()[0] in FINAL:
+            mark_seen(here.workspace, here.who, [run_chosen.id])
+        _live(here, run_chosen)
+        bundle.bundle(here, run_chosen)
+        _manage(here, run_chosen)
+        retriever_views.show_retriever(here, run_chosen)
+        if len(module_runs) > 1:
+            compare(here, module_runs)
     _trash(here)
 
 
@@ -119,9 +119,9 @@ def _live(here: Page, run: RunDirectory) -> None:
 
 def _settings_and_log(run: RunDirectory, view: RunView) -> None:
     """Drawn when it is open: what is hidden needn't be sent each second, or highlighted."""
-    shown = st.expander("Settings and log", key=f"settings and log {run.id}", on_change="rerun")
-    if shown.open:
-        with shown:
+    part = st.expander("Settings and log", key=f"settings and log {run.id}", on_change="rerun")
+    if part.open:
+        with part:
             st.caption(plain(run.path))
             st.code(view.log_tail or "(the log is empty)", language=None)
             st.code(view.settings, language="yaml")
@@ -129,9 +129,9 @@ def _settings_and_log(run: RunDirectory, view: RunView) -> None:
 
 def _model(here: Page, run: RunDirectory) -> None:
     """Where it lies, how to take it along, and its card, which says how to load and serve it."""
-    shown = st.expander("Model and its card", key=f"model of {run.id}", on_change="rerun")
-    if shown.open:
-        with shown, messages():
+    part = st.expander("Model and its card", key=f"model of {run.id}", on_change="rerun")
+    if part.open:
+        with part, messages():
             st.caption(plain(run.model))
             st.code(f"radu export-model {run.id} DIR", language="bash")
             for need in needs_outside(here.workspace, run):
@@ -156,12 +156,12 @@ def _stop_or_resume(here: Page, run: RunDirectory, view: RunView) -> None:
     """
     can = "" if view.state in FINAL else "stop"
     can = "resume" if view.state in ("stopped", "failed", "lost") else can
-    said = st.session_state.get("run action")
+    pressed_action = st.session_state.get("run action")
     st.session_state["run action"] = (run.id, can)
     if not can:
         return
     label, icon = _ACTIONS[can]
-    if not st.button(label, icon=icon, key="run action button") or said != (run.id, can):
+    if not st.button(label, icon=icon, key="run action button") or pressed_action != (run.id, can):
         return
     if can == "stop":
         with st.spinner("It saves what it has learnt …"):
@@ -326,8 +326,8 @@ def _state(here: Page, run: RunDirectory, view: RunView) -> None:
     if view.state == "queued":
         ahead = manage_runs.waits_for(run)
         names = ", ".join(run_label(here.workspace, one) for one in ahead)
-        said = f"It waits for {plain(names)}." if ahead else "It starts next."
-        st.info(f"{said} One run at a time uses the machine.", icon=":material/hourglass:")
+        sentence = f"It waits for {plain(names)}." if ahead else "It starts next."
+        st.info(f"{sentence} One run at a time uses the machine.", icon=":material/hourglass:")
     latest = view.latest
     if view.state == "saving":
         _saving(view.saving)
@@ -354,10 +354,10 @@ def _resume_text(latest: Mapping[str, Any]) -> str:
     return f" It continues after step {latest['step']:,} of {latest['steps']:,}." if latest else ""
 
 
-def _saving(told: Mapping[str, Any]) -> None:
+def _saving(data: Mapping[str, Any]) -> None:
     """How far the writing and checking of the model is."""
-    done, total, seconds = (float(told.get(n) or 0) for n in ("done", "total", "seconds"))
-    text = f"{told.get('what') or 'Saving'} …"
+    done, total, seconds = (float(data.get(n) or 0) for n in ("done", "total", "seconds"))
+    text = f"{data.get('what') or 'Saving'} …"
     if total:
         text += f" {done:,.0f} of {quantity(int(total), 'row')}"
     if done and seconds:
@@ -376,7 +376,7 @@ def _figures(view: RunView) -> None:
     """The newest figures; under those on validation rows what they rest on."""
     latest = view.latest
     best = min((e.data["loss"] for e in view.validations if "loss" in e.data), default=None)
-    shown = {
+    figures = {
         "loss": (f"{latest['loss']:.3f}", ""),
         "learning rate": (f"{latest.get('learning_rate') or 0:.1e}", ""),
         "memory": (f"{latest.get('memory_gb', 0):.1f} GB", ""),
@@ -384,11 +384,11 @@ def _figures(view: RunView) -> None:
     }
     for figure in last_figures(view.validations, view.asked):
         if figure.name == "loss":
-            shown["best validation loss"] = (f"{best:.3f}", figure.basis)
+            figures["best validation loss"] = (f"{best:.3f}", figure.basis)
         else:
-            shown[figure.label] = (figure.text, figure.basis)
+            figures[figure.label] = (figure.text, figure.basis)
     with st.container(horizontal=True, gap="medium"):  # what doesn't fit goes to the next line
-        for label, (value, basis) in shown.items():
+        for label, (value, basis) in figures.items():
             st.metric(
                 label, value, basis or None, delta_color="off", delta_arrow="off", width="content"
             )

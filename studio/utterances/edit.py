@@ -35,7 +35,7 @@ _LISTED = 200
 
 
 def show_edit(
-    here: Page, wanted: Listing, total: int, ticked: Sequence[str], choices: Choices
+    here: Page, filter_: Listing, total: int, ticked: Sequence[str], choices: Choices
 ) -> None:
     """Choose an edit of the ticked rows, or of all that the filters find; a preview comes first."""
     result = jobs.show(_key(here), passing=True)
@@ -62,8 +62,8 @@ def show_edit(
             return
         value = _value(here, kind, choices)
         which = _which(total, ticked)
-        asked = edit.Edit(kind, value)
-        chosen = {"ids": list(ticked)} if which == "ticked" else {"wanted": wanted}
+        request = edit.Edit(kind, value)
+        selection = {"ids": list(ticked)} if which == "ticked" else {"filter_": filter_}
         st.button(
             "Preview",
             icon=":material/visibility:",
@@ -71,14 +71,14 @@ def show_edit(
             help="Shows what would change. Nothing is changed yet.",
             disabled=_is_changing(here),
             on_click=_preview,
-            args=(here, partial(_make_plan, here, asked, chosen)),
+            args=(here, partial(_make_plan, here, request, selection)),
         )
 
 
 def _make_plan(
-    here: Page, asked: edit.Edit, chosen: dict[str, Any], progress: Progress
+    here: Page, request: edit.Edit, selection: dict[str, Any], progress: Progress
 ) -> edit.EditPlan:
-    return edit.plan_edit(here.workspace, here.module, asked, progress=progress, **chosen)
+    return edit.plan_edit(here.workspace, here.module, request, progress=progress, **selection)
 
 
 def _key(here: Page) -> tuple[str, str, str]:

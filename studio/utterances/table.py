@@ -57,7 +57,7 @@ def find_choices(here: Page) -> table.Choices:
     return table.find_choices(here.workspace, here.module)
 
 
-def choose_filter(here: Page, found: table.Choices) -> table.Listing:
+def choose_filter(here: Page, counts: table.Choices) -> table.Listing:
     """What to list, from the address or the widgets; each is part of the address."""
     first = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
     search = first[0].text_input(
@@ -69,19 +69,19 @@ def choose_filter(here: Page, found: table.Choices) -> table.Listing:
         max_chars=_LONGEST,
     )
     with first[1]:
-        function = _choice("Function", "function", _with_counts(found.functions))
+        function = _choice("Function", "function", _with_counts(counts.functions))
     with first[2]:
-        outcome = _choice("Outcome", "outcome", _with_counts(found.outcomes))
+        outcome = _choice("Outcome", "outcome", _with_counts(counts.outcomes))
     with first[3]:
-        split = _choice("Split", "split", _with_counts(found.splits))
+        split = _choice("Split", "split", _with_counts(counts.splits))
     with _more_filters():
         second = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
         with second[0]:
-            source = _choice("Source", "source", _sources(found))
+            source = _choice("Source", "source", _sources(counts))
         with second[1]:
             state = _choice("State", "state", _STATES)
         with second[2]:
-            tag = _choice("Tag", "tag", _with_counts(found.tags))
+            tag = _choice("Tag", "tag", _with_counts(counts.tags))
         with second[3]:
             sort = _choice("Sort by", "sort", _SORTS, first="id")
         with second[4]:
@@ -110,10 +110,10 @@ def _with_counts(numbers: Mapping[str, int]) -> dict[str, str]:
     return {name: f"{_NAMES.get(name, name)} ({number:,})" for name, number in numbers.items()}
 
 
-def _sources(found: table.Choices) -> dict[str, str]:
+def _sources(counts: table.Choices) -> dict[str, str]:
     return {
         str(number): f"{_source(number, name)} ({rows:,})"
-        for number, (name, rows) in found.sources.items()
+        for number, (name, rows) in counts.sources.items()
     }
 
 
@@ -126,33 +126,35 @@ def _source(number: int, name: str) -> str:
 def _choice(label: str, name: str, options: Mapping[str, str], *, first: str = "") -> str:
     """A select box that the address follows; where ``first`` is "", that means any."""
     key = f"utterances {name}"
-    known = {**({} if first else {"": "any"}), **options}
+    names = {**({} if first else {"": "any"}), **options}
     if name in _FIXED and key not in st.session_state:
-        asked(name, known, what=label.lower(), remedy=f"Choose one under “{label}”.")
-    if key not in st.session_state and (linked := st.query_params.get(name)) and not first:
-        known.setdefault(linked, f"{_NAMES.get(linked, linked)} (0)")  # its last row is gone
+        asked(name, names, what=label.lower(), remedy=f"Choose one under “{label}”.")
+    if key not in st.session_state and (linked_value := st.query_params.get(name)) and not first:
+        names.setdefault(
+            linked_value, f"{_NAMES.get(linked_value, linked_value)} (0)"
+        )  # its last row is gone
     wanted = st.session_state.get(key, st.query_params.get(name, first))
-    st.session_state[key] = wanted if wanted in known else first  # another module, another choice
-    chosen = str(st.selectbox(label, list(known), format_func=known.__getitem__, key=key) or "")
-    if chosen != first:
-        st.query_params[name] = chosen
+    st.session_state[key] = wanted if wanted in names else first  # another module, another choice
+    choice = str(st.selectbox(label, list(names), format_func=names.__getitem__, key=key) or "")
+    if choice != first:
+        st.query_params[name] = choice
     elif name in st.query_params:
         del st.query_params[name]
-    return chosen
+    return choice
 
 
 def page_of_rows(
-    here: Page, wanted: table.Listing, found: table.Choices
+    here: Page, filter_: table.Listing, counts: table.Choices
 ) -> tuple[table.TablePage, list[StoredExemplar], StoredExemplar | None]:
     """A page of what the filter finds, the rows that are ticked, and the one that is opened."""
-    key = f"utterances page {here.module} {wanted}"  # another list begins with its first page
+    key = f"utterances page {here.module} {filter_}"  # another list begins with its first page
     is_new = key not in st.session_state
     if is_new:
         is_same = st.session_state.get(_LISTED, key) == key
         st.session_state[key] = _page_asked_for() if is_same else 1
     st.session_state[_LISTED] = key
     page = table.find_page(
-        here.workspace, here.module, wanted, page=st.session_state[key], size=_SIZE
+        here.workspace, here.module, filter_, page=st.session_state[key], size=_SIZE
     )
     pages = max(1, -(-page.total // _SIZE))
     if is_new and st.session_state[key] > pages:
@@ -168,22 +170,22 @@ def page_of_rows(
             st.pagination(pages, key=key)
     _put_in_address(1 + page.first // _SIZE)
     if not page.items:
-        if found.splits:
+        if counts.splits:
             st.info("No utterance fits these filters. Set some of them to “any”.")
         else:
             st.info("There are no utterances yet.")
             link("load", "Load utterances")
         return page, [], None
-    ticked, opened = _rows(here, page, found)
+    ticked, opened = _rows(here, page, counts)
     return page, ticked, opened
 
 
 def _page_asked_for() -> int:
     """The page in the address."""
-    wanted = st.query_params.get("page", "")
-    if wanted and not wanted.isdecimal():
-        tell_unknown("page", f"There is no page {wanted[:_DIGITS]} of the list.", "Use a number.")
-    return int(wanted[:_DIGITS]) if wanted else 1
+    number = st.query_params.get("page", "")
+    if number and not number.isdecimal():
+        tell_unknown("page", f"There is no page {number[:_DIGITS]} of the list.", "Use a number.")
+    return int(number[:_DIGITS]) if number else 1
 
 
 def _put_in_address(number: int) -> None:
@@ -194,9 +196,9 @@ def _put_in_address(number: int) -> None:
 
 
 def _rows(
-    here: Page, page: table.TablePage, found: table.Choices
+    here: Page, page: table.TablePage, counts: table.Choices
 ) -> tuple[list[StoredExemplar], StoredExemplar | None]:
-    rows = [_row(item, page, found) for item in page.items]
+    rows = [_row(item, page, counts) for item in page.items]
     places = {item.exemplar.id: n for n, item in enumerate(page.items)}
     row = st.query_params.get("row", "")
     if row and row not in places:
@@ -215,10 +217,10 @@ def _rows(
     return ticked, None if chosen.opened is None else page.items[chosen.opened]
 
 
-def _row(item: StoredExemplar, page: table.TablePage, found: table.Choices) -> dict[str, Any]:
+def _row(item: StoredExemplar, page: table.TablePage, counts: table.Choices) -> dict[str, Any]:
     e = item.exemplar
     number = page.sources.get(e.id)
-    name = found.sources.get(number, ("", 0))[0] if number is not None else ""
+    name = counts.sources.get(number, ("", 0))[0] if number is not None else ""
     return {
         "utterance": e.utterance,
         "function": "" if e.unlabelled else e.label,
@@ -250,14 +252,14 @@ def one(here: Page, item: StoredExemplar | None) -> None:
         )
 
 
-def export(here: Page, wanted: table.Listing, total: int) -> None:
+def export(here: Page, filter_: table.Listing, total: int) -> None:
     """All that the filter finds, as a file that Load reads again."""
     with st.container(horizontal=True):
         for format in ("csv", "jsonl"):
             name = f"{here.module}-utterances.{format}"
             st.download_button(
                 f"Download {quantity(total, 'utterance')} as {format.upper()}",
-                partial(_export, here, wanted, format, name),
+                partial(_export, here, filter_, format, name),
                 file_name=name,
                 icon=":material/download:",
                 key=f"export {format}",
@@ -265,8 +267,8 @@ def export(here: Page, wanted: table.Listing, total: int) -> None:
             )
 
 
-def _export(here: Page, wanted: table.Listing, format: str, name: str) -> bytes:
+def _export(here: Page, filter_: table.Listing, format: str, name: str) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
-        table.export_listing(here.workspace, here.module, wanted, format, path)
+        table.export_listing(here.workspace, here.module, filter_, format, path)
         return path.read_bytes()

@@ -115,7 +115,7 @@ def test_limits(write_jsonl: Writer, options: dict[str, Any], taken: dict[str, A
 def test_an_utterance_comes_in_once(write_jsonl: Writer) -> None:
     texts = ["Fly  me HOME", "fly me home", "ﬂy me home", "fly me home!", "sing", "Sing", "sing"]
     path = write_jsonl([trace(t, confidence=0.1) for t in texts])
-    found, _ = read_traces([path], schema=None, known={words_of("SING")})
+    found, _ = read_traces([path], schema=None, excluded={words_of("SING")})
     assert [e.utterance for e in found.exemplars] == ["Fly  me HOME", "fly me home!"]
     assert found.skipped == {
         "the same utterance as one before it": 2,

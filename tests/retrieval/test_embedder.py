@@ -50,7 +50,7 @@ class _Counting(SentenceEmbedder):
         super().__init__(*args, **options)
         self.batches: list[list[str]] = []
 
-    def _encode(self, texts: list[str], prompt: str, *, asked: bool) -> NDArray[np.float32]:
+    def _encode(self, texts: list[str], prompt: str, *, as_query: bool) -> NDArray[np.float32]:
         self.batches.append([prompt + t for t in texts])
         if self.fail and len(self.batches) == 2:
             raise KeyboardInterrupt

@@ -66,7 +66,7 @@ def states(space: Workspace) -> dict[str, Any]:
 )
 def test_an_edit_is_done_and_taken_back(space: Workspace, kind: Any, value: str) -> None:
     before = states(space)
-    planned = plan(space, kind, value, wanted=Listing(function="book_hotel"))
+    planned = plan(space, kind, value, filter_=Listing(function="book_hotel"))
     assert states(space) == before
     report = done(space, planned)
     assert list(report.ids) == [c.id for c in planned.changes]

@@ -120,9 +120,9 @@ def _examples(job: Job, function: Function) -> list[ExemplarHit]:
     return choose_examples(job.retrieved.exemplars, function.name, job.options.k_slot_examples)
 
 
-def _shorten(job: Job, row: PromptRow, shown: Sequence[ExemplarHit]) -> PromptRow | None:
-    function = job.schema.function(row.candidates[0]) if shown else None
-    return None if function is None else _row(job, row.kind, function, shown[:-1])
+def _shorten(job: Job, row: PromptRow, hits: Sequence[ExemplarHit]) -> PromptRow | None:
+    function = job.schema.function(row.candidates[0]) if hits else None
+    return None if function is None else _row(job, row.kind, function, hits[:-1])
 
 
 ALL = Strategy(

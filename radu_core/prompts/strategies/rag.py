@@ -179,16 +179,16 @@ def _without(job: Job, function: str) -> Retrieved:
     )
 
 
-def _shorten(job: Job, row: PromptRow, shown: Sequence[ExemplarHit]) -> PromptRow | None:
+def _shorten(job: Job, row: PromptRow, hits: Sequence[ExemplarHit]) -> PromptRow | None:
     """Exemplars go first, then functions that aren't the answer, as long as one is left."""
     answer = None if row.negative else row.function
     names = list(row.candidates)
-    if not shown:
+    if not hits:
         spare = [name for name in names if name != answer]
         if len(names) < 2 or not spare:
             return None
         names.remove(spare[-1])
-    return _row(job, row.kind, _retrieved_of(names, shown[:-1]), answer)
+    return _row(job, row.kind, _retrieved_of(names, hits[:-1]), answer)
 
 
 def _retrieved_of(functions: Sequence[str], exemplars: Sequence[ExemplarHit]) -> Retrieved:

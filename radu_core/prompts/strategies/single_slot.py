@@ -111,12 +111,12 @@ def _rows(job: Job) -> Rows:
     function = function_to_fill(job)
     if isinstance(function, str):
         return job.discard(function)
-    given = arguments_to_fill(function, job.exemplar.arguments)
+    arguments = arguments_to_fill(function, job.exemplar.arguments)
     slots = slots_to_fill(function)
-    absent = [slot for slot in slots if slot.name not in given]
+    absent = [slot for slot in slots if slot.name not in arguments]
     job.dice.shuffle(absent)
-    filled = [slot for slot in slots if slot.name in given]
-    return _rows_for(job, function, filled + absent[: max(1, len(given))])
+    filled_slots = [slot for slot in slots if slot.name in arguments]
+    return _rows_for(job, function, filled_slots + absent[: max(1, len(arguments))])
 
 
 def _rows_for(job: Job, function: Function, slots: Sequence[Slot]) -> Rows:
@@ -125,12 +125,12 @@ def _rows_for(job: Job, function: Function, slots: Sequence[Slot]) -> Rows:
     return Rows([_row(job, function, slot, examples) for slot in slots])
 
 
-def _shorten(job: Job, row: PromptRow, shown: Sequence[ExemplarHit]) -> PromptRow | None:
-    function = job.schema.function(row.candidates[0]) if shown else None
+def _shorten(job: Job, row: PromptRow, hits: Sequence[ExemplarHit]) -> PromptRow | None:
+    function = job.schema.function(row.candidates[0]) if hits else None
     slot = function.slot(row.slot) if function and row.slot else None
     if function is None or slot is None:
         return None
-    return _row(job, function, slot, shown[:-1])
+    return _row(job, function, slot, hits[:-1])
 
 
 SINGLE = Strategy(

@@ -34,11 +34,11 @@ def find_slot(schema: Schema, context: str | None) -> tuple[Function, Slot] | No
 
     None where it asked for something else, or for a slot that a recognizer fills.
     """
-    asked = schema.context_of(context or "")
-    slot = asked[0].slot(asked[1]) if asked else None
-    if asked is None or slot is None or slot.type != "boolean" or slot.recognizer is not None:
+    place = schema.context_of(context or "")
+    slot = place[0].slot(place[1]) if place else None
+    if place is None or slot is None or slot.type != "boolean" or slot.recognizer is not None:
         return None
-    return asked[0], slot
+    return place[0], slot
 
 
 def question_of(slot: Slot) -> str:
@@ -84,10 +84,10 @@ def _questions(job: Job) -> Rows:
 
     An answer that doesn't fill the slot is irrelevant to the question.
     """
-    asked = find_slot(job.schema, job.exemplar.context)
-    if asked is None:
+    place = find_slot(job.schema, job.exemplar.context)
+    if place is None:
         return job.discard("the bot hadn't asked a yes/no question")
-    function, slot = asked
+    function, slot = place
     value = job.exemplar.arguments.get(slot.name)
     answer: YesNo = "irrelevant"
     if job.exemplar.function == function.name and isinstance(value, bool):

@@ -160,18 +160,18 @@ def _acknowledge(
     given_id = raw["id"] if is_id(raw.get("id")) else None
     with workspace.store.writing(module, who=who) as w:
         module_known = _module(w)
-        done = operations.answer(w, client, seq)
-        if done is None:
-            done = {**_do(w, module_known, client, raw), **_trace(raw)}
-            operations.record(w, client, seq, given_id, done)
-        elif done["of"] != _trace(raw)["of"]:  # it would be lost without a word
+        answer = operations.answer(w, client, seq)
+        if answer is None:
+            answer = {**_do(w, module_known, client, raw), **_trace(raw)}
+            operations.record(w, client, seq, given_id, answer)
+        elif answer["of"] != _trace(raw)["of"]:  # it would be lost without a word
             other = f"Number {seq} of this tab was another operation. Reload the page."
-            done = _answer("refused", done["revision"], other)
+            answer = _answer("refused", answer["revision"], other)
         # Only here it isn't what the tab knows already.
-        is_final = done["status"] != "stored" or raw.get("kind") in ("undo", "restore")
+        is_final = answer["status"] != "stored" or raw.get("kind") in ("undo", "restore")
         ids_wanted = [given_id] if given_id and is_final else []
         item = next(iter(_items(w, module_known, ids_wanted, {})), None)
-        ack = {name: done[name] for name in ("status", "revision", "message")}
+        ack = {name: answer[name] for name in ("status", "revision", "message")}
         return {"seq": seq, **ack, "item": item}
 
 
@@ -183,7 +183,7 @@ def _trace(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+def _do(w: Writing, module: _Module, client: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     """Do an operation, all of it or nothing; ``{status, revision, message}``."""
     expected, is_taken = _expected_revision(w, client, raw.get("revision"), raw.get("after"))
     try:
@@ -196,10 +196,10 @@ def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict
         if _takes_a_skip_back(w, client, operation):
             queues.unskip(w, operation.id)
             part.commit()
-            return _answer("stored", expected, taken=is_taken)
+            return _answer("stored", expected, may_build=is_taken)
         if needs_revision(operation):
             changes.expect(row, expected)
-        revision = apply(Case(w, known.aligner, known.annotators, row, is_taken), operation)
+        revision = apply(Case(w, module.aligner, module.annotators, row, is_taken), operation)
     except (SQLAlchemyError, StoreError, MemoryError):
         raise
     except ConflictError:
@@ -216,12 +216,14 @@ def _do(w: Writing, known: _Module, client: str, raw: Mapping[str, Any]) -> dict
     part.commit()
     if needs_revision(operation):
         return _answer("stored", revision)
-    return _answer("stored", expected, taken=is_taken)  # what its reader knows, and no more
+    return _answer("stored", expected, may_build=is_taken)  # what its reader knows, and no more
 
 
-def _answer(status: str, revision: int, message: str = "", *, taken: bool = True) -> dict[str, Any]:
-    """What is remembered of an operation; ``taken`` says whether one that builds on it may."""
-    is_held = taken and status == "stored"
+def _answer(
+    status: str, revision: int, message: str = "", *, may_build: bool = True
+) -> dict[str, Any]:
+    """What is remembered of an operation; ``may_build`` says whether one that builds on it may."""
+    is_held = may_build and status == "stored"
     return {"status": status, "revision": revision, "message": message, "taken": is_held}
 
 
@@ -231,12 +233,12 @@ def _expected_revision(w: Writing, client: str, revision: Any, after: Any) -> tu
     Where that one met with a newer version, what was shown counts: else this one would overwrite
     what nobody has looked at.
     """
-    shown = revision if is_number(revision) else 0
+    shown_revision = revision if is_number(revision) else 0
     before = operations.answer(w, client, after) if is_number(after) else None
     if before is None:
-        return shown, True
+        return shown_revision, True
     if before["status"] == "conflict":
-        return shown, False
+        return shown_revision, False
     return int(before["revision"]), bool(before["taken"])
 
 
@@ -274,38 +276,42 @@ def _time_text(at: Any) -> str:
 
 def _hand_out(
     w: Writing,
-    known: _Module,
+    module: _Module,
     request: Request,
-    wanted: Filter,
+    filter_: Filter,
     others: Sequence[leases.Lease],
     counts: Mapping[str, int],
 ) -> list[dict[str, Any]]:
     """Further items, leased to the tab; what can't be shown is passed over."""
     blocked = leases.blocked_items(
-        w.connection, w.module, others, who=w.who, annotators=known.annotators
+        w.connection, w.module, others, who=w.who, annotators=module.annotators
     )
     holder_by_id = {lease.exemplar: lease.who for lease in others}
-    first = _item_by_id(w, request, wanted)
-    items = _items(w, known, first, holder_by_id)
+    first = _item_by_id(w, request, filter_)
+    items = _items(w, module, first, holder_by_id)
     unfit: set[str] = set()
     while True:
         own = {*request.hold, *first, *(i["id"] for i in items)}
         apart = queues.Apart(holder_by_id.keys(), blocked, own, request.client, unfit)
-        left = request.want - len(items)
-        ids = queues.pick(w, _filter(wanted), apart, left, counts=counts) if left > 0 else []
-        items += _items(w, known, ids, holder_by_id)
-        broken = set(ids) - {i["id"] for i in items}
-        unfit |= broken
-        if not broken or len(unfit) > _MOST_UNFIT:
+        open_places = request.want - len(items)
+        ids = (
+            queues.pick(w, _filter(filter_), apart, open_places, counts=counts)
+            if open_places > 0
+            else []
+        )
+        items += _items(w, module, ids, holder_by_id)
+        broken_ids = set(ids) - {i["id"] for i in items}
+        unfit |= broken_ids
+        if not broken_ids or len(unfit) > _MOST_UNFIT:
             break
     free = [i["id"] for i in items if i["id"] not in blocked]
     leases.take(w, request.client, free, opened=request.opened)
     return items
 
 
-def _item_by_id(w: Writing, request: Request, wanted: Filter) -> list[str]:
+def _item_by_id(w: Writing, request: Request, filter_: Filter) -> list[str]:
     """The item asked for by its id, unless the tab has been given it or is done with it."""
-    id_, since = wanted.item, wanted.since
+    id_, since = filter_.item, filter_.since
     if not id_ or id_ in request.hold:
         return []
     if operations.has_touched(w, request.client, id_, since=since):
@@ -313,25 +319,25 @@ def _item_by_id(w: Writing, request: Request, wanted: Filter) -> list[str]:
     return [item.exemplar.id for item in changes.items_of(w.connection, w.module, [id_])]
 
 
-def _filter(wanted: Filter) -> queues.Filter:
-    return queues.Filter(**wanted.model_dump(exclude={"item"}))
+def _filter(filter_: Filter) -> queues.Filter:
+    return queues.Filter(**filter_.model_dump(exclude={"item"}))
 
 
 def _items(
-    w: Writing, known: _Module, ids: Sequence[str], held: Mapping[str, str]
+    w: Writing, module: _Module, ids: Sequence[str], holder_by_id: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """The items of these ids; what can't be shown is left out, and the log says why."""
     try:
-        about_them = around(w.connection, w.module, ids, held=held)
+        about_them = around(w.connection, w.module, ids, holder_by_id=holder_by_id)
         return [
-            item_json(known.aligner, item, who=w.who, known=about_them)
+            item_json(module.aligner, item, who=w.who, surroundings=about_them)
             for item in changes.items_of(w.connection, w.module, ids)
         ]
     except (SQLAlchemyError, StoreError, MemoryError):
         raise
     except Exception:
         if len(ids) > 1:
-            return [item for id_ in ids for item in _items(w, known, [id_], held)]
+            return [item for id_ in ids for item in _items(w, module, [id_], holder_by_id)]
         _log.exception("%s of %s can't be shown", *ids, w.module)
         return []
 
@@ -341,7 +347,7 @@ def _progress(w: Writing) -> dict[str, int]:
     return asdict(progress(w.connection, w.module, who=w.who, since=midnight))
 
 
-def _others(w: Writing, wanted: Filter | None, others: Sequence[leases.Lease]) -> dict[str, Any]:
-    matches = queues.matches(w, _filter(wanted), others) if wanted else []
+def _others(w: Writing, filter_: Filter | None, others: Sequence[leases.Lease]) -> dict[str, Any]:
+    matches = queues.matches(w, _filter(filter_), others) if filter_ else []
     seconds = round((matches[0].until - w.now).total_seconds()) if matches else None
     return {"items": len({lease.exemplar for lease in matches}), "seconds": seconds}

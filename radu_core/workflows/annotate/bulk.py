@@ -137,8 +137,8 @@ def _candidate(item: StoredExemplar) -> Candidate | None:
         return None
     best = item.readings[0]
     spans = tuple(Span.model_validate(s) for s in best["spans"])
-    implied = tuple(dict.fromkeys((*exemplar.implied, *item.details.get("implied", ()))))
-    if Counter((s.slot, repr(s.value)) for s in spans) != _to_place(item, implied):
+    implied_slots = tuple(dict.fromkeys((*exemplar.implied, *item.details.get("implied", ()))))
+    if Counter((s.slot, repr(s.value)) for s in spans) != _to_place(item, implied_slots):
         return None  # also where it takes a value as implied: that is for a person to say
     return Candidate(
         exemplar.id,
@@ -148,14 +148,14 @@ def _candidate(item: StoredExemplar) -> Candidate | None:
         spans,
         best["template"],
         best["confidence"],
-        implied,
+        implied_slots,
     )
 
 
-def _to_place(item: StoredExemplar, implied: Sequence[str]) -> Counter[tuple[str, str]]:
+def _to_place(item: StoredExemplar, implied_slots: Sequence[str]) -> Counter[tuple[str, str]]:
     arguments = item.exemplar.arguments.items()
     return Counter(
-        (s, repr(v)) for s, value in arguments if s not in implied for v in as_values(value)
+        (s, repr(v)) for s, value in arguments if s not in implied_slots for v in as_values(value)
     )
 
 
@@ -176,19 +176,19 @@ def accept(
     batch = batch or uuid.uuid4().hex[:12]
     schema = workspace.store.schema(module)
     skipped = dict.fromkeys(revisions, f"{module} has no such exemplar.")
-    decided = []
+    decisions = []
     ids = sorted(revisions)
     for start in range(0, len(ids), _IDS):
         for item in workspace.store.exemplars(module, ids=ids[start : start + _IDS]):
-            made = _decide(schema, item, revisions[item.exemplar.id])
-            if isinstance(made, str):
-                skipped[item.exemplar.id] = made
+            decision = _decide(schema, item, revisions[item.exemplar.id])
+            if isinstance(decision, str):
+                skipped[item.exemplar.id] = decision
             else:
-                decided.append((made, item.revision))
+                decisions.append((decision, item.revision))
                 del skipped[item.exemplar.id]
-    changed = workspace.store.accept_in_bulk(module, decided, who=who, batch=batch)
-    skipped.update(dict.fromkeys(changed, _CHANGED))
-    accepted = tuple(e.id for e, _ in decided if e.id not in skipped)
+    changed_ids = workspace.store.accept_in_bulk(module, decisions, who=who, batch=batch)
+    skipped.update(dict.fromkeys(changed_ids, _CHANGED))
+    accepted = tuple(e.id for e, _ in decisions if e.id not in skipped)
     return BulkReport(batch, accepted, dict(sorted(skipped.items())))
 
 
@@ -221,5 +221,5 @@ def _decide(schema: Schema, item: StoredExemplar, revision: int) -> AnnotatedExe
 
 def undo_bulk(workspace: Workspace, module: str, batch: str, *, who: str) -> UndoReport:
     """Take back, in one step, all of a batch that hasn't been decided again since."""
-    back, since, gone = workspace.store.undo_bulk(module, batch, who=who)
-    return UndoReport(batch, tuple(back), tuple(since), tuple(gone))
+    back, since, deleted_ids = workspace.store.undo_bulk(module, batch, who=who)
+    return UndoReport(batch, tuple(back), tuple(since), tuple(deleted_ids))

@@ -20,8 +20,8 @@ def lines(event: Event) -> list[str]:
     if event.after is None:
         return []
     if event.kind == changes.NOT_IMPORTED:
-        shown = _visible_fields(event.after).items()
-        return [f"in the file: {name}: {value}" for name, value in shown if name != "outcome"]
+        fields = _visible_fields(event.after).items()
+        return [f"in the file: {name}: {value}" for name, value in fields if name != "outcome"]
     return list(_lines(event.before, event.after))
 
 
@@ -39,7 +39,7 @@ def _visible_fields(exemplar: AnnotatedExemplar | None) -> dict[str, str]:
     """What a person looks at, by name; what isn't there is left out."""
     if exemplar is None:
         return {}
-    shown: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "utterance": exemplar.utterance,
         "function": exemplar.label,
         **{slot: canonical_json(value) for slot, value in exemplar.arguments.items()},
@@ -48,4 +48,4 @@ def _visible_fields(exemplar: AnnotatedExemplar | None) -> dict[str, str]:
         "outcome": exemplar.outcome or "not aligned yet",
         "tags": ", ".join(exemplar.tags),
     }
-    return {name: value for name, value in shown.items() if value}
+    return {name: value for name, value in fields.items() if value}

@@ -32,7 +32,7 @@ class Around:
 
 
 def around(
-    connection: Connection, module: str, ids: Sequence[str], *, held: Mapping[str, str]
+    connection: Connection, module: str, ids: Sequence[str], *, holder_by_id: Mapping[str, str]
 ) -> Around:
     """What is known around the exemplars of these ids."""
     opinions: dict[str, list[Opinion]] = {}
@@ -42,21 +42,21 @@ def around(
     for event in comments_of(connection, module, ids):
         note = {"who": event.who, "at": event.at.isoformat(), "text": event.note or ""}
         comments.setdefault(event.exemplar_id, []).append(note)
-    return Around(held, opinions, comments)
+    return Around(holder_by_id, opinions, comments)
 
 
 def item_json(
-    aligner: Aligner, item: StoredExemplar, *, who: str, known: Around | None = None
+    aligner: Aligner, item: StoredExemplar, *, who: str, surroundings: Around | None = None
 ) -> dict[str, Any]:
     """The item ``who`` is shown.
 
     Others' opinions stand in it once they have to be settled only, so that they don't sway.
     """
-    known = known or Around()
+    surroundings = surroundings or Around()
     item = _as_asked(item)
     exemplar = item.exemplar
     function = aligner.schema.function(exemplar.function or "")
-    opinions = known.opinions.get(exemplar.id, [])
+    opinions = surroundings.opinions.get(exemplar.id, [])
     if item.queue != DISAGREEMENT:
         opinions = [o for o in opinions if o.who == who]
     return {
@@ -72,13 +72,13 @@ def item_json(
         "split": exemplar.split,
         "context": exemplar.context,
         "flag": item.flag,
-        "held": known.held.get(exemplar.id),
+        "held": surroundings.held.get(exemplar.id),
         "arguments": _arguments(aligner, function, item),
         "spans": _spans(exemplar.spans),
         "implied": _implied_slots(item),
         "readings": [_reading_json(r, item) for r in whole_readings(item)],
         "opinions": [_opinion_json(o) for o in opinions],
-        "comments": known.comments.get(exemplar.id, []),
+        "comments": surroundings.comments.get(exemplar.id, []),
     }
 
 
@@ -92,9 +92,9 @@ def whole_readings(item: StoredExemplar) -> list[dict[str, Any]]:
 
 
 def _says_all(reading: Mapping[str, Any], item: StoredExemplar) -> bool:
-    implied = {*_implied_slots(item), *reading.get("implied", ())}
+    implied_slots = {*_implied_slots(item), *reading.get("implied", ())}
     value_count = sum(
-        len(as_values(v)) for s, v in item.exemplar.arguments.items() if s not in implied
+        len(as_values(v)) for s, v in item.exemplar.arguments.items() if s not in implied_slots
     )
     return len(reading["spans"]) == value_count
 
@@ -151,18 +151,18 @@ def _arguments(
 ) -> list[dict[str, Any]]:
     """Every value with its state and places; a list of values is several."""
     exemplar = item.exemplar
-    implied = set(_implied_slots(item))
-    places_found = _places(aligner, item, implied)
-    left = list(exemplar.spans or ())
+    implied_slots = set(_implied_slots(item))
+    places_found = _places(aligner, item, implied_slots)
+    spans_left = list(exemplar.spans or ())
     arguments = []
     for slot, value in exemplar.arguments.items():
         declared = function.slot(slot) if function else None
         for scalar in as_values(value):
-            placed = next((s for s in left if _is(s, slot, scalar)), None)
-            if placed:
-                left.remove(placed)
+            span = next((s for s in spans_left if _is(s, slot, scalar)), None)
+            if span:
+                spans_left.remove(span)
             state, places = places_found.get((slot, repr(scalar)), ("missing", []))
-            places = _with(placed, places)
+            places = _with(span, places)
             arguments.append(
                 {
                     "slot": slot,
@@ -170,7 +170,7 @@ def _arguments(
                     "type": declared.type if declared else "string",
                     "value": scalar,
                     "state": _state(
-                        state, places, placed=placed is not None, implied=slot in implied
+                        state, places, is_placed=span is not None, is_implied=slot in implied_slots
                     ),
                     "places": places,
                 }
@@ -182,30 +182,30 @@ def _is(span: Span, slot: str, scalar: Scalar) -> bool:
     return span.slot == slot and repr(span.value) == repr(scalar)
 
 
-def _with(placed: Span | None, places: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with(span: Span | None, places: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The places found, and the one that was given where it isn't among them."""
-    if placed is None or any((p["start"], p["end"]) == (placed.start, placed.end) for p in places):
+    if span is None or any((p["start"], p["end"]) == (span.start, span.end) for p in places):
         return places
-    given_place = {"start": placed.start, "end": placed.end, "kind": "given", "score": 1.0}
+    given_place = {"start": span.start, "end": span.end, "kind": "given", "score": 1.0}
     return sorted([*places, given_place], key=lambda p: (p["start"], p["end"]))
 
 
-def _state(found: str, places: Sequence[Any], *, placed: bool, implied: bool) -> str:
-    """What the page says of a value: its decision, else what alignment ``found``.
+def _state(finding: str, places: Sequence[Any], *, is_placed: bool, is_implied: bool) -> str:
+    """What the page says of a value: its decision, else what alignment ``finding``.
 
     The reason was made from that, too.
     """
-    if implied:
+    if is_implied:
         return "implied"
-    if placed:
+    if is_placed:
         return "placed"
-    if found in ("missing", "unsure"):
-        return found
+    if finding in ("missing", "unsure"):
+        return finding
     return "once" if len(places) == 1 else "repeated"
 
 
 def _places(
-    aligner: Aligner, item: StoredExemplar, implied: set[str]
+    aligner: Aligner, item: StoredExemplar, implied_slots: set[str]
 ) -> dict[tuple[str, str], tuple[str, list[dict[str, Any]]]]:
     """Alignment's state of each (slot, value), and its places.
 
@@ -213,11 +213,11 @@ def _places(
     looked at, unless every value is placed or implied already.
     """
     exemplar = item.exemplar
-    stored = item.details.get("arguments")
-    if stored is not None:
-        return {(a["slot"], repr(a["value"])): (a["state"], a["places"]) for a in stored}
+    arguments_stored = item.details.get("arguments")
+    if arguments_stored is not None:
+        return {(a["slot"], repr(a["value"])): (a["state"], a["places"]) for a in arguments_stored}
     slots = {span.slot for span in exemplar.spans or ()}
-    if set(exemplar.arguments) <= slots | implied:
+    if set(exemplar.arguments) <= slots | implied_slots:
         return {}
     bare = exemplar.model_copy(update={"spans": None, "template": None, "implied": ()})
     return {

@@ -75,14 +75,14 @@ def _decide(case: Case, op: request.Decide) -> int:
     arguments = {s: _as_known(v, exemplar.arguments.get(s)) for s, v in op.arguments.items()}
     _check_labels(case, op.function, arguments)
     spans = tuple(_span(exemplar.utterance, mark, arguments) for mark in op.spans)
-    ordered = check_spans(exemplar.utterance, spans)
+    sorted_spans = check_spans(exemplar.utterance, spans)
     candidate = exemplar.model_copy(
         update={
             "function": op.function,
             "unlabelled": False,
             "arguments": arguments,
-            "spans": ordered,
-            "template": make_template(exemplar.utterance, ordered),
+            "spans": sorted_spans,
+            "template": make_template(exemplar.utterance, sorted_spans),
             "implied": tuple(dict.fromkeys(op.implied)),
             "tags": tuple(t for t in exemplar.tags if t != DISCARDED),
             "resolved_by": "annotator",  # who looked at the text: their words may mean the value
@@ -94,7 +94,7 @@ def _decide(case: Case, op: request.Decide) -> int:
             f"This doesn't resolve the utterance: {result.reason}",
             remedy="Mark every value, or say that it is implied.",
         )
-    by = "suggestion" if _is_reading(case.item, op.reading, ordered) else "annotator"
+    by = "suggestion" if _is_reading(case.item, op.reading, sorted_spans) else "annotator"
     reason = "Decided by a person."
     update = {"outcome": "resolved", "resolved_by": by, "reason": reason}
     same = (op.function, arguments) == (exemplar.function, exemplar.arguments)
@@ -127,24 +127,28 @@ def _span(utterance: str, mark: request.Mark, arguments: Arguments) -> Span:
     return Span(slot=mark.slot, start=mark.start, end=mark.end, value=value)
 
 
-def _as_known(value: Value, known: Value | None) -> Value:
+def _as_known(value: Value, stored_value: Value | None) -> Value:
     """The value as it was stored, where a browser, which knows one kind of number, changed it."""
-    if known is None:
+    if stored_value is None:
         return value
     if isinstance(value, list):
-        return [next((k for k in as_values(known) if _is_same(k, v)), v) for v in value]
-    return known if not isinstance(known, list) and _is_same(known, value) else value
+        return [next((k for k in as_values(stored_value) if _is_same(k, v)), v) for v in value]
+    return (
+        stored_value
+        if not isinstance(stored_value, list) and _is_same(stored_value, value)
+        else value
+    )
 
 
-def _is_same(known: Scalar, given: Scalar) -> bool:
-    if isinstance(known, str) or isinstance(given, str):
-        return known == given
-    if isinstance(known, bool) or isinstance(given, bool):
-        return known is given
+def _is_same(stored_value: Scalar, value: Scalar) -> bool:
+    if isinstance(stored_value, str) or isinstance(value, str):
+        return stored_value == value
+    if isinstance(stored_value, bool) or isinstance(value, bool):
+        return stored_value is value
     try:
-        return float(known) == float(given)  # 2 and 2.0; digits beyond a double's
+        return float(stored_value) == float(value)  # 2 and 2.0; digits beyond a double's
     except OverflowError:
-        return known == given
+        return stored_value == value
 
 
 def _is_reading(item: StoredExemplar, number: int | None, spans: tuple[Span, ...]) -> bool:
@@ -236,9 +240,9 @@ def reconsider(case: Case) -> str | None:
     return "disputed"
 
 
-def _agree(given: Sequence[Opinion]) -> bool:
+def _agree(opinions: Sequence[Opinion]) -> bool:
     """Whether people say the same."""
-    return len({_meaning(o.exemplar) for o in given}) == 1
+    return len({_meaning(o.exemplar) for o in opinions}) == 1
 
 
 def waits_for_opinions(annotators: int, queue: str | None) -> bool:

@@ -33,11 +33,11 @@ def measure_agreement(workspace: Workspace, module: str) -> Agreement:
 
 def _opinions(workspace: Workspace, module: str) -> Opinions:
     """What each annotator said of each exemplar, decided ones included."""
-    found: dict[str, dict[str, AnnotatedExemplar]] = {}
+    opinions_by_id: dict[str, dict[str, AnnotatedExemplar]] = {}
     with workspace.store.reading() as connection:
         for opinion in opinions_of(connection, module, standing=False):
-            found.setdefault(opinion.id, {})[opinion.who] = opinion.exemplar
-    return found
+            opinions_by_id.setdefault(opinion.id, {})[opinion.who] = opinion.exemplar
+    return opinions_by_id
 
 
 def preview(

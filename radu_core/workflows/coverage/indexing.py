@@ -151,9 +151,9 @@ def _before(workspace: Workspace, module: str) -> list[Any]:
 def data_state(workspace: Workspace, module: str) -> str:
     """What changes whenever a resolved exemplar, the schema or the settings of a module do."""
     store = workspace.store
-    seen = [[i, *map(str, at)] for i, at in sorted(store.revisions(module).items())]
+    revisions = [[i, *map(str, at)] for i, at in sorted(store.revisions(module).items())]
     settings = retrieval_settings(workspace, module).model_dump(mode="json")
-    return content_hash([store.schema(module).hash, settings, seen])
+    return content_hash([store.schema(module).hash, settings, revisions])
 
 
 def index_fingerprint(workspace: Workspace, module: str) -> str:
@@ -232,24 +232,24 @@ def load_index(
 
 
 def _up_to_date(
-    workspace: Workspace, chosen: RetrievalSettings, schema: Schema, held: _Held
+    workspace: Workspace, settings: RetrievalSettings, schema: Schema, kept_index: _Held
 ) -> ModuleIndex:
     module = schema.module
     revisions = workspace.store.revisions(module)
-    before = held.revisions
-    changed = [i for i, revision in revisions.items() if before.get(i) != revision]
-    gone = [i for i in before if i not in revisions]
-    if not changed and not gone and schema.hash == held.index.schema.hash:
-        _keep(workspace, held.index)
-        return held.index
-    ids = changed if len(changed) <= _FETCHED_SINGLY else None
-    items = workspace.store.exemplars(module, ids=ids, outcomes=["resolved"]) if changed else []
+    before = kept_index.revisions
+    changed_ids = [i for i, revision in revisions.items() if before.get(i) != revision]
+    deleted_ids = [i for i in before if i not in revisions]
+    if not changed_ids and not deleted_ids and schema.hash == kept_index.index.schema.hash:
+        _keep(workspace, kept_index.index)
+        return kept_index.index
+    ids = changed_ids if len(changed_ids) <= _FETCHED_SINGLY else None
+    items = workspace.store.exemplars(module, ids=ids, outcomes=["resolved"]) if changed_ids else []
     exemplar_by_id = {i.exemplar.id: i.exemplar for i in items}
-    changes = {i: exemplar_by_id.get(i) for i in (*changed, *gone)}
-    index = held.index.change(changes, schema=schema)
+    changes = {i: exemplar_by_id.get(i) for i in (*changed_ids, *deleted_ids)}
+    index = kept_index.index.change(changes, schema=schema)
     _require_exemplars(index)
     _keep(workspace, index)
-    workspace.hold((module, chosen), _Held(index, revisions))
+    workspace.hold((module, settings), _Held(index, revisions))
     return index
 
 

@@ -98,8 +98,10 @@ def generators(workspace: Workspace) -> list[str]:
     """The installed models that rows can be tokenized for, the default one first."""
     embedders = {n for n, m in KNOWN_MODELS.items() if m.role == "embedding"} | {DEFAULT_EMBEDDER}
     names = [m["name"] for m in installed_models(workspace.models)]
-    found = [n for n in names if n not in embedders and not _embeds(workspace.models / _file(n))]
-    return sorted(found, key=lambda n: (n != BASE, n))
+    candidates = [
+        n for n in names if n not in embedders and not _embeds(workspace.models / _file(n))
+    ]
+    return sorted(candidates, key=lambda n: (n != BASE, n))
 
 
 def _file(name: str) -> str:
@@ -123,8 +125,8 @@ def tokenizer_of(workspace: Workspace, model: str, chat: str = "none") -> FastTo
 
 def encoder_for(workspace: Workspace, model: str, chat: str = "none") -> Encoder | None:
     """What writes rows for an installed model; None when it isn't installed."""
-    found = tokenizer_of(workspace, model, chat)
-    return None if found is None else found.encoder
+    tokenizer = tokenizer_of(workspace, model, chat)
+    return None if tokenizer is None else tokenizer.encoder
 
 
 def token_view(encoder: Encoder | Any, row: PromptRow, *, model: str = BASE) -> TokenView:
@@ -244,25 +246,25 @@ def _group(tokenizer: Any, text: str, ids: Sequence[int]) -> Iterator[tuple[tupl
 
 def _offsets(tokenizer: Any, text: str, ids: Sequence[int]) -> list[tuple[int, int]]:
     if tokenizer.is_fast:
-        made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        if list(made["input_ids"]) == list(ids):
-            return [(int(a), int(b)) for a, b in made["offset_mapping"]]
+        encoding = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        if list(encoding["input_ids"]) == list(ids):
+            return [(int(a), int(b)) for a, b in encoding["offset_mapping"]]
     return _decoded_offsets(tokenizer, text, ids)
 
 
 def _decoded_offsets(tokenizer: Any, text: str, ids: Sequence[int]) -> list[tuple[int, int]]:
     """Offsets by decoding, for tokenizers that don't tell: what can't be placed joins the next."""
-    found: list[tuple[int, int]] = []
-    position = begun = 0
+    offsets: list[tuple[int, int]] = []
+    position = first = 0
     for number in range(len(ids)):
-        piece = tokenizer.decode(list(ids[begun : number + 1]))
+        piece = tokenizer.decode(list(ids[first : number + 1]))
         start = text.find(piece, position) if piece and _REPLACEMENT not in piece else -1
         if start < 0:
-            found.append((position, position))
+            offsets.append((position, position))
             continue
-        found[begun:] = [(position, start + len(piece))] * (number + 1 - begun)
-        position, begun = start + len(piece), number + 1
-    return found
+        offsets[first:] = [(position, start + len(piece))] * (number + 1 - first)
+        position, first = start + len(piece), number + 1
+    return offsets
 
 
 def _per_part(cells: Sequence[Cell]) -> dict[str, int]:
@@ -286,13 +288,13 @@ def token_warnings(view: TokenView) -> Iterator[PromptWarning]:
     framing = ("end", "chat")
     special = sorted({c.text.strip() for c in view.cells if c.special and c.origin not in framing})
     if special:
-        shown = ", ".join(map(repr, special[:5]))
+        examples = ", ".join(map(repr, special[:5]))
         one = len(special) == 1
         it = "it" if one else "them"
         yield PromptWarning(
             "special tokens",
             "error",
-            f"The text{'' if one else 's'} {shown} {'is a' if one else 'are'} special "
+            f"The text{'' if one else 's'} {examples} {'is a' if one else 'are'} special "
             f"token{'' if one else 's'} of {view.model}: the model takes {it} for the end of a "
             "text, or of a turn.",
             f"Take {it} out of the utterance, the description or the template.",

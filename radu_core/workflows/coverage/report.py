@@ -141,8 +141,8 @@ def measured_exemplars(
     """
     items = workspace.store.exemplars(module, splits=[split])
     schema = workspace.store.schema(module)
-    found = sort_out(schema, (i.exemplar for i in items), Purpose.COVERAGE)
-    return list(found.exemplars), {id: why.value for id, why in found.left_out.items()}
+    selection = sort_out(schema, (i.exemplar for i in items), Purpose.COVERAGE)
+    return list(selection.exemplars), {id: why.value for id, why in selection.left_out.items()}
 
 
 def coverage_report(
@@ -239,9 +239,9 @@ def out_of_date(workspace: Workspace, report: CoverageReport) -> bool:
 
 def embedders(workspace: Workspace) -> list[str]:
     """The embedders that can be named without fetching one: models, then runs."""
-    tuned = [*workspace.runs.glob("*/model/modules.json")]
-    tuned += workspace.runs.glob("*/model/encoder/modules.json")
-    runs = sorted((p.relative_to(workspace.runs).parts[0] for p in tuned), reverse=True)
+    encoder_files = [*workspace.runs.glob("*/model/modules.json")]
+    encoder_files += workspace.runs.glob("*/model/encoder/modules.json")
+    runs = sorted((p.relative_to(workspace.runs).parts[0] for p in encoder_files), reverse=True)
     return list(dict.fromkeys((*base_embedders(workspace), *runs)))
 
 
@@ -264,7 +264,7 @@ def left_out_rows(workspace: Workspace, module: str, split: Split) -> list[dict[
 
 def not_indexed_rows(index: ModuleIndex) -> list[dict[str, str]]:
     """The resolved exemplars that an index doesn't hold, with the reason; for export."""
-    held = {e.id for e in index.exemplars}
+    indexed_ids = {e.id for e in index.exemplars}
     return [
         {
             "id": id_,
@@ -273,7 +273,7 @@ def not_indexed_rows(index: ModuleIndex) -> list[dict[str, str]]:
             "reason": (entry.left_out or Reason.DUPLICATE).value,
         }
         for id_, entry in sorted(index.contents.entries.items())
-        if id_ not in held
+        if id_ not in indexed_ids
     ]
 
 
@@ -306,14 +306,14 @@ def curve_rows(report: CoverageReport) -> list[dict[str, Any]]:
     grid = report.grid
     rows = []
     for name in (*RANKINGS, "together"):
-        for k, covered in enumerate(grid.curve(name)):
-            low, high = wilson(covered, grid.total)
-            share = covered / grid.total if grid.total else 0.0
+        for k, covered_count in enumerate(grid.curve(name)):
+            low, high = wilson(covered_count, grid.total)
+            share = covered_count / grid.total if grid.total else 0.0
             rows.append(
                 {
                     "curve": name,
                     "k": k,
-                    "covered": covered,
+                    "covered": covered_count,
                     "utterances": grid.total,
                     "coverage": share,
                     "low": low,
@@ -330,15 +330,15 @@ def functions_rows(report: CoverageReport) -> list[dict[str, Any]]:
     for name in RANKINGS:
         ranks = grid.function_ranks[name]
         for number in range(min(len(grid.index.functions), grid.max_exemplar) + 1):
-            covered = int(((ranks > 0) & (ranks <= number)).sum())
-            low, high = wilson(covered, grid.total)
+            covered_count = int(((ranks > 0) & (ranks <= number)).sum())
+            low, high = wilson(covered_count, grid.total)
             rows.append(
                 {
                     "curve": name,
                     "functions": number,
-                    "covered": covered,
+                    "covered": covered_count,
                     "utterances": grid.total,
-                    "coverage": covered / max(1, grid.total),
+                    "coverage": covered_count / max(1, grid.total),
                     "low": low,
                     "high": high,
                 }
@@ -358,7 +358,7 @@ def percentile_rows(report: CoverageReport) -> list[dict[str, Any]]:
     ]
 
 
-def miss_rows(explained: Sequence[ExplainedMiss]) -> list[dict[str, Any]]:
+def miss_rows(explanations: Sequence[ExplainedMiss]) -> list[dict[str, Any]]:
     """Misses with their causes, flat (``MISS_COLUMNS``); for tables and export."""
     return [
         {
@@ -378,17 +378,17 @@ def miss_rows(explained: Sequence[ExplainedMiss]) -> list[dict[str, Any]]:
             "description_rank": one.description_rank,
             "exemplars": one.exemplars,
         }
-        for one in explained
+        for one in explanations
     ]
 
 
 def flag_misses(
-    workspace: Workspace, module: str, explained: Sequence[ExplainedMiss], *, who: str
+    workspace: Workspace, module: str, explanations: Sequence[ExplainedMiss], *, who: str
 ) -> int:
     """Send missed utterances to annotation, each with why; returns how many were found."""
     flags = {
         one.miss.id: f"Coverage: {one.miss.function} wasn't retrieved. {one.causes[0].text}"
-        for one in explained
+        for one in explanations
     }
     return workspace.store.flag(module, flags, who=who, kind="suspected")
 
@@ -429,13 +429,13 @@ def prompt_cost(
         return count(rag.ask(Asking("", schema, templates), hits).text)
 
     empty = measure(replace(hits, descriptions=(), exemplars=()))
-    named = replace(hits, exemplars=())
-    functions = max(1, len(named.functions))
-    per_function = (measure(named) - empty) / functions
+    descriptions_only = replace(hits, exemplars=())
+    functions = max(1, len(descriptions_only.functions))
+    per_function = (measure(descriptions_only) - empty) / functions
     both = measure(hits)
-    extra = len(hits.functions) - len(named.functions)
-    shown = max(1, len(hits.exemplars))
-    per_exemplar = max(0.0, both - empty - per_function * (functions + extra)) / shown
+    extra = len(hits.functions) - len(descriptions_only.functions)
+    exemplar_count = max(1, len(hits.exemplars))
+    per_exemplar = max(0.0, both - empty - per_function * (functions + extra)) / exemplar_count
 
     def cost(k_desc: int, k_exemplar: int) -> float:
         mean = float(grid.mean_functions[k_desc][k_exemplar])

@@ -119,13 +119,13 @@ def what_if(
     before = thin(report.grid, _MOST)
     index = before.index
     schema = _with_descriptions(index.schema, descriptions or {})
-    said, own = _as_queries_say(report.grid.queries, added)
-    exemplars = [_exemplar(schema, n, *a) for n, a in enumerate(said)]
+    additions, own = _as_queries_say(report.grid.queries, added)
+    exemplars = [_exemplar(schema, n, *a) for n, a in enumerate(additions)]
     after = suppose(before, schema, {e.id: e for e in exemplars})
-    held = {e.id for e in after.index.exemplars}
-    repeated = tuple(e.template or "" for e in exemplars if e.id not in held)
-    moved = difference(before, after, point, point)
-    return WhatIf(after, before, moved, before.total, report.grid.total, repeated, own)
+    indexed_ids = {e.id for e in after.index.exemplars}
+    repeated = tuple(e.template or "" for e in exemplars if e.id not in indexed_ids)
+    change = difference(before, after, point, point)
+    return WhatIf(after, before, change, before.total, report.grid.total, repeated, own)
 
 
 def _as_queries_say(
@@ -136,11 +136,11 @@ def _as_queries_say(
     One that is a measured utterance word for word gets that one's template, so that the utterance
     doesn't find itself in it. Second: which ones are.
     """
-    known = {(q.function, escape(q.utterance)): q.template or "" for q in queries}
+    template_by_text = {(q.function, escape(q.utterance)): q.template or "" for q in queries}
     templates = {(q.function, q.template or "") for q in queries}
-    said = [(f, known.get((f, text.strip()), text.strip())) for f, text in added]
-    own = tuple(text for (_, text), key in zip(added, said, strict=True) if key in templates)
-    return said, own
+    additions = [(f, template_by_text.get((f, text.strip()), text.strip())) for f, text in added]
+    own = tuple(text for (_, text), key in zip(added, additions, strict=True) if key in templates)
+    return additions, own
 
 
 def _with_descriptions(schema: Schema, descriptions: Mapping[str, str]) -> Schema:
@@ -158,13 +158,13 @@ def _exemplar(schema: Schema, number: int, function: str, template: str) -> Anno
     require_function(schema, function)
     if not template.strip():
         raise InputError("The exemplar is empty", remedy="Write what a user would say.")
-    known = {s.name for s in require_function(schema, function).slots}
-    unknown = [s for s in parse_template(template).slots if s not in known]
+    slot_names = {s.name for s in require_function(schema, function).slots}
+    unknown = [s for s in parse_template(template).slots if s not in slot_names]
     if unknown:
         raise AlignmentError(
             f"{function} has no slot of that name",
             value=unknown[0],
-            remedy=f"It has {', '.join(sorted(known)) or 'none'}; write \\< for a literal <.",
+            remedy=f"It has {', '.join(sorted(slot_names)) or 'none'}; write \\< for a literal <.",
         )
     exemplar = AnnotatedExemplar(
         id=f"\uffffwhat if {number}",
@@ -190,10 +190,10 @@ def difference(
     first = one.covered_at(*at_one).tolist()
     second = two.covered_at(*at_two).tolist()
     pairs = list(enumerate(zip(first, second, strict=True)))
-    gained = tuple(n for n, (a, b) in pairs if b and not a)
-    lost = tuple(n for n, (a, b) in pairs if a and not b)
+    gains = tuple(n for n, (a, b) in pairs if b and not a)
+    losses = tuple(n for n, (a, b) in pairs if a and not b)
     return Difference(
-        len(pairs), sum(first), sum(second), gained, lost, mcnemar(len(gained), len(lost))
+        len(pairs), sum(first), sum(second), gains, losses, mcnemar(len(gains), len(losses))
     )
 
 
@@ -266,26 +266,26 @@ def compare_reports(
 def point_of(report: CoverageReport, k_desc: int | None, k_exemplar: int | None) -> tuple[int, int]:
     """A point of a report's grid; the recommended k where none is given."""
     grid, choice = report.grid, report.choice
-    wanted = (
+    point = (
         choice.k_desc if k_desc is None else k_desc,
         choice.k_exemplar if k_exemplar is None else k_exemplar,
     )
-    if wanted[0] > grid.max_desc or wanted[1] > grid.max_exemplar:
+    if point[0] > grid.max_desc or point[1] > grid.max_exemplar:
         raise InputError(
             f"At most {describe_point(grid.max_desc, grid.max_exemplar)} were measured",
-            value=f"{wanted[0]}, {wanted[1]}",
+            value=f"{point[0]}, {point[1]}",
             remedy="Choose a point of the grid.",
         )
-    return wanted
+    return point
 
 
-def function_changes(one: CoverageGrid, moved: Difference) -> list[tuple[str, int, int, int]]:
+def function_changes(one: CoverageGrid, change: Difference) -> list[tuple[str, int, int, int]]:
     """Per function of which some are gained or lost: its name, gained, lost, all of it measured."""
     names = [q.function or "" for q in one.queries]
-    gained, lost = (Counter(names[n] for n in places) for places in (moved.gained, moved.lost))
+    gains, losses = (Counter(names[n] for n in places) for places in (change.gained, change.lost))
     total = Counter(names)
-    changed = sorted({*gained, *lost}, key=lambda f: (gained[f] - lost[f], f))
-    return [(f, gained[f], lost[f], total[f]) for f in changed]
+    names_changed = sorted({*gains, *losses}, key=lambda f: (gains[f] - losses[f], f))
+    return [(f, gains[f], losses[f], total[f]) for f in names_changed]
 
 
 def keep_description(
@@ -302,9 +302,9 @@ def keep_description(
             remedy="Say in one sentence what the user wants.",
         )
     schema = workspace.store.schema(module)
-    changed = _with_descriptions(schema, {function: description.strip()})
+    new_schema = _with_descriptions(schema, {function: description.strip()})
     note = f"Changed the description of {function}"
-    return put_schema(workspace, changed, who=who, expected=schema.hash, note=note)
+    return put_schema(workspace, new_schema, who=who, expected=schema.hash, note=note)
 
 
 def slots_to_fill(template: str) -> list[str]:
@@ -336,17 +336,17 @@ def keep_exemplars(
     One that is refused holds up no other; losing the database does, as it would each.
     """
     outcomes: Counter[str] = Counter()
-    refused = {}
+    refusals = {}
     for template, words in values.items():
         try:
             item = keep_exemplar(workspace, module, function, template, words, who=who)
         except StoreError:
             raise
         except RaduError as error:
-            refused[template] = str(error)
+            refusals[template] = str(error)
         else:
             outcomes[item.exemplar.outcome or "unresolved"] += 1
-    return Kept(dict(sorted(outcomes.items())), refused)
+    return Kept(dict(sorted(outcomes.items())), refusals)
 
 
 def keep_exemplar(
@@ -363,22 +363,24 @@ def keep_exemplar(
     ``values`` is slot → words; a person labelled it. It is aligned as every other: its outcome says
     whether its template is the one that was asked for.
     """
-    parsed = parse_template(template)
-    empty = [s for s in dict.fromkeys(parsed.slots) if not values.get(s, "").strip()]
+    template_parts = parse_template(template)
+    empty = [s for s in dict.fromkeys(template_parts.slots) if not values.get(s, "").strip()]
     if empty:
         raise InputError(
             f"The slot {empty[0]} has no value",
             value=template,
             remedy="Write what a user would say there: an utterance has words, not slots.",
         )
-    said = "".join(p if isinstance(p, str) else values[p.name].strip() for p in parsed.parts)
-    known = require_function(workspace.store.schema(module), function)
-    typed: dict[str, str | list[str]] = {}
-    for name in dict.fromkeys(parsed.slots):
-        slot = known.slot(name)
+    utterance = "".join(
+        p if isinstance(p, str) else values[p.name].strip() for p in template_parts.parts
+    )
+    schema_function = require_function(workspace.store.schema(module), function)
+    typed_values: dict[str, str | list[str]] = {}
+    for name in dict.fromkeys(template_parts.slots):
+        slot = schema_function.slot(name)
         value = values[name].strip()
-        typed[name] = [value] if slot is not None and slot.multi_value else value
-    return add(workspace, module, said, function=function, typed=typed, who=who)
+        typed_values[name] = [value] if slot is not None and slot.multi_value else value
+    return add(workspace, module, utterance, function=function, typed=typed_values, who=who)
 
 
 def query_texts(queries: Sequence[Query], places: Sequence[int]) -> list[tuple[str, str]]:

@@ -67,14 +67,14 @@ def damaged_reports(run: RunDirectory, module: str | None = None) -> dict[str, s
 def _read_reports(
     run: RunDirectory, module: str | None
 ) -> tuple[dict[str, EvaluationReport], dict[str, str]]:
-    found: dict[str, EvaluationReport] = {}
+    reports: dict[str, EvaluationReport] = {}
     damaged: dict[str, str] = {}
     for path in sorted(report_path(run, "", module).parent.glob("*.json")):
         try:
-            found[path.stem] = EvaluationReport.load(path)
+            reports[path.stem] = EvaluationReport.load(path)
         except RaduError as error:
             damaged[path.stem] = str(error)
-    return found, damaged
+    return reports, damaged
 
 
 def rows_to_measure(
@@ -85,8 +85,8 @@ def rows_to_measure(
     Unresolved rows count as well: evaluation needs labels, not spans. ``limit`` takes a sample
     that is the same every time.
     """
-    found = labelled_rows(workspace, module, split)
-    rows, left_out = list(found.exemplars), found.counts
+    selection = labelled_rows(workspace, module, split)
+    rows, left_out = list(selection.exemplars), selection.counts
     if limit is not None and len(rows) > limit:
         left_out["beyond the limit asked for"] = len(rows) - limit
         rows = sorted(rows, key=lambda e: content_hash(e.id))[:limit]
@@ -129,10 +129,10 @@ def evaluate(
     if generator:
         generator = _language_model(workspace, generator, fast=fast).id
     scope_of_run = _scope_of(run, scope) if fast or scope is not None else None
-    served = serving(workspace, run, module=module)
-    mixing = ask_as(served, ensemble=True, fast=fast) if ensemble and not generator else None
-    rows, left_out = rows_to_measure(workspace, served.schema.module, split, limit=limit)
-    measurement = Measurement(workspace, run, served, rows, scope_of_run, progress)
+    serving_files = serving(workspace, run, module=module)
+    mixing = ask_as(serving_files, ensemble=True, fast=fast) if ensemble and not generator else None
+    rows, left_out = rows_to_measure(workspace, serving_files.schema.module, split, limit=limit)
+    measurement = Measurement(workspace, run, serving_files, rows, scope_of_run, progress)
     report = _compare_with_baselines(measurement, split, left_out)
     more: dict[str, object] = {}
     if untrained:
@@ -151,21 +151,23 @@ def _compare_with_baselines(
     measurement: Measurement, split: Split, left_out: dict[str, int]
 ) -> EvaluationReport:
     """The run's own model beside the baselines: what every report begins with."""
-    run, served, rows = measurement.run, measurement.served, measurement.rows
-    labels, learned_from = _labels(served)
+    run, serving, rows = measurement.run, measurement.served, measurement.rows
+    labels, learned_from = _labels(serving)
     answers = measurement.ask_baselines(labels)
     predictions, scope = measurement.predictions, measurement.scope
-    trained, errors = measure(TRAINED, rows, predictions)
+    trained_metrics, errors = measure(TRAINED, rows, predictions)
     return EvaluationReport(
-        module=served.schema.module,
+        module=serving.schema.module,
         split=split,
         run=run.id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         rows=len(rows),
         rows_hash=hash_of_rows(rows),
         left_out=left_out,
-        trained=trained,
-        baselines=tuple(measure(system, rows, given)[0] for system, given in answers.items()),
+        trained=trained_metrics,
+        baselines=tuple(
+            measure(system, rows, system_answers)[0] for system, system_answers in answers.items()
+        ),
         learned_from=learned_from,
         no_baselines=labels.missing,
         comparisons=compare_each(rows, predictions, answers),
@@ -173,7 +175,7 @@ def _compare_with_baselines(
         scope=scope_report(scope.kept, scope.curve, rows, predictions) if scope else None,
         sources=head_sources(measurement.workspace, run, rows) if measurement.fast else (),
         head_accuracy=head_accuracy(run) if measurement.fast else None,
-        settings=dict(served.settings.model_dump()),
+        settings=dict(serving.settings.model_dump()),
     )
 
 
@@ -231,13 +233,13 @@ def _language_model(workspace: Workspace, name: str, *, fast: bool) -> RunDirect
     return run
 
 
-def _labels(kept: Serving) -> tuple[TrainedLabels, Labels | None]:
+def _labels(serving: Serving) -> tuple[TrainedLabels, Labels | None]:
     """What the run was trained on, and how much of it a baseline can learn from."""
-    assert kept.folder is not None
-    labels = read_trained_labels(kept.folder)
+    assert serving.folder is not None
+    labels = read_trained_labels(serving.folder)
     if labels.missing:
         return labels, None
-    left_out = learnable(kept.schema, labels.exemplars).counts
+    left_out = learnable(serving.schema, labels.exemplars).counts
     return labels, Labels(count=len(labels.exemplars), hash=labels.hash, left_out=left_out)
 
 

@@ -29,7 +29,7 @@ def head_sources(
     report = run.report() or {}
     adds = report.get("adds") or {}
     without = _out_of_fold(run).get("without") or {}
-    spent = model.milliseconds([r.utterance for r in rows[:_TIMED]])
+    time_by_source = model.milliseconds([r.utterance for r in rows[:_TIMED]])
     weights: dict[str, float | None] = dict(model.head.weights)
     return tuple(
         Source(
@@ -40,7 +40,7 @@ def head_sources(
             milliseconds=round(milliseconds, 3),
         )
         for name, milliseconds in sorted(
-            spent.items(), key=lambda i: (i[0] == EMBEDDING, -(weights.get(i[0]) or 0.0))
+            time_by_source.items(), key=lambda i: (i[0] == EMBEDDING, -(weights.get(i[0]) or 0.0))
         )
     )
 

@@ -131,12 +131,16 @@ class Measurement:
             parser = fast_parser(self.workspace, model, self.served)
             scope = self.scope.kept if self.scope else None
             return _parse_in_blocks(parser, self.rows, report, scope=scope)
-        served = self.served
+        serving = self.served
         generator = Generator(model, template=template_of(self.run))
-        asked = Parser(generator, served.index, served.schema, served.templates, settings)
+        asking_parser = Parser(
+            generator, serving.index, serving.schema, serving.templates, settings
+        )
         queries = [query_of(r) for r in self.rows]
         contexts = [r.context for r in self.rows]
-        return _as_predictions(asked.parse_many(queries, contexts=contexts, progress=report))
+        return _as_predictions(
+            asking_parser.parse_many(queries, contexts=contexts, progress=report)
+        )
 
 
 def _parse_in_blocks(

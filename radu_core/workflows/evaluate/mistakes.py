@@ -67,28 +67,28 @@ def find_confusion(report: EvaluationReport) -> Confusion:
 
     Right rows come from the scores per function, wrong ones from the list of errors.
     """
-    trained = report.trained
+    metrics = report.trained
     counts: Counter[tuple[str, str]] = Counter()
-    totals = {score.function: score.rows for score in trained.per_function}
-    for score in trained.per_function:
+    totals = {score.function: score.rows for score in metrics.per_function}
+    for score in metrics.per_function:
         counts[score.function, score.function] = score.recall.hits
-    outside = trained.out_of_scope_recall
+    outside = metrics.out_of_scope_recall
     totals[OUT_OF_SCOPE] = outside.total
     counts[OUT_OF_SCOPE, OUT_OF_SCOPE] = outside.hits
     wrong: Counter[tuple[str, str]] = Counter(
         _pair(e) for e in report.errors if e.expected_function != e.predicted_function
     )
     pairs = [Confused(e, p, n, totals.get(e, n)) for (e, p), n in wrong.items()]
-    named = {score.function for score in trained.per_function} | {n for pair in wrong for n in pair}
+    names = {score.function for score in metrics.per_function} | {n for pair in wrong for n in pair}
     has_outside = bool(outside.total) or OUT_OF_SCOPE in {n for pair in wrong for n in pair}
     return Confusion(
-        functions=(*sorted(named - {OUT_OF_SCOPE}), *([OUT_OF_SCOPE] if has_outside else [])),
+        functions=(*sorted(names - {OUT_OF_SCOPE}), *([OUT_OF_SCOPE] if has_outside else [])),
         counts={cell: n for cell, n in (counts + wrong).items() if n},
         totals=totals,
         pairs=tuple(
             sorted(pairs, key=lambda p: (-p.rows, -p.rows / p.of, p.expected, p.predicted))
         ),
-        unlisted=trained.function.total - trained.function.hits - wrong.total(),
+        unlisted=metrics.function.total - metrics.function.hits - wrong.total(),
     )
 
 
@@ -143,10 +143,10 @@ def find_slot_results(report: EvaluationReport) -> list[SlotResult]:
         for key, mistake in _mistakes(error):
             mistakes[key].append(mistake)
     scores = {(s.function, s.slot): s for s in report.trained.per_slot or ()}
-    found = [
+    results = [
         SlotResult(*key, scores.get(key), tuple(mistakes[key])) for key in {*scores, *mistakes}
     ]
-    return sorted(found, key=lambda r: (-sum(map(r.count, MISTAKES)), r.function, r.slot))
+    return sorted(results, key=lambda r: (-sum(map(r.count, MISTAKES)), r.function, r.slot))
 
 
 def _mistakes(error: CallError) -> list[tuple[tuple[str, str], SlotMistake]]:
@@ -156,12 +156,12 @@ def _mistakes(error: CallError) -> list[tuple[tuple[str, str], SlotMistake]]:
     """
     expected, predicted = error.expected_function, error.predicted_function
     gold = pairs_of(expected, error.expected_arguments)
-    said = pairs_of(predicted, error.predicted_arguments)
+    predicted_pairs = pairs_of(predicted, error.predicted_arguments)
     if expected == predicted:
-        lost, extra = gold - said, said - gold
-        sides = [(expected, lost, extra)]
+        missing, extra = gold - predicted_pairs, predicted_pairs - gold
+        sides = [(expected, missing, extra)]
     else:
-        sides = [(expected, gold, Counter()), (predicted, Counter(), said)]
+        sides = [(expected, gold, Counter()), (predicted, Counter(), predicted_pairs)]
     return [
         ((function, slot), _mistake(error, slot, _of(slot, missed), _of(slot, more), function))
         for function, missed, more in sides
@@ -174,8 +174,8 @@ def _of(slot: str, pairs: Counter[tuple[str, str, str]]) -> int:
     return sum(count for (name, _, _), count in pairs.items() if name == slot)
 
 
-def _mistake(error: CallError, slot: str, lost: int, extra: int, function: str) -> SlotMistake:
-    wrong = min(lost, extra)
+def _mistake(error: CallError, slot: str, missing: int, extra: int, function: str) -> SlotMistake:
+    wrong = min(missing, extra)
 
     def values(of: str | None, arguments: Arguments) -> tuple[Scalar, ...]:
         return tuple(as_values(arguments[slot])) if of == function and slot in arguments else ()
@@ -184,18 +184,18 @@ def _mistake(error: CallError, slot: str, lost: int, extra: int, function: str) 
         error=error,
         labelled=values(error.expected_function, error.expected_arguments),
         said=values(error.predicted_function, error.predicted_arguments),
-        counts={"missing": lost - wrong, "wrong value": wrong, "spurious": extra - wrong},
+        counts={"missing": missing - wrong, "wrong value": wrong, "spurious": extra - wrong},
     )
 
 
 def change_since(workspace: Workspace, module: str, error: CallError) -> str:
     """What became of a wrong row's exemplar since it was measured; "" if it is as it was."""
-    found = workspace.store.exemplars(module, ids=[error.exemplar_id])
-    if not found:
+    items = workspace.store.exemplars(module, ids=[error.exemplar_id])
+    if not items:
         return "deleted"
-    now = found[0].exemplar
+    now = items[0].exemplar
     if DISCARDED in now.tags:
         return "discarded"
     label = now.function, now.arguments, now.utterance
-    measured = error.expected_function, error.expected_arguments, error.utterance
-    return "labelled differently" if label != measured or now.unlabelled else ""
+    labels_then = error.expected_function, error.expected_arguments, error.utterance
+    return "labelled differently" if label != labels_then or now.unlabelled else ""

@@ -118,19 +118,19 @@ def parse_many(
         check_utterance(utterance, which)
     if scope is not None:
         check_kept(scope)
-    loaded = load(
+    model = load(
         workspace, name, module=module, generator=generator, ensemble=ensemble, progress=progress
     )
-    check_context(loaded.parser.schema, context)
-    with loaded.lock:
+    check_context(model.parser.schema, context)
+    with model.lock:
         queries = [Query(u) for u in utterances]
         contexts = [context] * len(queries)
         if scope is None:
-            calls = loaded.parser.parse_many(queries, contexts=contexts, progress=progress)
+            calls = model.parser.parse_many(queries, contexts=contexts, progress=progress)
         else:
-            fast = fast_of(loaded.parser, name)
+            fast = fast_of(model.parser, name)
             calls = fast.parse_many(queries, contexts=contexts, scope=scope, progress=progress)
-    return [nest(loaded.parser.schema, call) for call in calls]
+    return [nest(model.parser.schema, call) for call in calls]
 
 
 def load(
@@ -145,17 +145,17 @@ def load(
     """The model from memory, if its files are the same since; of several the newest stay."""
     places = [_place(workspace, n) for n in (name, generator) if n]
     key = (tuple(place for place, _ in places), module, ensemble)
-    state = content_hash([said for _, said in places])
+    state = content_hash([place_state for _, place_state in places])
     busy = _LOADING.locked()  # for minutes, where a language model is weighed
     if busy and (here := _models_in_memory(workspace).get(key)) and here.state == state:
         return here
     with _LOADING:
-        known = _models_in_memory(workspace)
-        found = known.pop(key, None)
-        if found is None or found.state != state:
-            while len(known) >= _MOST_LOADED:
-                del known[next(iter(known))]
-            workspace.hold(_HELD, dict(known))  # before another is loaded: memory for it
+        models = _models_in_memory(workspace)
+        model = models.pop(key, None)
+        if model is None or model.state != state:
+            while len(models) >= _MOST_LOADED:
+                del models[next(iter(models))]
+            workspace.hold(_HELD, dict(models))  # before another is loaded: memory for it
             parser: AnyParser = (
                 full_parser(
                     workspace, name, generator, module=module, ensemble=ensemble, progress=progress
@@ -163,27 +163,27 @@ def load(
                 if generator
                 else parser_of(workspace, name, module=module, ensemble=ensemble, progress=progress)
             )
-            found = Loaded(parser, state)
-        known[key] = found
-        workspace.hold(_HELD, known)
-    return found
+            model = Loaded(parser, state)
+        models[key] = model
+        workspace.hold(_HELD, models)
+    return model
 
 
 def _models_in_memory(workspace: Workspace) -> dict[_Key, Loaded]:
     """The models in memory, those asked last at the end."""
-    held = workspace.recall(_HELD)
-    return dict(held) if isinstance(held, dict) else {}
+    models = workspace.recall(_HELD)
+    return dict(models) if isinstance(models, dict) else {}
 
 
 def _place(workspace: Workspace, name: str) -> tuple[Path, str]:
     """Where the model lies, and a hash that changes when its files do."""
     directory = exported_directory(workspace, name)
     place = directory or _run(workspace, name).path
-    kept = ("model", "serving") if directory is None else (".",)
-    found = (p for part in kept for p in (place / part).rglob("*") if p.is_file())
-    files = sorted(p for p in found if p.parent != place / _WEIGHED)
-    told = [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
-    return place, content_hash(told)
+    folders = ("model", "serving") if directory is None else (".",)
+    paths = (p for part in folders for p in (place / part).rglob("*") if p.is_file())
+    files = sorted(p for p in paths if p.parent != place / _WEIGHED)
+    facts = [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
+    return place, content_hash(facts)
 
 
 def parser_of(
@@ -204,19 +204,19 @@ def parser_of(
     if directory is not None and (directory / MANIFEST).is_file():
         return _of_bundle(directory, module, ensemble=ensemble)
     if directory is not None:
-        kept = read_serving(workspace, directory / EXPORTED, str(directory), module=module)
+        serving_files = read_serving(workspace, directory / EXPORTED, str(directory), module=module)
         progress("Loading the model", 0, 0)
         if (directory / HEAD_FILE).is_file():
-            ask_as(kept, ensemble=ensemble, fast=True)
-            return fast_parser(workspace, directory, kept)
-        return _parser(_exported_generator(workspace, directory, progress), kept, ensemble)
+            ask_as(serving_files, ensemble=ensemble, fast=True)
+            return fast_parser(workspace, directory, serving_files)
+        return _parser(_exported_generator(workspace, directory, progress), serving_files, ensemble)
     run = _run(workspace, name)
-    kept = serving(workspace, run, module=module)
+    serving_files = serving(workspace, run, module=module)
     progress("Loading the model", 0, 0)
     if (run.model / HEAD_FILE).is_file():
-        ask_as(kept, ensemble=ensemble, fast=True)
-        return fast_parser(workspace, run.model, kept)
-    return _parser(Generator(run.model, template=template_of(run)), kept, ensemble)
+        ask_as(serving_files, ensemble=ensemble, fast=True)
+        return fast_parser(workspace, run.model, serving_files)
+    return _parser(Generator(run.model, template=template_of(run)), serving_files, ensemble)
 
 
 def _of_bundle(directory: Path, module: str | None, *, ensemble: bool) -> AnyParser:
@@ -258,41 +258,41 @@ def full_parser(
         fast,
         other,
         name=generator,
-        kept=_place(workspace, name)[0] / _WEIGHED,
+        directory=_place(workspace, name)[0] / _WEIGHED,
         state=content_hash([_place(workspace, generator)[1], ensemble]),
         progress=progress,
     )
 
 
-def fast_parser(workspace: Workspace, directory: Path, kept: Serving) -> FastParser:
+def fast_parser(workspace: Workspace, directory: Path, serving: Serving) -> FastParser:
     """The fast model in ``directory``; what it learnt teaches its values as well."""
     from radu_core.training.joint.fast import FastModel
 
-    labels = read_trained_labels(kept.folder).exemplars if kept.folder else ()
+    labels = read_trained_labels(serving.folder).exemplars if serving.folder else ()
     model = FastModel.load(directory, workspace.exact_embedder)
-    taught = Taught.of(kept.schema, labels or kept.index.exemplars, model.embedder)
-    return FastParser(model, kept.schema, taught)
+    taught_words = Taught.of(serving.schema, labels or serving.index.exemplars, model.embedder)
+    return FastParser(model, serving.schema, taught_words)
 
 
-def _parser(generator: Generator, kept: Serving, ensemble: bool) -> Parser:
-    settings = ask_as(kept, ensemble=ensemble)
-    return Parser(generator, kept.index, kept.schema, kept.templates, settings)
+def _parser(generator: Generator, serving: Serving, ensemble: bool) -> Parser:
+    settings = ask_as(serving, ensemble=ensemble)
+    return Parser(generator, serving.index, serving.schema, serving.templates, settings)
 
 
-def ask_as(kept: Serving, *, ensemble: bool, fast: bool = False) -> ParserSettings:
+def ask_as(serving: Serving, *, ensemble: bool, fast: bool = False) -> ParserSettings:
     """How to ask a model that is kept, and whether with an ensemble of prompts.
 
     ``InputError`` where there is no prompt that names a function.
     """
     if not ensemble:
-        return kept.settings
-    if fast or kept.settings.function_strategy != "rag":
+        return serving.settings
+    if fast or serving.settings.function_strategy != "rag":
         why = "it has no generator" if fast else "it is asked yes or no for each exemplar by itself"
         raise InputError(
             f"That model can't be asked with an ensemble: {why}",
             remedy="Leave it off, or choose a run whose dataset has the strategy rag.",
         )
-    return kept.settings.model_copy(update={"mixing": "ensemble"})
+    return serving.settings.model_copy(update={"mixing": "ensemble"})
 
 
 def _run(workspace: Workspace, name: str) -> RunDirectory:
@@ -326,11 +326,11 @@ def exported_directory(workspace: Workspace, name: str) -> Path | None:
 
 def _exported_generator(workspace: Workspace, directory: Path, progress: Progress) -> Generator:
     template = load_tokenizer(directory).chat_template
-    asked = None if template in (None, PLAIN) else str(template)
+    chat_template = None if template in (None, PLAIN) else str(template)
     if (directory / "config.json").is_file():
-        return Generator(directory, template=asked)
+        return Generator(directory, template=chat_template)
     base = _base_of(workspace, directory, progress)
-    return Generator(base, template=asked, adapter=directory)
+    return Generator(base, template=chat_template, adapter=directory)
 
 
 def _base_of(workspace: Workspace, directory: Path, progress: Progress) -> Path:
@@ -342,9 +342,9 @@ def _base_of(workspace: Workspace, directory: Path, progress: Progress) -> Path:
     for record in sorted(workspace.models.glob(f"*/{RECORD}")):
         if name and read_json(record).get("source") == name:
             return record.parent
-    known = next((k.name for k in KNOWN_MODELS.values() if k.source == name), name)
+    known_name = next((k.name for k in KNOWN_MODELS.values() if k.source == name), name)
     try:
-        return model_directory(known, workspace.models, progress=progress)
+        return model_directory(known_name, workspace.models, progress=progress)
     except ModelError as error:
         raise ModelError(
             f"The adapter's base model isn't here: {error.what}",

@@ -32,12 +32,12 @@ class Measured(BaseModel):
         return self.low >= self.target
 
 
-def keep_measured(workspace: Workspace, module: str, measured: Measured) -> None:
+def keep_measured(workspace: Workspace, module: str, figures: Measured) -> None:
     """Keep the figures of a report, in place of those before: Home measures nothing itself."""
     path = _path(workspace, module)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, measured.model_dump(mode="json"))
+    write_json(path, figures.model_dump(mode="json"))
 
 
 def last_measured(workspace: Workspace, module: str) -> Measured | None:

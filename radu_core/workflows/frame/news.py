@@ -77,25 +77,25 @@ def take_news(
     """
     ends, _ = _ends(workspace)
     with _LOCK:
-        known = recall(workspace, who)
-        since = known.get(_SINCE)
+        memory = recall(workspace, who)
+        since = memory.get(_SINCE)
         if not isinstance(since, float):
             remember(workspace, who, {_SINCE: time.time() if now is None else now})
             return News((), ())
-        told, unseen = set(_keys(known.get(_WAS_TOLD))), set(_keys(known.get(_UNSEEN)))
-        first = {key for key, end in ends.items() if end.at > since and key not in told}
-        marked = [key for key in ends if key in unseen or key in first]
+        told_keys, unseen = set(_keys(memory.get(_WAS_TOLD))), set(_keys(memory.get(_UNSEEN)))
+        first = {key for key, end in ends.items() if end.at > since and key not in told_keys}
+        unseen_keys = [key for key in ends if key in unseen or key in first]
         if first:  # all that still exist: an end that is forgotten would be told again
-            was_told = [key for key in ends if key in told or key in first]
-            remember(workspace, who, {_WAS_TOLD: was_told, _UNSEEN: marked})
+            was_told = [key for key in ends if key in told_keys or key in first]
+            remember(workspace, who, {_WAS_TOLD: was_told, _UNSEEN: unseen_keys})
     new = [
         key
-        for key in marked
+        for key in unseen_keys
         if key in first or (ends[key].at > open_since and key not in told_here)
     ]
     return News(
         tuple(_describe(key, ends[key]) for key in new),
-        tuple(_describe(key, ends[key]) for key in marked),
+        tuple(_describe(key, ends[key]) for key in unseen_keys),
     )
 
 
@@ -108,10 +108,12 @@ def mark_seen(workspace: Workspace, who: str, runs: Iterable[str] | None = None)
     """Note that ``who`` has seen how these runs ended, or how all did."""
     with _LOCK:
         unseen = _keys(recall(workspace, who).get(_UNSEEN))
-        gone = None if runs is None else set(runs)
-        kept = [] if gone is None else [k for k in unseen if k.partition(" ")[0] not in gone]
-        if kept != unseen:
-            remember(workspace, who, {_UNSEEN: kept})
+        seen_runs = None if runs is None else set(runs)
+        rest = (
+            [] if seen_runs is None else [k for k in unseen if k.partition(" ")[0] not in seen_runs]
+        )
+        if rest != unseen:
+            remember(workspace, who, {_UNSEEN: rest})
 
 
 def _keys(value: object) -> list[str]:
@@ -132,7 +134,7 @@ def _describe(key: str, end: _End) -> RunEnd:
 
 def _ends(workspace: Workspace) -> tuple[dict[str, _End], bool]:
     """The ends of runs by their keys, newest first; and whether a run is under way."""
-    found: dict[str, _End] = {}
+    ends: dict[str, _End] = {}
     at_work = False
     for run in list_runs(workspace.runs):
         try:
@@ -140,18 +142,18 @@ def _ends(workspace: Workspace) -> tuple[dict[str, _End], bool]:
         except (RaduError, OSError):  # deleted meanwhile, or it can't be read
             continue
         if state in _TOLD:
-            found[f"{run.id} {at:.3f}"] = _End(run, state, at)
+            ends[f"{run.id} {at:.3f}"] = _End(run, state, at)
         at_work = at_work or state not in FINAL
-    return found, at_work
+    return ends, at_work
 
 
 def _end(run: RunDirectory) -> tuple[RunState, float]:
     """A run's state, and since when. Of one that has ended only the time of a file is asked."""
     events = run.path / "events.jsonl"
     key = (events, events.stat().st_mtime_ns)
-    known = _ENDS.get(key)
-    if known is not None:
-        return known
+    end = _ENDS.get(key)
+    if end is not None:
+        return end
     state, _ = run.state()
     at = next((e.at for e in reversed(run.events()) if e.kind == "state"), 0.0)
     if state == "lost":  # nobody wrote when: it lived until its last heartbeat

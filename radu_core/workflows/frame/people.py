@@ -19,10 +19,10 @@ _LOCK = threading.Lock()
 def recall(workspace: Workspace, who: str) -> dict[str, Any]:
     """What is remembered of a person; nothing where that can't be read."""
     try:
-        kept = read_json(_path(workspace, who))
+        memory = read_json(_path(workspace, who))
     except (RaduError, OSError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return memory if isinstance(memory, dict) else {}
 
 
 def remember(workspace: Workspace, who: str, values: Mapping[str, Any]) -> None:

@@ -29,8 +29,8 @@ __all__ = [
 
 def run_modules(run: RunDirectory) -> list[str]:
     """The modules that a run can parse utterances of: one, or those of its mixture."""
-    known = modules_in(run.path / "serving")
-    return known or ([] if of_mixture(run) else [run.module])  # a dataset is named like its module
+    names = modules_in(run.path / "serving")
+    return names or ([] if of_mixture(run) else [run.module])  # a dataset is named like its module
 
 
 def modules_in(folder: Path) -> list[str]:
@@ -51,14 +51,14 @@ def of_mixture(run: RunDirectory) -> bool:
 
 def runs(workspace: Workspace, module: str | None = None) -> list[RunDirectory]:
     """All runs (trained on one module, maybe among others), newest first, damaged ones too."""
-    found = list_runs(workspace.runs)
-    return [r for r in found if module is None or module in (r.module, *run_modules(r))]
+    all_runs = list_runs(workspace.runs)
+    return [r for r in all_runs if module is None or module in (r.module, *run_modules(r))]
 
 
 def module_at_work(workspace: Workspace) -> str | None:
     """The module of the run at work, or else of the newest run; None when there is no run."""
-    found = list_runs(workspace.runs)
-    run = next((r for r in found if lives(r)), found[0] if found else None)
+    all_runs = list_runs(workspace.runs)
+    run = next((r for r in all_runs if lives(r)), all_runs[0] if all_runs else None)
     return None if run is None else next(iter(run_modules(run)), None)
 
 
@@ -73,15 +73,15 @@ def lives(run: RunDirectory) -> bool:
 def open_run(workspace: Workspace, name: str) -> RunDirectory:
     """A run by its id, by the name that somebody gave it, or ``last`` for the newest."""
     if name == "last":
-        found = list_runs(workspace.runs)
-        if not found:
+        all_runs = list_runs(workspace.runs)
+        if not all_runs:
             raise NotFoundError("There are no runs yet", remedy=f"{instruct('launch')}.")
-        return found[0]
-    known = RunDirectory(workspace.runs / name)
-    if name and not (Path(name).name == name and known.exists):
-        named = [run for run in list_runs(workspace.runs) if run_name(run) == name]
-        if len(named) == 1:
-            return named[0]
+        return all_runs[0]
+    directory = RunDirectory(workspace.runs / name)
+    if name and not (Path(name).name == name and directory.exists):
+        namesakes = [run for run in list_runs(workspace.runs) if run_name(run) == name]
+        if len(namesakes) == 1:
+            return namesakes[0]
     return RunDirectory.open(workspace.runs, name)
 
 

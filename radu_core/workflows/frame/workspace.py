@@ -96,9 +96,9 @@ class Workspace:
         """
         from radu_core.retrieval import SentenceEmbedder, check_embedder
 
-        known = self._embedders.get(name)
-        if known is not None:
-            return known
+        embedder = self._embedders.get(name)
+        if embedder is not None:
+            return embedder
         with self._models:
             if name not in self._embedders:
                 directory = self._run_model(name) or model_directory(

@@ -77,7 +77,7 @@ def needs_attention(
     *,
     counts: Mapping[tuple[str, str], int],
     waiting: Mapping[str, int],
-    built: Sequence[DatasetView],
+    datasets: Sequence[DatasetView],
     states: Sequence[tuple[RunState, str, RunDirectory]],
 ) -> tuple[Attention, ...]:
     """What of a module needs attention: what failed first, then what waits, then what is doubtful.
@@ -85,47 +85,47 @@ def needs_attention(
     ``counts`` is (split, outcome) → exemplars, ``waiting`` queue → exemplars, ``states`` the state
     and reason of each run, newest first.
     """
-    found = [
+    items = [
         *_failures(module, states),
         *_queues(module, waiting),
         *_splits(module, counts),
         *(_index(workspace, module) if counts else []),
         *_coverage(workspace, module),
-        *_datasets(module, built),
+        *_datasets(module, datasets),
     ]
-    return tuple(found)
+    return tuple(items)
 
 
 def _failures(module: str, states: Sequence[tuple[RunState, str, RunDirectory]]) -> list[Attention]:
     """Runs that failed since one finished: what came before is history."""
-    found: list[Attention] = []
+    items: list[Attention] = []
     for state, reason, run in states:
-        if state == "finished" or len(found) == _MOST_RUNS:
+        if state == "finished" or len(items) == _MOST_RUNS:
             break
         if state in ("failed", "lost"):  # a damaged one is among the funnel's notes
-            ended = "failed" if state == "failed" else f"is {state}"
-            text = f"Run {label_with(run.id, run_name(run))} {ended}: {reason}"
+            end_text = "failed" if state == "failed" else f"is {state}"
+            text = f"Run {label_with(run.id, run_name(run))} {end_text}: {reason}"
             query = {"module": module, "run": run.id}
-            found.append(Attention("error", text, "train", "Open the run", query))
-    return found
+            items.append(Attention("error", text, "train", "Open the run", query))
+    return items
 
 
 def _queues(module: str, waiting: Mapping[str, int]) -> list[Attention]:
-    found = []
+    items = []
     for queue, (one, many, label) in _QUEUES.items():
         if count := waiting.get(queue, 0):
             text = f"{quantity(count, f'utterance {one}', f'utterances {many}')}."
             query = {"module": module, "queue": queue}
-            found.append(Attention("wait", text, "annotate", label, query))
-    return found
+            items.append(Attention("wait", text, "annotate", label, query))
+    return items
 
 
 def _splits(module: str, counts: Mapping[tuple[str, str], int]) -> list[Attention]:
     """Splits that nothing is in, once there is something to split."""
     if not any(outcome == "resolved" for _, outcome in counts):
         return []
-    filled = {split for (split, _), count in counts.items() if count}
-    empty = [split for split in _HELD_OUT if split not in filled]
+    filled_splits = {split for (split, _), count in counts.items() if count}
+    empty = [split for split in _HELD_OUT if split not in filled_splits]
     query = {"module": module, "tab": "Splits"}
     return [
         Attention(
@@ -144,49 +144,51 @@ def _index(workspace: Workspace, module: str) -> list[Attention]:
     path = workspace.index(module) / "meta.json"
     if not path.is_file():
         return []
-    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    if not _after(workspace.store.state(module)[2], written):
+    saved_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    if not _after(workspace.store.state(module)[2], saved_at):
         return []  # the newest change is older: no need to look at each
-    trained = workspace.store.revisions(module, split="train")  # no other split is indexed
-    changed = sum(_after(at, written) for _, at in trained.values())
-    if not changed:
+    training_revisions = workspace.store.revisions(
+        module, split="train"
+    )  # no other split is indexed
+    change_count = sum(_after(at, saved_at) for _, at in training_revisions.values())
+    if not change_count:
         return []
     text = (
-        f"The index is stale: {quantity(changed, 'exemplar has', 'exemplars have')} changed since. "
-        "It is updated when it is used next."
+        f"The index is stale: {quantity(change_count, 'exemplar has', 'exemplars have')} changed "
+        "since. It is updated when it is used next."
     )
     query = {"module": module, "tab": "Index"}
     return [Attention("warn", text, "coverage", "Update the index", query)]
 
 
-def _after(at: object, written: datetime) -> bool:
+def _after(at: object, saved_at: datetime) -> bool:
     """Whether the store's time is after another; it stores UTC, with or without saying so."""
     moment = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) > written
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) > saved_at
 
 
 def _coverage(workspace: Workspace, module: str) -> list[Attention]:
-    measured = last_measured(workspace, module)
-    if measured is None or measured.reaches_target:
+    figures = last_measured(workspace, module)
+    if figures is None or figures.reaches_target:
         return []
     text = (
-        f"Coverage is under its target of {percent(measured.target)}: {percent(measured.share)} of "
-        f"{quantity(measured.utterances, 'utterance')} of {measured.split}, at least "
-        f"{percent(measured.low)} with 95 % confidence."
+        f"Coverage is under its target of {percent(figures.target)}: {percent(figures.share)} of "
+        f"{quantity(figures.utterances, 'utterance')} of {figures.split}, at least "
+        f"{percent(figures.low)} with 95 % confidence."
     )
     return [Attention("warn", text, "coverage", "See the misses", {"module": module})]
 
 
-def _datasets(module: str, built: Sequence[DatasetView]) -> list[Attention]:
+def _datasets(module: str, views: Sequence[DatasetView]) -> list[Attention]:
     """Suspected labelling errors in what was built; that all of it is outdated."""
-    found = []
-    if suspects := max((v.manifest.modules[module].suspects for v in built), default=0):
+    items = []
+    if suspects := max((v.manifest.modules[module].suspects for v in views), default=0):
         errors = quantity(suspects, "suspected labelling error")
         text = f"{errors} found while building a dataset."
         query = {"module": module, "tab": "Negatives"}
-        found.append(Attention("warn", text, "prompts", "Look at the pairs", query))
-    if built and all(view.outdated for view in built):
-        text = f"Dataset {built[0].title} is outdated: {built[0].outdated}."
+        items.append(Attention("warn", text, "prompts", "Look at the pairs", query))
+    if views and all(view.outdated for view in views):
+        text = f"Dataset {views[0].title} is outdated: {views[0].outdated}."
         query = {"module": module, "tab": "1 Dataset"}
-        found.append(Attention("warn", text, "train", "Build it again", query))
-    return found
+        items.append(Attention("warn", text, "train", "Build it again", query))
+    return items

@@ -100,36 +100,36 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
     schema = workspace.store.schema(module)
     workspace.store.settings(module)  # every page needs them: said here if they can't be read
     counts = workspace.store.counts(module)
-    loaded = sum(counts.values())
+    loaded_count = sum(counts.values())
     resolved = sum(n for (_, outcome), n in counts.items() if outcome == "resolved")
     unlabelled = sum(n for (_, outcome), n in counts.items() if outcome == "unlabelled")
     queues = workspace.store.waiting(module)
     waiting = sum(queues.values())
     in_index, notes = _count_indexed(workspace, module)
-    built = datasets(workspace, module)
-    made = [d.manifest.modules[module] for d in built]
-    in_dataset = max((m.exemplars.get("train", 0) for m in made), default=0)
+    views = datasets(workspace, module)
+    manifests = [d.manifest.modules[module] for d in views]
+    in_dataset = max((m.exemplars.get("train", 0) for m in manifests), default=0)
     states = [(*run.state(), run) for run in runs(workspace, module)]
     notes += [f"Run {run.id} is damaged: {why}" for state, why, run in states if state == "damaged"]
     finished = [run for state, _, run in states if state == "finished"]
-    trained = max((_count_trained(run, module) for run in finished), default=0)
-    measured = {
+    trained_count = max((_count_trained(run, module) for run in finished), default=0)
+    is_measured = {
         run.id: bool(reports(run, module) or damaged_reports(run, module))
         for run in finished
         if answers(run)
     }
-    figures = (loaded, resolved, in_index, in_dataset, trained)
-    step = _next(figures, waiting, unlabelled, [state for state, _, _ in states], measured)
+    figures = (loaded_count, resolved, in_index, in_dataset, trained_count)
+    step = _next(figures, waiting, unlabelled, [state for state, _, _ in states], is_measured)
     return ModuleFunnel(
         module,
         schema.description,
         len(schema.functions),
-        loaded,
+        loaded_count,
         resolved,
         waiting,
         in_index,
         in_dataset,
-        trained,
+        trained_count,
         step,
         left_out(workspace, module)[Purpose.ROWS],
         tuple(notes),
@@ -137,7 +137,7 @@ def _funnel(workspace: Workspace, module: str) -> ModuleFunnel:
         newest_result(finished, module),
         drift(workspace, module),
         needs_attention(
-            workspace, module, counts=counts, waiting=queues, built=built, states=states
+            workspace, module, counts=counts, waiting=queues, datasets=views, states=states
         ),
     )
 
@@ -167,34 +167,34 @@ def _next(
     waiting: int,
     unlabelled: int,
     states: list[RunState],
-    measured: Mapping[str, bool],
+    is_measured: Mapping[str, bool],
 ) -> NextStep:
-    *before, trained = figures
+    *before, trained_count = figures
     if step := _next_before_training(before, waiting, unlabelled):
         return step
     if any(s in ("created", "queued", "loading", "running", "saving") for s in states):
         return NextStep("train", "Watch the run", "A run is under way.")
-    if trained == 0:
+    if trained_count == 0:
         return NextStep("train", "Launch a run", "The dataset hasn't been trained on.")
-    if not measured:
+    if not is_measured:
         why = "What has finished tuned the embedding model alone: no run answers utterances yet."
         return NextStep("train", "Launch a run", why)
-    if not any(measured.values()):
+    if not any(is_measured.values()):
         return NextStep("evaluate", "Evaluate", "The newest run hasn't been measured.")
     return NextStep("evaluate", "Look at the errors", "Send what is wrong back to annotation.")
 
 
 def _next_before_training(figures: Sequence[int], waiting: int, unlabelled: int) -> NextStep | None:
-    loaded, resolved, indexed, in_dataset = figures
-    if loaded == 0:
+    loaded_count, resolved, indexed, in_dataset = figures
+    if loaded_count == 0:
         return NextStep("load", "Load utterances", "The module has a schema, but no utterances.")
-    if unlabelled == loaded:
+    if unlabelled == loaded_count:
         return NextStep(
             "annotate", f"Label {unlabelled:,}", "Nobody has said yet what the utterances mean."
         )
     if resolved == 0:
         return NextStep("load", "Resolve", "No value has been placed yet.")
-    if waiting > 0.05 * loaded:
+    if waiting > 0.05 * loaded_count:
         return NextStep(
             "annotate",
             f"Annotate {waiting:,}",

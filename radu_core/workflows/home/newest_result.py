@@ -57,10 +57,10 @@ def newest_result(runs: Sequence[RunDirectory], module: str) -> Result | None:
 
     None where no report can be read.
     """
-    measured = [
+    evaluated_runs = [
         (when, n, run) for n, run in enumerate(runs) if (when := _evaluation_time(run, module))
     ]
-    for _, _, run in sorted(measured, key=lambda m: (-m[0], m[1])):
+    for _, _, run in sorted(evaluated_runs, key=lambda m: (-m[0], m[1])):
         for split in SPLITS:
             with suppress(RaduError):
                 return _result(run, EvaluationReport.load(report_path(run, split, module)))

@@ -43,12 +43,12 @@ def add(
     exemplar = _label(utterance.strip(), function, arguments, split)
     knowledge = module_knowledge(workspace, module, most=RANKED_BY)
     result = Aligner(schema, knowledge=knowledge).align(exemplar)
-    stored = _store(workspace, module, _apply_alignment(exemplar, result), who)
+    item = _store(workspace, module, _apply_alignment(exemplar, result), who)
     if result.outcome != "resolved":
-        record = alignment_record(stored, result)
+        record = alignment_record(item, result)
         workspace.store.set_alignments(module, [record], who=who)
-        stored = workspace.store.exemplar(module, exemplar.id)
-    return stored
+        item = workspace.store.exemplar(module, exemplar.id)
+    return item
 
 
 def add_unlabelled(

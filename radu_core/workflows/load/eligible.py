@@ -59,10 +59,10 @@ def _looked_at(
 ) -> dict[str, _Seen]:
     revisions = workspace.store.revisions(schema.module, outcome=None)
     looks_kept = {id: s for id, s in before.items() if revisions.get(id) == s.revision}
-    changed = [id for id in revisions if id not in looks_kept]
-    if len(changed) <= _FETCHED_SINGLY:
+    changed_ids = [id for id in revisions if id not in looks_kept]
+    if len(changed_ids) <= _FETCHED_SINGLY:
         items: Iterable[StoredExemplar] = (
-            workspace.store.exemplars(schema.module, ids=changed) if changed else ()
+            workspace.store.exemplars(schema.module, ids=changed_ids) if changed_ids else ()
         )
     else:
         items = (i for batch in workspace.store.batches(schema.module) for i in batch)
@@ -74,12 +74,12 @@ def _looked_at(
     return looks_kept
 
 
-def _count_reasons(seen: Mapping[str, _Seen]) -> dict[Purpose, dict[str, int]]:
+def _count_reasons(candidates: Mapping[str, _Seen]) -> dict[Purpose, dict[str, int]]:
     counts_by_purpose: dict[Purpose, Counter[str]] = {p: Counter() for p in Purpose}
-    for one in seen.values():
+    for one in candidates.values():
         for purpose, why in one.reasons.items():
             counts_by_purpose[purpose][why.value] += 1
-    counts_held = Counter(s.key for s in seen.values() if Purpose.INDEX not in s.reasons)
+    counts_held = Counter(s.key for s in candidates.values() if Purpose.INDEX not in s.reasons)
     counts_by_purpose[Purpose.INDEX][Reason.DUPLICATE.value] += counts_held.total() - len(
         counts_held
     )

@@ -84,18 +84,18 @@ def _view_table(
     columns, rows = table.preview(path, options=options, rows=_ROWS)
     mapping = table.guess_mapping(columns, schema)
     if "function" not in mapping:
-        mapping |= _labels(columns, rows, schema, taken=set(mapping.values()))
+        mapping |= _labels(columns, rows, schema, reserved=set(mapping.values()))
     return FileView(likely, tuple(sheets), tuple(columns), tuple(rows[:_SHOWN]), mapping)
 
 
 def _labels(
-    columns: list[str], rows: list[dict[str, str]], schema: Schema, *, taken: set[str]
+    columns: list[str], rows: list[dict[str, str]], schema: Schema, *, reserved: set[str]
 ) -> dict[str, str]:
     """The one column that holds names of functions and nothing else, as the function's."""
     labels = []
     for name in columns:
         texts = [row[name] for row in rows if row[name].strip()]
-        if name not in taken and texts and all(known_function(s, schema) for s in texts):
+        if name not in reserved and texts and all(known_function(s, schema) for s in texts):
             labels.append(name)
     return {"function": labels[0]} if len(labels) == 1 else {}
 

@@ -173,8 +173,8 @@ def _is_schema(data: Mapping[str, Any]) -> bool:
     functions = data.get("functions")
     if functions is None or "tools" in data:
         return False
-    listed = functions if isinstance(functions, list) else []
-    return not any(isinstance(f, dict) and "parameters" in f for f in listed)
+    tools = functions if isinstance(functions, list) else []
+    return not any(isinstance(f, dict) and "parameters" in f for f in tools)
 
 
 def module_in(path: Path) -> str | None:
@@ -192,9 +192,9 @@ def _own_schema(module: str, data: dict[str, Any]) -> SchemaFile:
     if functions_kept and len(functions_kept) < len(functions):
         data = {**data, "functions": functions_kept}
         left_out[f"a function named {OUT_OF_SCOPE!r}: it means out of scope"] = 1
-    named = data.get("module")
-    if named is not None and named != module:
-        left_out[f"the file's module id ({named}): the module is {module}"] = 1
+    schema_named = data.get("module")
+    if schema_named is not None and schema_named != module:
+        left_out[f"the file's module id ({schema_named}): the module is {module}"] = 1
     return SchemaFile(parse_schema(data, module=module), left_out)
 
 
@@ -268,9 +268,9 @@ def import_file(
     imported, spans = _review_spans(
         workspace, module, schema or imported.schema, imported, fix=fix_spans, progress=progress
     )
-    stored = keep_good or not imported.rejections
-    report = report_of(module, path.name, imported, schema, spans, stored=stored)
-    if not stored:
+    is_stored = keep_good or not imported.rejections
+    report = report_of(module, path.name, imported, schema, spans, stored=is_stored)
+    if not is_stored:
         if before is None:
             return report
         number = store.record_import(module, batch_of(report, [path], before), who=who)
@@ -346,11 +346,11 @@ def _store_with_schema(
     assert schema is not None
     with workspace.store.writing(report.module, who=who) as w:
         note = f"Imported with {path.name}"
-        changed = changes.put_schema(w, schema, expected=expected, note=note)
-        batch = batch_of(report, [path], before, schema if changed else None)
+        has_changed = changes.put_schema(w, schema, expected=expected, note=note)
+        batch = batch_of(report, [path], before, schema if has_changed else None)
         counts = imports.put(w, imports.begin(w, batch), imported.exemplars)
     contradict(workspace, schema, who=who)
-    return replace(report, schema_changed=changed, **asdict(counts))
+    return replace(report, schema_changed=has_changed, **asdict(counts))
 
 
 def _review_spans(
@@ -368,7 +368,7 @@ def _review_spans(
     store = workspace.store
     batches = store.batches(module) if module in store.modules() else ()
     labelled_rows_known = (as_labelled(item) for batch in batches for item in batch)
-    return review_spans(schema, imported, known=labelled_rows_known, fix=fix, progress=progress)
+    return review_spans(schema, imported, stored=labelled_rows_known, fix=fix, progress=progress)
 
 
 def batch_of(
@@ -439,20 +439,20 @@ def export(
         )
     schema = workspace.store.schema(module)
     items = [i.exemplar for i in workspace.store.exemplars(module)]
-    chosen = [e for e in items if not outcomes or (e.outcome or "new") in outcomes]
+    selection = [e for e in items if not outcomes or (e.outcome or "new") in outcomes]
     info = format_info(format)
     with disk_errors(path):
         if path.is_dir() and not info.directory:
             raise InputError("That is a directory", value=str(path), remedy="Name a file.")
         if path.is_file() and info.directory:
             raise InputError("That is a file", value=str(path), remedy="Name a directory.")
-    rows = write(format, path, schema=schema, exemplars=chosen)
+    rows = write(format, path, schema=schema, exemplars=selection)
     others = (e.outcome or "new" for e in items)
     left_out = Counter(f"not asked for: {o}" for o in others if outcomes and o not in outcomes)
     if not info.carries_exemplars:
-        left_out[f"{format} holds a schema, no utterances"] += len(chosen)
-        chosen = []
+        left_out[f"{format} holds a schema, no utterances"] += len(selection)
+        selection = []
     left_out.update(info.lost(schema) if info.lost else {})
     return ExportReport(
-        path, rows, len(chosen), len(items), {r: n for r, n in sorted(left_out.items()) if n}
+        path, rows, len(selection), len(items), {r: n for r, n in sorted(left_out.items()) if n}
     )

@@ -44,7 +44,7 @@ class Holder:
 
 
 def holders(
-    workspace: Workspace, module: str, ids: Collection[str] | None, said: Collection[str] = ()
+    workspace: Workspace, module: str, ids: Collection[str] | None, utterances: Collection[str] = ()
 ) -> list[Holder]:
     """The datasets and runs that hold these exemplars (None: any) of a module, by path.
 
@@ -60,7 +60,7 @@ def holders(
             of_datasets[_manifest(path)] = count
     for root in (workspace.runs, workspace.home / "trash" / "runs"):
         for run in sorted(p for p in root.glob("*") if p.is_dir()):
-            count = max(_in_run(run, module, ids, said), _of_dataset(run, of_datasets))
+            count = max(_in_run(run, module, ids, utterances), _of_dataset(run, of_datasets))
             if count:
                 holders_found.append(Holder("run", run.name, run, count))
     return holders_found
@@ -88,17 +88,21 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 yield row
 
 
-def _in_run(run: Path, module: str, ids: Collection[str] | None, said: Collection[str]) -> int:
+def _in_run(
+    run: Path, module: str, ids: Collection[str] | None, utterances: Collection[str]
+) -> int:
     """How many of these exemplars a run's files name or quote."""
     if module not in run_modules(RunDirectory(run)):
         return 0
     if ids is None:
         return max([1, *map(_count_trained, _manifests(run))])
-    ids_named, quoted = set(ids), set(said)
+    ids_named, texts_sought = set(ids), set(utterances)
     ids_found: set[str] = set()
     for path in sorted(run.rglob("*")):
         if path.suffix in _OF_RUNS and path.is_file() and "checkpoints" not in path.parts:
-            ids_found.update(text for text in _texts(path) if text in ids_named or text in quoted)
+            ids_found.update(
+                text for text in _texts(path) if text in ids_named or text in texts_sought
+            )
     return len(ids_found & ids_named) or len(ids_found)
 
 

@@ -122,9 +122,9 @@ def undo(
     with workspace.store.writing(batch.module, who=who) as w:
         batch = find(w.connection, number)  # as it is now that nobody else writes
         trial = w.connection.begin_nested()
-        moved = undoing.undo(w, batch)
-        if batch.undone and not moved.removed and not moved.returned:
-            raise _undone_before(batch, moved)
+        result = undoing.undo(w, batch)
+        if batch.undone and not result.removed and not result.returned:
+            raise _undone_before(batch, result)
         schema, returned = _schema_back(w, batch)
         if dry_run:
             trial.rollback()
@@ -132,7 +132,7 @@ def undo(
             trial.commit()
     if not dry_run:
         realign(workspace, batch.module, since=batch.at, who=who)
-    return _report(batch, moved, schema, returned, dry_run=dry_run, redo=False)
+    return _report(batch, result, schema, returned, dry_run=dry_run, redo=False)
 
 
 def redo(
@@ -148,12 +148,12 @@ def redo(
                 remedy=f"To undo it, {instruct('undo import', number)}.",
             )
         trial = w.connection.begin_nested()
-        moved = undoing.redo(w, batch)
+        result = undoing.redo(w, batch)
         schema, again = _schema_again(w, batch)
         trial.rollback() if dry_run else trial.commit()
     if not dry_run:
         realign(workspace, batch.module, since=batch.at, who=who)
-    return _report(batch, moved, schema, again, dry_run=dry_run, redo=True)
+    return _report(batch, result, schema, again, dry_run=dry_run, redo=True)
 
 
 def _find(workspace: Workspace, number: int, module: str | None) -> ImportRecord:
@@ -181,9 +181,9 @@ def _check(batch: ImportRecord) -> None:
         )
 
 
-def _undone_before(batch: ImportRecord, moved: Moved) -> ConflictError:
+def _undone_before(batch: ImportRecord, result: Moved) -> ConflictError:
     when = f"{batch.moved:%Y-%m-%d %H:%M}" if batch.moved else "before"
-    still = Counter(why for _, why in moved.kept)
+    still = Counter(why for _, why in result.kept)
     rest = "; ".join(f"{count} still stay ({why})" for why, count in still.most_common(_EXAMPLES))
     return ConflictError(
         f"Import {batch.id} was undone already: by {batch.moved_by}, {when} UTC"
@@ -193,9 +193,9 @@ def _undone_before(batch: ImportRecord, moved: Moved) -> ConflictError:
 
 
 def _report(
-    batch: ImportRecord, moved: Moved, schema: str, returned: bool, *, dry_run: bool, redo: bool
+    batch: ImportRecord, result: Moved, schema: str, returned: bool, *, dry_run: bool, redo: bool
 ) -> UndoReport:
-    kept_items = tuple(Kept(id_, why) for id_, why in moved.kept)
+    kept_items = tuple(Kept(id_, why) for id_, why in result.kept)
     return UndoReport(
         number=batch.id,
         module=batch.module,
@@ -205,9 +205,9 @@ def _report(
         who=batch.who,
         redo=redo,
         dry_run=dry_run,
-        removed=moved.removed,
-        returned=moved.returned,
-        gone=moved.gone,
+        removed=result.removed,
+        returned=result.returned,
+        gone=result.gone,
         kept=kept_items,
         reasons=dict(Counter(k.why for k in kept_items).most_common()),
         schema=schema,
@@ -231,12 +231,14 @@ def _schema_back(w: Writing, batch: ImportRecord) -> tuple[str, bool]:
     if now != batch.schema_after:
         return "The schema was changed since, so it stays.", False
     schema, before = (read_schema(t, module=w.module) for t in (now, batch.schema_before))
-    needed = _needing(w, schema, before)
-    if needed:
-        shown = ", ".join(needed[:_EXAMPLES]) + (", …" if len(needed) > _EXAMPLES else "")
-        verb = "needs" if len(needed) == 1 else "need"
-        count = quantity(len(needed), "exemplar")
-        return f"The schema stays: {count} that would remain {verb} it ({shown}).", False
+    names_needed = _needing(w, schema, before)
+    if names_needed:
+        names = ", ".join(names_needed[:_EXAMPLES]) + (
+            ", …" if len(names_needed) > _EXAMPLES else ""
+        )
+        verb = "needs" if len(names_needed) == 1 else "need"
+        count = quantity(len(names_needed), "exemplar")
+        return f"The schema stays: {count} that would remain {verb} it ({names}).", False
     changes.put_schema(w, before)
     return "The schema from before the import is in use again.", True
 
@@ -252,8 +254,8 @@ def _needing(w: Writing, schema: Schema, before: Schema) -> list[str]:
 
 def _labels(w: Writing) -> Iterator[AnnotatedExemplar]:
     query = select(exemplars.c.id, exemplars.c.data).where(exemplars.c.module == w.module)
-    ordered = query.order_by(exemplars.c.id).execution_options(yield_per=1_000)
-    for row in w.connection.execute(ordered):
+    sorted_query = query.order_by(exemplars.c.id).execution_options(yield_per=1_000)
+    for row in w.connection.execute(sorted_query):
         yield read_exemplar(row.data, module=w.module, id=row.id)
 
 

@@ -26,9 +26,9 @@ def put_schema(
     ``ConflictError`` unless the schema in use has the hash ``expected`` ("": there is none yet).
     ``note`` says what was done, for the history. See ``contradict``.
     """
-    changed = workspace.store.put_schema(schema, who=who, expected=expected, note=note)
+    has_changed = workspace.store.put_schema(schema, who=who, expected=expected, note=note)
     contradict(workspace, schema, who=who)
-    return changed
+    return has_changed
 
 
 def contradict(workspace: Workspace, schema: Schema, *, who: str) -> None:

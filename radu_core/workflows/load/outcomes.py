@@ -116,18 +116,18 @@ def resolve(
     total = sum(store.counts(module).values())
     knowledge = module_knowledge(workspace, module, progress=progress)
     aligner = Aligner(schema, knowledge=knowledge)
-    done = changed = 0
+    count = change_count = 0
     for batch in store.batches(module):
-        progress("Placing values", done, total)
+        progress("Placing values", count, total)
         records = [
             alignment_record(i, accept(aligner.align(as_labelled(i)), threshold))
             for i in batch
             if _is_open(i.exemplar)
         ]
-        changed += store.set_alignments(module, records, who=who)
-        done += len(batch)
+        change_count += store.set_alignments(module, records, who=who)
+        count += len(batch)
     progress("Placing values", total, total)
-    return replace(funnel(workspace, module), changed=changed)
+    return replace(funnel(workspace, module), changed=change_count)
 
 
 def module_knowledge(
@@ -137,8 +137,8 @@ def module_knowledge(
     store = workspace.store
     progress("Learning from the module", 0, 0)
     labelled = (as_labelled(i) for batch in store.batches(module) for i in batch)
-    used = (e for e in labelled if DISCARDED not in e.tags and not e.unlabelled)
-    return learn(store.schema(module), used, most=most)
+    teaching = (e for e in labelled if DISCARDED not in e.tags and not e.unlabelled)
+    return learn(store.schema(module), teaching, most=most)
 
 
 def acceptance(workspace: Workspace, module: str) -> float | None:
@@ -181,8 +181,8 @@ def accept(result: Alignment, threshold: float | None) -> Alignment:
 
 def _is_open(exemplar: AnnotatedExemplar) -> bool:
     """Whether alignment may (again) decide about an exemplar: nobody has decided yet."""
-    decided = exemplar.resolved_by in ("annotator", "suggestion")
-    return not decided and DISCARDED not in exemplar.tags
+    is_decided = exemplar.resolved_by in ("annotator", "suggestion")
+    return not is_decided and DISCARDED not in exemplar.tags
 
 
 def as_labelled(item: StoredExemplar) -> AnnotatedExemplar:
@@ -190,8 +190,10 @@ def as_labelled(item: StoredExemplar) -> AnnotatedExemplar:
     exemplar = item.exemplar
     if exemplar.resolved_by in ("unique", "automatic"):
         by_rule = item.details.get("implied", ())
-        implied = tuple(s for s in exemplar.implied if s not in by_rule)
-        return exemplar.model_copy(update={"spans": None, "template": None, "implied": implied})
+        implied_slots = tuple(s for s in exemplar.implied if s not in by_rule)
+        return exemplar.model_copy(
+            update={"spans": None, "template": None, "implied": implied_slots}
+        )
     if exemplar.resolved_by == "template":
         return exemplar.model_copy(update={"spans": None})
     return exemplar
@@ -201,7 +203,7 @@ def alignment_record(item: StoredExemplar, result: Alignment) -> AlignmentRecord
     """The store's record of one alignment. Given spans or templates that clash stay as given."""
     labelled = as_labelled(item)
     keep = result.outcome != "resolved"
-    implied = labelled.implied if keep else (*labelled.implied, *result.implied)
+    implied_slots = labelled.implied if keep else (*labelled.implied, *result.implied)
     return AlignmentRecord(
         id=item.exemplar.id,
         expected_revision=item.revision,
@@ -210,7 +212,7 @@ def alignment_record(item: StoredExemplar, result: Alignment) -> AlignmentRecord
         reason=result.reason,
         spans=labelled.spans if keep else result.spans,
         template=labelled.template if keep else result.template,
-        implied=implied,
+        implied=implied_slots,
         readings=tuple(_reading_json(r) for r in result.readings) if _is_asked(result) else (),
         details=_details(result),
     )
@@ -294,10 +296,10 @@ class _Funnel:
                 self._train[exemplar.function] += trains
                 self._filled |= {(exemplar.function, slot) for slot in exemplar.arguments}
                 continue
-            lost = self._classes.setdefault(_kind_of_reason(item), _Class())
-            lost.exemplars += 1
-            lost.train[exemplar.function] += trains
-            lost.slots |= {
+            reason_class = self._classes.setdefault(_kind_of_reason(item), _Class())
+            reason_class.exemplars += 1
+            reason_class.train[exemplar.function] += trains
+            reason_class.slots |= {
                 (exemplar.function, s) for s in exemplar.arguments if s not in exemplar.implied
             }
 
@@ -311,32 +313,36 @@ class _Funnel:
             for s in f.slots
             if (f.name, s.name) not in self._filled
         ]
-        ordered = sorted(self._classes.items(), key=lambda c: (-c[1].exemplars, c[0]))
+        sorted_classes = sorted(self._classes.items(), key=lambda c: (-c[1].exemplars, c[0]))
         return ResolveReport(
             module=self._schema.module,
             total=sum(self._outcomes.values()),
             outcomes=dict(sorted(self._outcomes.items())),
             resolved_by=dict(sorted(self._resolved_by.items())),
             inferred=dict(sorted(self._inferred.items())),
-            reasons={kind: lost.exemplars for kind, lost in ordered},
+            reasons={kind: reason_class.exemplars for kind, reason_class in sorted_classes},
             costs=tuple(
                 Cost(
                     kind,
-                    lost.exemplars,
+                    reason_class.exemplars,
                     tuple(
                         name
                         for name, have in thin.items()
-                        if lost.train[name] and have + lost.train[name] >= ENOUGH
+                        if reason_class.train[name] and have + reason_class.train[name] >= ENOUGH
                     ),
-                    tuple(f"{f}.{s}" for f, s in empty if (f, s) in lost.slots),
+                    tuple(f"{f}.{s}" for f, s in empty if (f, s) in reason_class.slots),
                 )
-                for kind, lost in ordered
+                for kind, reason_class in sorted_classes
             ),
             thin_functions=thin,
             empty_slots=tuple(f"{f}.{s}" for f, s in empty),
             changed=0,
             thin=tuple(
-                Thin(name, have, sum(lost.train[name] for lost in self._classes.values()))
+                Thin(
+                    name,
+                    have,
+                    sum(reason_class.train[name] for reason_class in self._classes.values()),
+                )
                 for name, have in thin.items()
             ),
         )

@@ -23,8 +23,8 @@ def realign(workspace: Workspace, module: str, *, since: datetime, who: str) -> 
     """
     own = (events.c.module == module) & (events.c.kind == "schema") & (events.c.at >= since)
     with workspace.store.reading() as connection:
-        changed = connection.scalar(select(func.count()).select_from(events).where(own))
-    if not changed:
+        change_count = connection.scalar(select(func.count()).select_from(events).where(own))
+    if not change_count:
         return
     try:
         contradict(workspace, workspace.store.schema(module), who=who)

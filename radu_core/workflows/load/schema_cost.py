@@ -54,8 +54,8 @@ class SchemaCost:
         return bool(self.functions or self.slots or self.broken)
 
     def __str__(self) -> str:
-        gone = [_list(self.functions, "function"), _list(self.slots, "slot")]
-        removed = " and ".join(g for g in gone if g)
+        losses = [_list(self.functions, "function"), _list(self.slots, "slot")]
+        removed = " and ".join(g for g in losses if g)
         return (
             (f"That removes {removed}. " if removed else "That removes no function and no slot. ")
             + f"Of {quantity(self.total, 'exemplar')} {self.invalid_count:,} would contradict the "
@@ -67,9 +67,9 @@ class SchemaCost:
 def _list(names: Mapping[str, int], what: str) -> str:
     if not names:
         return ""
-    shown = [f"{name} (named by {count:,})" for name, count in list(names.items())[:_SHOWN]]
+    texts = [f"{name} (named by {count:,})" for name, count in list(names.items())[:_SHOWN]]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{quantity(len(names), what)}: {', '.join(shown)}{more}"
+    return f"{quantity(len(names), what)}: {', '.join(texts)}{more}"
 
 
 def schema_cost(workspace: Workspace, schema: Schema) -> SchemaCost:
@@ -132,9 +132,9 @@ class Built:
         """What doesn't follow a change, in a sentence or two; empty if nothing was built."""
         parts = [_names_text(self.datasets, "dataset"), _names_text(self.runs, "run")]
         text = join_words([p for p in parts if p], "and")
-        said = f"Built before, and unchanged by this: {text}." if text else ""
+        sentence = f"Built before, and unchanged by this: {text}." if text else ""
         index = "The index is built again when it is needed next." if self.index else ""
-        return f"{said} {index}".strip()
+        return f"{sentence} {index}".strip()
 
 
 def _names_text(names: tuple[str, ...], what: str) -> str:

@@ -51,14 +51,14 @@ def review_spans(
     schema: Schema,
     imported: Imported,
     *,
-    known: Iterable[AnnotatedExemplar] = (),
+    stored: Iterable[AnnotatedExemplar] = (),
     fix: bool = False,
     progress: Progress = silent,
 ) -> tuple[Imported, SpanReport | None]:
     """Check the spans and templates that a file gave; the report is None where all are right.
 
     With ``fix``, rows that a shift explains are taken as corrected, also those that were rejected
-    for it. ``known`` are the module's exemplars: what they call a value is a writing of it. A row
+    for it. ``stored`` are the module's exemplars: what they call a value is a writing of it. A row
     that stays wrong loses a resolution that the file gave it, so that alignment judges it.
     """
     progress("Checking spans", 0, 0)
@@ -66,7 +66,7 @@ def review_spans(
     if not wrong and not imported.misplaced:
         return imported, None
     ids = {e.id for e in imported.exemplars}
-    others = (e for e in known if e.id not in ids)  # the file again is no further evidence
+    others = (e for e in stored if e.id not in ids)  # the file again is no further evidence
     aligner = Aligner(schema, knowledge=learn(schema, chain(imported.exemplars, others)))
     wrong = _contradicting(aligner, wrong)
     rows = [*wrong.values(), *(row.exemplar for row in imported.misplaced.values())]
@@ -77,19 +77,19 @@ def review_spans(
     corrected_file = _with_corrections(
         imported, wrong, corrections_found if fix else [None] * len(rows)
     )
-    refused = {(r.line, r.source) for r in corrected_file.rejections}
+    refused_rows = {(r.line, r.source) for r in corrected_file.rejections}
     places = [imported.given[n] for n in wrong] + list(imported.misplaced.values())
-    explained = [
+    explanations = [
         c
         for c, row in zip(corrections_found, places, strict=True)
-        if c and not (fix and (row.line, row.source or imported.source) in refused)
+        if c and not (fix and (row.line, row.source or imported.source) in refused_rows)
     ]
     report = SpanReport(
         contradicting=len(rows),
-        shifts=dict(Counter(_what(c) for c in explained).most_common()),
-        fixes=tuple(map(_fix, explained)),
-        fixed=fix and bool(explained),
-        left=len(rows) - len(explained),
+        shifts=dict(Counter(_what(c) for c in explanations).most_common()),
+        fixes=tuple(map(_fix, explanations)),
+        fixed=fix and bool(explanations),
+        left=len(rows) - len(explanations),
     )
     return corrected_file, report
 
@@ -129,9 +129,9 @@ def _with_corrections(
     return taken_again(imported, rows, accepted)
 
 
-def _correct(given: Given, right: AnnotatedExemplar) -> Given:
+def _correct(row: Given, right: AnnotatedExemplar) -> Given:
     """The row as it is right, with the id that it was read with: it may be another's by now."""
-    return replace(given, exemplar=right.model_copy(update={"id": given.exemplar.id}))
+    return replace(row, exemplar=right.model_copy(update={"id": row.exemplar.id}))
 
 
 def _without_outcome(row: AnnotatedExemplar) -> AnnotatedExemplar:
@@ -143,8 +143,8 @@ def _without_outcome(row: AnnotatedExemplar) -> AnnotatedExemplar:
 def _what(correction: Correction) -> str:
     subject = "spans"
     if _by_template(correction.before):
-        moved = isinstance(correction.shift, Shift)
-        subject = "slots of the templates" if moved else "templates"
+        is_shift = isinstance(correction.shift, Shift)
+        subject = "slots of the templates" if is_shift else "templates"
     return f"the {subject} {correction.shift.what}"
 
 

@@ -164,26 +164,26 @@ def check(workspace: Workspace, module: str) -> list[Crossing]:
     return _crossing(rows, {row.id: row.split for row in rows})
 
 
-def plan(workspace: Workspace, module: str, wanted: Wanted) -> SplitReport:
+def plan(workspace: Workspace, module: str, request: Wanted) -> SplitReport:
     """What ``split`` would do; nothing is changed."""
-    return _plan(workspace, module, wanted)[0]
+    return _plan(workspace, module, request)[0]
 
 
-def split(workspace: Workspace, module: str, wanted: Wanted, *, who: str) -> SplitReport:
+def split(workspace: Workspace, module: str, request: Wanted, *, who: str) -> SplitReport:
     """Split a module, as one batch that can be taken back (``imports.undo``).
 
     Every exemplar with a label takes part, resolved or not: else the test would hold only what was
     easy to resolve. Unlabelled and discarded ones stay where they are. What is in validation or
-    test stays there unless ``wanted.again``, and what shares its template or text follows it.
+    test stays there unless ``request.again``, and what shares its template or text follows it.
     ``ConflictError`` if somebody changes exemplars meanwhile; then nothing is changed.
     """
-    report, moves = _plan(workspace, module, wanted)
+    report, moves = _plan(workspace, module, request)
     if not moves:
         return report
     with workspace.store.writing(module, who=who) as w:
         details = {"moved": dict(report.moved), "stored": True, "changed": len(moves)}
         size = sum(report.counts.values())
-        batch = NewBatch(str(wanted), "", size, size, details=details, kind="split")
+        batch = NewBatch(str(request), "", size, size, details=details, kind="split")
         number = imports.begin(w, batch)
         if splits.assign(w, number, moves):
             raise ConflictError(
@@ -194,43 +194,43 @@ def split(workspace: Workspace, module: str, wanted: Wanted, *, who: str) -> Spl
 
 
 def _plan(
-    workspace: Workspace, module: str, wanted: Wanted
+    workspace: Workspace, module: str, request: Wanted
 ) -> tuple[SplitReport, dict[str, tuple[int, str]]]:
-    _check(wanted)
+    _check(request)
     workspace.store.schema(module)
     rows: list[_Row] = []
-    left: Counter[str] = Counter()
+    unsplit: Counter[str] = Counter()
     for item in (i for batch in workspace.store.batches(module) for i in batch):
         reason = _reason_left(item)
-        left.update([reason] if reason else [])
+        unsplit.update([reason] if reason else [])
         rows += [] if reason else [_row(item)]
     groups = _group(rows)
-    sides, too_small = _Assignment(groups, wanted).finish()
+    sides, too_small = _Assignment(groups, request).finish()
     counts = Counter(f"{r.split} → {sides[r.id]}" for r in rows if r.split != sides[r.id])
     report = SplitReport(
         module=module,
-        wanted=wanted,
+        wanted=request,
         number=None,
         functions=tuple(_by_function(rows, groups, sides)),
         moved=dict(sorted(counts.items())),
-        followed=0 if wanted.again else _count_moved(groups, sides),
+        followed=0 if request.again else _count_moved(groups, sides),
         too_small=too_small,
         resolved={s: sum(r.resolved and sides[r.id] == s for r in rows) for s in SPLITS},
-        left=dict(sorted(left.items())),
+        left=dict(sorted(unsplit.items())),
         crossing=tuple(_crossing(rows, sides)),
     )
     return report, {r.id: (r.revision, sides[r.id]) for r in rows if r.split != sides[r.id]}
 
 
-def _check(wanted: Wanted) -> None:
-    for share in (wanted.validation, wanted.test):
+def _check(request: Wanted) -> None:
+    for share in (request.validation, request.test):
         if not 0 <= share < 1:
             raise InputError("A share lies between 0 and 1", value=share, remedy="Use 0.1.")
-    if not 0 < wanted.validation + wanted.test < 1:
+    if not 0 < request.validation + request.test < 1:
         raise InputError(
             "The shares of validation and test must leave something to train on, and something "
             "to hold out",
-            value=f"{percent(wanted.validation, 0)} and {percent(wanted.test, 0)}",
+            value=f"{percent(request.validation, 0)} and {percent(request.test, 0)}",
             remedy="Use 10% each, for example.",
         )
 
@@ -295,17 +295,17 @@ def _group(rows: Sequence[_Row]) -> list[list[_Row]]:
 class _Assignment:
     """Groups to sides: first those that are there already, then as many as each function wants."""
 
-    def __init__(self, groups: Sequence[Sequence[_Row]], wanted: Wanted) -> None:
-        self._wanted = wanted
+    def __init__(self, groups: Sequence[Sequence[_Row]], request: Wanted) -> None:
+        self._wanted = request
         self._sides: dict[str, str] = {}
         self._have: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
-        self._groups = _shuffle(groups, wanted.seed)
+        self._groups = _shuffle(groups, request.seed)
         self._of: dict[str, list[Sequence[_Row]]] = defaultdict(list)
         for group in self._groups:
             for function in sorted({row.function for row in group}):
                 self._of[function].append(group)
         self._totals = Counter(row.function for group in groups for row in group)
-        self._asked = [name for name in _HELD_OUT if wanted.share(name)]
+        self._asked = [name for name in _HELD_OUT if request.share(name)]
         counts = {f: len(members) for f, members in sorted(self._of.items())}
         self._small = {f: count for f, count in counts.items() if count <= len(self._asked)}
 

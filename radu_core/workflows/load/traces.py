@@ -76,13 +76,13 @@ def import_traces(
     files = files_of(paths)
     known_words = {words_of(item.exemplar.utterance) for b in store.batches(module) for item in b}
     imported, traffic = read_traces(
-        files, schema=schema, known=known_words, options=options, progress=progress
+        files, schema=schema, excluded=known_words, options=options, progress=progress
     )
-    stored = keep_good or not imported.rejections
-    report = report_of(module, imported.source, imported, schema, stored=stored)
+    is_stored = keep_good or not imported.rejections
+    report = report_of(module, imported.source, imported, schema, stored=is_stored)
     traffic_data = [asdict(t) for t in traffic]
     report = replace(report, days={d.day: _day_counts(d) for d in _merge(traffic_data)})
-    if not stored:
+    if not is_stored:
         return replace(report, number=store.record_import(module, batch_of(report, files), who=who))
     batch = batch_of(report, files, details={_DETAIL: traffic_data})
     counts = store.put_exemplars(

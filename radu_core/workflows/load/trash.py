@@ -189,9 +189,9 @@ def restore(workspace: Workspace, module: str, ids: Sequence[str], *, who: str) 
     return ids_wanted
 
 
-def _in_trash(connection: Connection, module: str, wanted: Sequence[str]) -> dict[str, int]:
-    numbers = trash.newest_numbers(connection, module, wanted)
-    missing = [id_ for id_ in wanted if id_ not in numbers]
+def _in_trash(connection: Connection, module: str, ids: Sequence[str]) -> dict[str, int]:
+    numbers = trash.newest_numbers(connection, module, ids)
+    missing = [id_ for id_ in ids if id_ not in numbers]
     if missing:
         raise NotFoundError(
             f"No exemplar of {module} in the trash has that id",
@@ -211,8 +211,8 @@ def delete_for_good(
     workspace.store.schema(module)
 
     def work(w: Writing) -> tuple[list[str], set[str]]:
-        gone = trash.put(w, ids, note="deleted")
-        return gone, erasing.empty(w, gone) if gone else set()
+        ids_trashed = trash.put(w, ids, note="deleted")
+        return ids_trashed, erasing.empty(w, ids_trashed) if ids_trashed else set()
 
     return _erase(workspace, module, work, who=who, now=now)
 
@@ -228,11 +228,11 @@ def empty(
 
     def work(w: Writing) -> tuple[list[str], set[str]]:
         if ids is None:
-            gone = trash.ids(w.connection, module)
+            ids_erased = trash.ids(w.connection, module)
         else:
-            gone = list(dict.fromkeys(ids))
-            _in_trash(w.connection, module, gone)
-        return gone, erasing.empty(w, gone) if gone else set()
+            ids_erased = list(dict.fromkeys(ids))
+            _in_trash(w.connection, module, ids_erased)
+        return ids_erased, erasing.empty(w, ids_erased) if ids_erased else set()
 
     return _erase(workspace, module, work, who=who, now=now)
 
@@ -257,9 +257,9 @@ def _erase(
     holders_found = holders(workspace, module, ids, words_erased)
     for holder in holders_found:
         note_deleted(holder.path, holder.exemplars, at=now, who=who)
-    left = workspace.store.scrub()
+    remains = workspace.store.scrub()
     count = total if ids is None else len(ids)
-    return Erased(module, count, ids is None, tuple(holders_found), tuple(same), left)
+    return Erased(module, count, ids is None, tuple(holders_found), tuple(same), remains)
 
 
 def _forget_files(workspace: Workspace, module: str) -> None:

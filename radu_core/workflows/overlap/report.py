@@ -68,12 +68,12 @@ def overlap_report(
     progress("Comparing every exemplar with all others", 0, 0)
     verdicts = judgements(workspace, module, index.exemplars)
     near = neighbours(index, k=K)
-    confused = confusion(near, index.functions)
+    mistakes = confusion(near, index.functions)
     progress("Looking for what overlaps", 0, 0)
     findings_found = findings(
         schema,
         near,
-        confused,
+        mistakes,
         index.description_vectors,
         judgements=verdicts,
         near_duplicate=near_duplicate,
@@ -85,7 +85,7 @@ def overlap_report(
         len(near.exemplars),
         near.k,
         function_map(index, near),
-        confused,
+        mistakes,
         (*findings_found, *_lint(schema)),
         content_hash([index.fingerprint, judgements_hash(verdicts)]),
         state,
@@ -98,8 +98,8 @@ def moved_on(workspace: Workspace, report: OverlapReport) -> bool:
 
 
 def _state(workspace: Workspace, module: str) -> str:
-    judged = [(p.first.id, p.second.id, p.verdict) for p in judged_pairs(workspace, module)]
-    return content_hash([data_state(workspace, module), judged])
+    verdicts = [(p.first.id, p.second.id, p.verdict) for p in judged_pairs(workspace, module)]
+    return content_hash([data_state(workspace, module), verdicts])
 
 
 def _lint(schema: Schema) -> list[Finding]:
@@ -144,8 +144,8 @@ def pairs_confused(report: OverlapReport, *, most: int = 100) -> list[ConfusedPa
     return pairs[:most]
 
 
-def flag(workspace: Workspace, module: str, found: Finding, *, who: str) -> int:
+def flag(workspace: Workspace, module: str, finding: Finding, *, who: str) -> int:
     """Send a finding's exemplars to annotation as suspected; returns how many were found."""
-    ids = {i for e in found.examples for i in (e.id, e.other_id) if i}
-    reasons = dict.fromkeys(sorted(ids), f"Overlap: {found.what}")
+    ids = {i for e in finding.examples for i in (e.id, e.other_id) if i}
+    reasons = dict.fromkeys(sorted(ids), f"Overlap: {finding.what}")
     return workspace.store.flag(module, reasons, who=who, kind="suspected")

@@ -53,10 +53,10 @@ def models(workspace: Workspace, module: str) -> list[str]:
     Finished runs of the module that answer utterances, then each fast model with each language
     model beside it.
     """
-    found = [r for r in runs(workspace, module) if r.model.is_dir() and answers(r)]
-    fast = [r for r in found if _is_fast(r)]
-    pairs = [f"{f.id}{BESIDE}{r.id}" for f in fast for r in found if r not in fast]
-    return [*(r.id for r in found), *pairs]
+    answering = [r for r in runs(workspace, module) if r.model.is_dir() and answers(r)]
+    fast = [r for r in answering if _is_fast(r)]
+    pairs = [f"{f.id}{BESIDE}{r.id}" for f in fast for r in answering if r not in fast]
+    return [*(r.id for r in answering), *pairs]
 
 
 def _is_fast(run: RunDirectory) -> bool:
@@ -77,8 +77,8 @@ def open_model(
             value=first,
             remedy="Give the path of a bundle or an exported model, or choose a run.",
         )
-    loaded = load(workspace, first, module=module, generator=generator or None, progress=progress)
-    return _Model(name, loaded.state[:12], _kind(loaded), loaded.parser.schema, loaded)
+    model = load(workspace, first, module=module, generator=generator or None, progress=progress)
+    return _Model(name, model.state[:12], _kind(model), model.parser.schema, model)
 
 
 def _is_directory(name: str) -> bool:
@@ -88,10 +88,10 @@ def _is_directory(name: str) -> bool:
         return False
 
 
-def _kind(loaded: Loaded) -> str:
-    if isinstance(loaded.parser, FullParser):
+def _kind(model: Loaded) -> str:
+    if isinstance(model.parser, FullParser):
         return "full"
-    return "fast" if isinstance(loaded.parser, FastParser) else "generator"
+    return "fast" if isinstance(model.parser, FastParser) else "generator"
 
 
 def ask(
@@ -121,8 +121,8 @@ def values_of(function: Function, answer: Answer) -> dict[str, list[Scalar]]:
     """The values that a model gave to the slots of ``function``; none if it chose another."""
     if answer.function != function.name:
         return {}
-    known = flat_arguments(function, answer.arguments)
-    return {slot: [*as_values(value)] for slot, value in known.items() if value is not None}
+    arguments = flat_arguments(function, answer.arguments)
+    return {slot: [*as_values(value)] for slot, value in arguments.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -157,21 +157,21 @@ def send_back(
     store, utterance = workspace.store, answer.utterance
     if right is not None:
         _check_differs(store.schema(module), answer, right)
-    told = f"Playground: {model} said {_call(answer.function, answer.arguments)}"
+    note = f"Playground: {model} said {_call(answer.function, answer.arguments)}"
     twin = _twin(store.saying(module, utterance))
     if twin is not None:
         if right is not None:
-            told += f"; {who} says {_right_call(store.schema(module), right)}"
-        store.flag(module, {twin.exemplar.id: told}, who=who, kind="evaluation")
+            note += f"; {who} says {_right_call(store.schema(module), right)}"
+        store.flag(module, {twin.exemplar.id: note}, who=who, kind="evaluation")
         return _make_sent(workspace, module, twin.exemplar.id, is_new=False)
     if right is not None:
-        added = add(
+        new_exemplar = add(
             workspace, module, utterance, function=right.function, typed=right.typed, who=who
         )
-        return _make_sent(workspace, module, added.exemplar.id, is_new=True)
-    added = add_unlabelled(workspace, module, utterance, who=who)
-    store.flag(module, {added.exemplar.id: told}, who=who, kind="evaluation")
-    return _make_sent(workspace, module, added.exemplar.id, is_new=True)
+        return _make_sent(workspace, module, new_exemplar.exemplar.id, is_new=True)
+    new_exemplar = add_unlabelled(workspace, module, utterance, who=who)
+    store.flag(module, {new_exemplar.exemplar.id: note}, who=who, kind="evaluation")
+    return _make_sent(workspace, module, new_exemplar.exemplar.id, is_new=True)
 
 
 def _check_differs(schema: Schema, answer: Answer, right: Right) -> None:
@@ -179,16 +179,16 @@ def _check_differs(schema: Schema, answer: Answer, right: Right) -> None:
     if right.function != answer.function:
         return
     function = schema.function(right.function) if right.function else None
-    said = flat_arguments(function, answer.arguments) if function else {}
-    if arguments_of(function, right.typed, schema.language) == said:
+    arguments = flat_arguments(function, answer.arguments) if function else {}
+    if arguments_of(function, right.typed, schema.language) == arguments:
         raise InputError(
             "That is what the model said",
             remedy="Correct the function or a value, or let an annotator say what is right.",
         )
 
 
-def _twin(found: Sequence[StoredExemplar]) -> StoredExemplar | None:
-    return next((i for i in found if DISCARDED not in i.exemplar.tags), None)
+def _twin(candidates: Sequence[StoredExemplar]) -> StoredExemplar | None:
+    return next((i for i in candidates if DISCARDED not in i.exemplar.tags), None)
 
 
 def _make_sent(workspace: Workspace, module: str, id: str, *, is_new: bool) -> Sent:

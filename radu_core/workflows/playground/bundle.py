@@ -250,7 +250,7 @@ class _Writing:
         new: Path,
         test: SelfTest,
         rows: Sequence[AnnotatedExemplar],
-        wanted: Sequence[Answer],
+        expected_answers: Sequence[Answer],
     ) -> None:
         """Load what was written and ask it for the same; ``RunError`` where a call differs."""
         what = "Comparing the bundle with the run"
@@ -258,7 +258,7 @@ class _Writing:
         answers = self._answers(load_bundle(new).parser, rows, what)
         apart = [
             (w, f)
-            for w, f in zip(wanted, answers, strict=True)
+            for w, f in zip(expected_answers, answers, strict=True)
             if (w.function, w.arguments) != (f.function, f.arguments)
         ]
         if apart:

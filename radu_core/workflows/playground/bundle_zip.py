@@ -137,7 +137,7 @@ def prepare_bundle(
             state = _state(workspace, run, module, generator)
             scratch = Path(tempfile.mkdtemp(dir=workspace.exports, prefix=_SCRATCH))
             try:
-                written = write_bundle(
+                new_bundle = write_bundle(
                     workspace,
                     run.id,
                     scratch / target.stem,
@@ -147,13 +147,13 @@ def prepare_bundle(
                     texts=texts,
                     progress=progress,
                 )
-                record = {"state": state, "generator": generator, "notes": list(written.notes)}
-                _pack(written.directory, target, json.dumps(record).encode(), progress)
+                record = {"state": state, "generator": generator, "notes": list(new_bundle.notes)}
+                _pack(new_bundle.directory, target, json.dumps(record).encode(), progress)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-    found = prepared_bundle(workspace, run, module)
-    assert found is not None
-    return found
+    bundle = prepared_bundle(workspace, run, module)
+    assert bundle is not None
+    return bundle
 
 
 def prepared_bundle(workspace: Workspace, run: RunDirectory, module: str) -> PreparedBundle | None:
@@ -163,7 +163,7 @@ def prepared_bundle(workspace: Workspace, run: RunDirectory, module: str) -> Pre
     """
     path = _path(workspace, run, module)
     try:
-        told = path.stat()
+        file_stat = path.stat()
         with zipfile.ZipFile(path) as archive:
             entry = archive.getinfo(f"{path.stem}/{MANIFEST}")
             record = json.loads(entry.comment)
@@ -172,8 +172,10 @@ def prepared_bundle(workspace: Workspace, run: RunDirectory, module: str) -> Pre
         stale = _stale(workspace, run, module, manifest, record)
     except _UNREADABLE:
         return None
-    prepared = datetime.fromtimestamp(told.st_mtime, UTC)
-    return PreparedBundle(run.id, path, told.st_size, path.stem, manifest, notes, prepared, stale)
+    prepared_at = datetime.fromtimestamp(file_stat.st_mtime, UTC)
+    return PreparedBundle(
+        run.id, path, file_stat.st_size, path.stem, manifest, notes, prepared_at, stale
+    )
 
 
 def remove_bundle(workspace: Workspace, run: RunDirectory, module: str) -> None:
@@ -183,13 +185,13 @@ def remove_bundle(workspace: Workspace, run: RunDirectory, module: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def download_token(workspace: Workspace, found: PreparedBundle, module: str) -> str:
+def download_token(workspace: Workspace, bundle: PreparedBundle, module: str) -> str:
     """What opens this bundle, and no other, for twelve hours.
 
     Only a page that lets somebody in may make one.
     """
-    told = [found.run, module, found.prepared.timestamp()]
-    return str(signer(workspace, _USE).dumps(told))
+    claims = [bundle.run, module, bundle.prepared.timestamp()]
+    return str(signer(workspace, _USE).dumps(claims))
 
 
 def open_download(workspace: Workspace, token: str) -> PreparedBundle:
@@ -199,25 +201,25 @@ def open_download(workspace: Workspace, token: str) -> PreparedBundle:
     the bundle was removed or replaced, or isn't the run's any more.
     """
     try:
-        name, module, prepared = signer(workspace, _USE).loads(token, max_age=LIFE)
+        name, module, prepared_at = signer(workspace, _USE).loads(token, max_age=LIFE)
         run = open_run(workspace, str(name))
     except (BadData, TypeError, ValueError) as error:
         raise TokenError(
             "This link has expired or isn't one of this studio's",
             remedy="Go back to the page, reload it and download it there.",
         ) from error
-    found = prepared_bundle(workspace, run, module)
-    if found is None or found.prepared.timestamp() != prepared:
+    bundle = prepared_bundle(workspace, run, module)
+    if bundle is None or bundle.prepared.timestamp() != prepared_at:
         raise ConflictError(
             f"The bundle of {run.id} was removed or prepared again since that page was shown",
             remedy="Go back to the page and download it there.",
         )
-    if found.stale:
+    if bundle.stale:
         raise ConflictError(
-            f"The bundle of {run.id} isn't current: {found.stale}",
+            f"The bundle of {run.id} isn't current: {bundle.stale}",
             remedy="Go back to the page and prepare it again.",
         )
-    return found
+    return bundle
 
 
 def _path(workspace: Workspace, run: RunDirectory, module: str) -> Path:
@@ -253,16 +255,16 @@ def _state(workspace: Workspace, run: RunDirectory, module: str, generator: str 
     language model is asked beside a fast model is weighed on the validation rows.
     """
     sources = [run, *([open_run(workspace, generator)] if generator else [])]
-    told: list[object] = []
+    facts: list[object] = []
     for source in sources:
         for part in ("model", "serving"):
             for path in sorted(p for p in (source.path / part).rglob("*") if p.is_file()):
                 about = path.stat()
                 place = path.relative_to(source.path).as_posix()
-                told.append([source.id, place, about.st_size, about.st_mtime_ns])
+                facts.append([source.id, place, about.st_size, about.st_mtime_ns])
     if generator:
-        told.append(hash_of_rows(labelled_rows(workspace, module, "validation").exemplars))
-    return content_hash(told)
+        facts.append(hash_of_rows(labelled_rows(workspace, module, "validation").exemplars))
+    return content_hash(facts)
 
 
 @contextmanager
@@ -286,11 +288,11 @@ def _sweep(workspace: Workspace) -> None:
 
     What somebody else has put there stays.
     """
-    known = tuple(f"{r.id}." for r in (*runs(workspace), *list_trash(workspace)))
+    prefixes = tuple(f"{r.id}." for r in (*runs(workspace), *list_trash(workspace)))
     for path in workspace.exports.iterdir():
         if path.name.startswith(_SCRATCH) and path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        elif _PACKED.fullmatch(path.name) and not path.name.startswith(known):
+        elif _PACKED.fullmatch(path.name) and not path.name.startswith(prefixes):
             path.unlink(missing_ok=True)
 
 
@@ -300,7 +302,7 @@ def _pack(bundle: Path, target: Path, record: bytes, progress: Progress) -> None
     Each file is deleted when it is packed, so that the disk doesn't hold it twice.
     """
     files = sorted(p for p in bundle.rglob("*") if p.is_file())
-    total, done = sum(p.stat().st_size for p in files), 0
+    total, written_bytes = sum(p.stat().st_size for p in files), 0
     with open_atomic(target, "wb") as raw, zipfile.ZipFile(raw, "w") as archive:
         for path in files:
             entry = _entry(path, bundle)
@@ -308,9 +310,9 @@ def _pack(bundle: Path, target: Path, record: bytes, progress: Progress) -> None
                 entry.comment = record  # unzip prints the comment of an archive, not of an entry
             with path.open("rb") as source, archive.open(entry, "w") as packed:
                 while block := source.read(_BLOCK):
-                    progress("Packing, in MB", done // _MB, total // _MB)
+                    progress("Packing, in MB", written_bytes // _MB, total // _MB)
                     packed.write(block)
-                    done += len(block)
+                    written_bytes += len(block)
             path.unlink()
 
 

@@ -54,15 +54,15 @@ def find_converter(source: Path) -> Path | None:
     obstacle = find_obstacle(source)
     if not obstacle:
         return None
-    named = os.environ.get(CONVERTER)
-    if named:
-        path = Path(named).expanduser()
+    setting = os.environ.get(CONVERTER)
+    if setting:
+        path = Path(setting).expanduser()
         if path.is_file():
             return path.resolve()
-        raise InputError(f"{CONVERTER} names no file", value=named, remedy=f"Name {_SCRIPT}.")
-    found = shutil.which(_SCRIPT)
-    if found:
-        return Path(found)
+        raise InputError(f"{CONVERTER} names no file", value=setting, remedy=f"Name {_SCRIPT}.")
+    script = shutil.which(_SCRIPT)
+    if script:
+        return Path(script)
     raise InputError(
         f"The studio doesn't write this model as GGUF itself ({obstacle}), and {_SCRIPT} is not on "
         f"PATH and {CONVERTER} is not set",
@@ -90,26 +90,26 @@ def export_gguf(
     """
     template = template_of(run)
     rows = _rows_to_ask(run)
-    tried: list[Agreement] = []
+    agreements: list[Agreement] = []
     kinds = (weights,) if weights else (*_TYPES.get(dtype, ()), "f32")
     for kind in kinds:
         progress(f"Writing the GGUF in {kind}", 0, 0)
         _write(new, converter, kind)
         if not rows:
             break
-        tried.append(
+        agreements.append(
             compare_gguf(new / GGUF, new, rows, template=template, weights=kind, progress=progress)
         )
-        if tried[-1].is_usable:
+        if agreements[-1].is_usable:
             break
-    if tried and not tried[-1].is_usable:
+    if agreements and not agreements[-1].is_usable:
         raise ModelError(
-            f"The GGUF's answers differ from the model's ({'; '.join(map(str, tried))})",
+            f"The GGUF's answers differ from the model's ({'; '.join(map(str, agreements))})",
             remedy="Nothing was exported. Export the model without a GGUF."
             if not weights
             else "Nothing was exported. Don't choose the type of its weights.",
         )
-    return _finish(run, new, rows, template, tried)
+    return _finish(run, new, rows, template, agreements)
 
 
 def _finish(
@@ -117,22 +117,22 @@ def _finish(
     new: Path,
     rows: Sequence[AskedRow],
     template: str | None,
-    tried: Sequence[Agreement],
+    agreements: Sequence[Agreement],
 ) -> WrittenGguf:
     tokenizer = load_tokenizer(new)
     around = turns_around(Encoder(tokenizer, template), [row.prompt for row in rows])
     if around:
         path = new / "generation_config.json"
-        found = read_json(path).get("eos_token_id") if path.is_file() else None
-        ends = found if isinstance(found, list) else [found]
+        end_tokens = read_json(path).get("eos_token_id") if path.is_file() else None
+        ends = end_tokens if isinstance(end_tokens, list) else [end_tokens]
         stops = [tokenizer.convert_ids_to_tokens(e) for e in ends if e is not None]
         context = run.config().max_length
         text = make_modelfile(
             GGUF, around, stops=stops, context=context, answer=min(_ANSWER, context // 2)
         )
         write_text(new / MODELFILE, text)
-    agreement = tried[-1] if tried else None
-    notes = tuple(_notes(tried, has_modelfile=around is not None))
+    agreement = agreements[-1] if agreements else None
+    notes = tuple(_notes(agreements, has_modelfile=around is not None))
     return WrittenGguf(
         agreement,
         notes,
@@ -140,11 +140,12 @@ def _finish(
     )
 
 
-def _notes(tried: Sequence[Agreement], *, has_modelfile: bool) -> Iterator[str]:
-    agreement = tried[-1] if tried else None
-    if len(tried) > 1:
-        coarser = "; ".join(map(str, tried[:-1]))
-        yield f"The GGUF has {tried[-1].weights} weights: others said something else: {coarser}."
+def _notes(agreements: Sequence[Agreement], *, has_modelfile: bool) -> Iterator[str]:
+    agreement = agreements[-1] if agreements else None
+    if len(agreements) > 1:
+        coarser = "; ".join(map(str, agreements[:-1]))
+        weights = agreements[-1].weights
+        yield f"The GGUF has {weights} weights: others said something else: {coarser}."
     if agreement is None:
         yield "The GGUF wasn't compared with the model: the run's dataset and prompts are gone."
     elif agreement.equal_texts is None:
@@ -162,10 +163,10 @@ def _notes(tried: Sequence[Agreement], *, has_modelfile: bool) -> Iterator[str]:
 
 def _card_part(new: Path, agreement: Agreement | None, *, has_modelfile: bool) -> str:
     """How to use the GGUF, and how far it agrees with the model."""
-    kept = sorted((new / "radu").glob(f"**/{PROMPT_FILE}"))
-    prompt = kept[0].relative_to(new).as_posix() if kept else "prompt.txt"
-    compared = f"\n\nCompared with the model beside it: {agreement}." if agreement else ""
-    ollama = f"""
+    prompt_files = sorted((new / "radu").glob(f"**/{PROMPT_FILE}"))
+    prompt = prompt_files[0].relative_to(new).as_posix() if prompt_files else "prompt.txt"
+    figures = f"\n\nCompared with the model beside it: {agreement}." if agreement else ""
+    how = f"""
 
 With Ollama, in the directory of this file, answers being the likeliest ones:
 
@@ -173,13 +174,13 @@ With Ollama, in the directory of this file, answers being the likeliest ones:
 ollama create radu -f {MODELFILE}
 ollama run radu < {prompt}
 ```"""
-    served = ollama if has_modelfile else ""
+    ollama = how if has_modelfile else ""
     return f"""
 ## GGUF
 
 `{GGUF}` is for llama.cpp and what is built on it: `llama-server -m {GGUF}`, then
 `POST /v1/chat/completions` with the prompt as the user's only message and `temperature` 0. The chat
-template in the file is that of the training, and nothing is put before a prompt.{compared}{served}
+template in the file is that of the training, and nothing is put before a prompt.{figures}{ollama}
 """
 
 
@@ -192,16 +193,16 @@ def _rows_to_ask(run: RunDirectory) -> list[AskedRow]:
     config = run.config()
     for split in ("validation", "train"):
         with suppress(RaduError):
-            found = [
+            rows_found = [
                 row
                 for row in read_rows(config.dataset, split)
                 if row.tokens is None or row.tokens <= config.max_length
             ]
-            if found:
-                count = min(_ROWS, len(found))
-                return [_asked_row(found[i * len(found) // count]) for i in range(count)]
-    kept = sorted((run.path / "serving").glob(f"**/{PROMPT_FILE}"))
-    return [AskedRow(path.read_text(encoding="utf-8")) for path in kept]
+            if rows_found:
+                count = min(_ROWS, len(rows_found))
+                return [_asked_row(rows_found[i * len(rows_found) // count]) for i in range(count)]
+    prompt_files = sorted((run.path / "serving").glob(f"**/{PROMPT_FILE}"))
+    return [AskedRow(path.read_text(encoding="utf-8")) for path in prompt_files]
 
 
 def _asked_row(row: DatasetRow) -> AskedRow:
@@ -222,15 +223,15 @@ def _convert(converter: Path, new: Path, weights: WeightType) -> None:
     command = [sys.executable, str(converter)] if converter.suffix == ".py" else [str(converter)]
     options = [str(new), "--outfile", str(new / GGUF), "--outtype", weights]
     try:
-        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+        process = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     except OSError as error:
         raise ModelError(
             f"Can't run {converter} ({error.strerror})", remedy=f"Check {CONVERTER}."
         ) from error
-    if done.returncode != 0:
-        last = next(reversed(done.stderr.strip().splitlines()), "it said nothing")
+    if process.returncode != 0:
+        last = next(reversed(process.stderr.strip().splitlines()), "it said nothing")
         raise ModelError(
-            f"{converter.name} ended with {done.returncode}: {last[:300]}",
+            f"{converter.name} ended with {process.returncode}: {last[:300]}",
             remedy="Check that it knows this kind of model and that its packages are installed; "
             "nothing was exported.",
         )

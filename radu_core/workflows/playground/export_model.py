@@ -80,64 +80,64 @@ def export_model(
     anything is written when the run has no such model, ``out`` is in use, or the model needs a
     converter that isn't here.
     """
-    opened = open_run(workspace, run)
-    check_answers(opened)
+    directory = open_run(workspace, run)
+    check_answers(directory)
     target = free_target(out)
-    source = _source(opened, adapter_only=adapter_only)
-    fast = opened.config().target == "retriever"
+    source = _source(directory, adapter_only=adapter_only)
+    fast = directory.config().target == "retriever"
     _check_gguf(gguf, fast=fast, adapter_only=adapter_only)
     converter = find_converter(source) if gguf else None
-    written: WrittenGguf | None = None
-    config, report = opened.config(), opened.report() or {}
+    gguf_file: WrittenGguf | None = None
+    config, report = directory.config(), directory.report() or {}
     base = base_directory(workspace, config)
     with whole_directory(target) as new, disk_errors(target):
         progress("Copying the model", 0, 0)
         copy_files(source, new)
-        if adapter_only and opened.model.is_dir():
-            _copy_tokenizer(opened.model, new)
+        if adapter_only and directory.model.is_dir():
+            _copy_tokenizer(directory.model, new)
         elif adapter_only and base:
             _copy_tokenizer(base, new)
-            write_text(new / "chat_template.jinja", template_of(opened) or PLAIN)
+            write_text(new / "chat_template.jinja", template_of(directory) or PLAIN)
         if adapter_only:
             _name_base(new, _hub_id(config, base))
         # a fast model's values are learnt from its labels when it is loaded
         left_out = (VALIDATION_FILE,) if fast else (trained_labels.FILE, VALIDATION_FILE)
-        copy_files(opened.path / "serving", new / EXPORTED, without=left_out)
+        copy_files(directory.path / "serving", new / EXPORTED, without=left_out)
         dtype = _dtype(new)
-        needed = needs_outside(workspace, opened, adapter_only=adapter_only)
-        card = _card(opened, config, report, base, new, adapter_only)
+        needs = needs_outside(workspace, directory, adapter_only=adapter_only)
+        card = _card(directory, config, report, base, new, adapter_only)
         if gguf:
-            written = export_gguf(
-                opened,
+            gguf_file = export_gguf(
+                directory,
                 new,
                 converter=converter,
                 dtype=dtype,
                 weights=gguf_type,
                 progress=progress,
             )
-            card += written.card
-        write_text(new / "README.md", card + _not_here(needed))
+            card += gguf_file.card
+        write_text(new / "README.md", card + _not_here(needs))
         files = sorted(p for p in new.rglob("*") if p.is_file())
         names = tuple(p.relative_to(new).as_posix() for p in files)
         size = sum(p.stat().st_size for p in files)
-    served = (
+    command = (
         ""
         if fast
         else vllm_command(
             config, str(target), adapter=adapter_only, base=str(base) if base else None, dtype=dtype
         )
     )
-    told = _notes(config, base, adapter_only=adapter_only)
+    own_notes = _notes(config, base, adapter_only=adapter_only)
     return Export(
         target,
         names,
         size,
         dtype,
-        served,
-        target / GGUF if written else None,
-        (*needed, *told, *(written.notes if written else ())),
+        command,
+        target / GGUF if gguf_file else None,
+        (*needs, *own_notes, *(gguf_file.notes if gguf_file else ())),
         None if adapter_only else report.get("model_check"),
-        written.agreement if written else None,
+        gguf_file.agreement if gguf_file else None,
     )
 
 
@@ -159,19 +159,19 @@ def _source(run: RunDirectory, *, adapter_only: bool) -> Path:
     """Where what is to be exported lies. An adapter may be of a run whose merged model failed."""
     state, reason = run.state()
     part = run.path / "adapter" if adapter_only else run.model
-    named = "adapter" if adapter_only else "model"
-    ended = state == "finished" or (adapter_only and state == "failed")
+    what = "adapter" if adapter_only else "model"
+    has_ended = state == "finished" or (adapter_only and state == "failed")
     if adapter_only and state != "damaged" and run.config().method == "full":
         raise InputError(
             f"Run {run.id} has no adapter: it was a full fine-tuning",
             remedy="Export its model, not its adapter.",
         )
-    if not ended or not part.is_dir():
-        kept = (run.path / "adapter").is_dir() and state == "failed" and not adapter_only
+    if not has_ended or not part.is_dir():
+        is_usable = (run.path / "adapter").is_dir() and state == "failed" and not adapter_only
         raise InputError(
-            f"Run {run.id} has no {named} to export: it is {state}. {reason}".rstrip(),
+            f"Run {run.id} has no {what} to export: it is {state}. {reason}".rstrip(),
             remedy=f"Export its adapter: radu export-model {run.id} DIR --adapter-only."
-            if kept
+            if is_usable
             else "Choose a finished run.",
         )
     if not (run.path / "serving").is_dir():
@@ -226,8 +226,10 @@ def _card(
 ) -> str:
     """The card of what is exported into ``new``, with the run's evaluations as they are now."""
     modules = run_modules(run)
-    found = [r for m in (modules if of_mixture(run) else [None]) for r in reports(run, m).values()]
-    named = read_json(new / "adapter_config.json") if adapter_only else {}
+    run_reports = [
+        r for m in (modules if of_mixture(run) else [None]) for r in reports(run, m).values()
+    ]
+    adapter_config = read_json(new / "adapter_config.json") if adapter_only else {}
     return model_card(
         run.id,
         config,
@@ -236,16 +238,16 @@ def _card(
         modules=modules,
         place=".",
         form="adapter" if adapter_only else "model",
-        evaluations=[r.model_dump(mode="json") for r in found],
-        base_name=str(named.get("base_model_name_or_path") or ""),
+        evaluations=[r.model_dump(mode="json") for r in run_reports],
+        base_name=str(adapter_config.get("base_model_name_or_path") or ""),
         prompt=example_prompt(new, EXPORTED),
     )
 
 
-def _not_here(needed: Sequence[str]) -> str:
+def _not_here(needs: Sequence[str]) -> str:
     """The card's part about what isn't in the directory."""
-    listed = "\n".join(f"- {need}" for need in needed)
-    return f"\n## Not in this directory\n\n{listed}\n" if needed else ""
+    items = "\n".join(f"- {need}" for need in needs)
+    return f"\n## Not in this directory\n\n{items}\n" if needs else ""
 
 
 def _notes(config: TrainConfig, base: Path | None, *, adapter_only: bool) -> tuple[str, ...]:
@@ -253,11 +255,12 @@ def _notes(config: TrainConfig, base: Path | None, *, adapter_only: bool) -> tup
     notes = []
     if adapter_only and base is None:
         notes.append(f"The base model {config.base_model} isn't here; the adapter needs it.")
-    known = KNOWN_MODELS.get(config.base_model)
-    if adapter_only and known and known.weights.endswith(".gguf"):
+    known_model = KNOWN_MODELS.get(config.base_model)
+    if adapter_only and known_model and known_model.weights.endswith(".gguf"):
         notes.append(
-            f"The base here was made from {known.weights}: the weights of {known.source} are "
-            "slightly different. Serve the adapter on the one here, or export the merged model."
+            f"The base here was made from {known_model.weights}: the weights of "
+            f"{known_model.source} are slightly different. Serve the adapter on the one "
+            "here, or export the merged model."
         )
     if adapter_only and config.use_dora:
         notes.append("vLLM doesn't serve DoRA adapters: export the merged model for it.")

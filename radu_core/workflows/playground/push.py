@@ -104,13 +104,13 @@ def push_run(
         with _explaining(api, repository):
             if not exists:
                 api.create_repo(repository, private=private)
-        with _empty_is_told(repository, told=not exists), _explaining(api, repository):
-            done = api.create_commit(
+        with _empty_is_told(repository, is_told=not exists), _explaining(api, repository):
+            commit = api.create_commit(
                 repository, operations, commit_message=f"Add run {run.id} as {to}"
             )
         size = sum(p.stat().st_size for p in files)
     url = f"{api.endpoint}/{repository}"
-    return Pushed(url, str(done.oid), len(files), size, not exists, tuple(notes))
+    return Pushed(url, str(commit.oid), len(files), size, not exists, tuple(notes))
 
 
 def _api(repository: str) -> HfApi:
@@ -157,12 +157,12 @@ def _explaining(api: HfApi, repository: str) -> Iterator[None]:
 
 
 @contextmanager
-def _empty_is_told(repository: str, *, told: bool) -> Iterator[None]:
+def _empty_is_told(repository: str, *, is_told: bool) -> Iterator[None]:
     """A new repository that nothing came into is in the way of the next try: say how it isn't."""
     try:
         yield
     except RaduError as error:
-        if told:
+        if is_told:
             error.remedy += (
                 f" The repository is there by now, empty: then radu push RUN {repository} --update."
             )
@@ -170,7 +170,7 @@ def _empty_is_told(repository: str, *, told: bool) -> Iterator[None]:
         raise
 
 
-def _refusal(status: int, said: str, api: HfApi, repository: str) -> InputError | ConflictError:
+def _refusal(status: int, message: str, api: HfApi, repository: str) -> InputError | ConflictError:
     where = f"The hub at {api.endpoint}"
     if status == 401:
         return InputError(
@@ -186,7 +186,7 @@ def _refusal(status: int, said: str, api: HfApi, repository: str) -> InputError 
             f"The repository {repository} was made or changed in between, at {api.endpoint}",
             remedy="Push again.",
         )
-    first = next(iter(said.strip().splitlines()), "")[:200]
+    first = next(iter(message.strip().splitlines()), "")[:200]
     return ModelError(
         f"{where} answered with status {status}{f': {first}' if first else ''}",
         remedy="Nothing was committed. Try again later, or ask whoever runs the hub.",
@@ -239,7 +239,7 @@ def _results(run: RunDirectory, modules: list[str] | tuple[str, ...]) -> list[Ev
     for module in modules if of_mixture(run) else [None]:
         for report in reports(run, module).values():
             metrics: Any = report.trained
-            measured = {
+            figures = {
                 "function accuracy": ("accuracy", metrics.function.share),
                 "slot F1": ("f1", metrics.slot_f1),
                 "exact match": ("exact_match", metrics.exact_match.share),
@@ -255,6 +255,6 @@ def _results(run: RunDirectory, modules: list[str] | tuple[str, ...]) -> list[Ev
                     metric_name=name,
                     metric_value=round(float(value), 4),
                 )
-                for name, (kind, value) in measured.items()
+                for name, (kind, value) in figures.items()
             ]
     return results

@@ -17,16 +17,16 @@ def find(workspace: Workspace, module: str, text: str, *, limit: int) -> list[An
 
 
 def offer(
-    workspace: Workspace, module: str, text: str, *, limit: int, shown: str | None
+    workspace: Workspace, module: str, text: str, *, limit: int, current: str | None
 ) -> tuple[dict[str, AnnotatedExemplar], bool]:
-    """What ``find`` gives, by id, after the exemplar that is ``shown``; whether that is there."""
-    found = {e.id: e for e in find(workspace, module, text, limit=limit)}
-    if not shown or shown in found:
-        return found, True
+    """What ``find`` gives, by id, after the exemplar that is ``current``; whether that is there."""
+    exemplar_by_id = {e.id: e for e in find(workspace, module, text, limit=limit)}
+    if not current or current in exemplar_by_id:
+        return exemplar_by_id, True
     try:
-        return {shown: workspace.store.exemplar(module, shown).exemplar, **found}, True
+        return {current: workspace.store.exemplar(module, current).exemplar, **exemplar_by_id}, True
     except NotFoundError:
-        return found, False
+        return exemplar_by_id, False
 
 
 def resolved_utterances(workspace: Workspace, module: str) -> dict[str, str]:

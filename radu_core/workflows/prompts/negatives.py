@@ -108,23 +108,23 @@ def retrieve(
 
 
 def mine_negatives(
-    workspace: Workspace, module: str, found: Retrieval, *, options: RowOptions | None = None
+    workspace: Workspace, module: str, retrieval: Retrieval, *, options: RowOptions | None = None
 ) -> Mined:
     """The negatives of what was retrieved, by what people have judged until now.
 
     These are the ones ``knn`` rows are made with.
     """
-    subject = found.exemplar
-    said = judgements(workspace, module, [subject, *found.hits])
-    made = _mine(subject, found.hits, options or RowOptions(), said)
+    subject = retrieval.exemplar
+    verdicts = judgements(workspace, module, [subject, *retrieval.hits])
+    negatives = _mine(subject, retrieval.hits, options or RowOptions(), verdicts)
     return Mined(
         subject.utterance,
-        subject.id if found.stored else None,
+        subject.id if retrieval.stored else None,
         subject.function,
         subject.mode,
-        len(found.hits),
-        tuple(made),
-        tuple(sorted(name for name in same_meaning(made) if name is not None)),
+        len(retrieval.hits),
+        tuple(negatives),
+        tuple(sorted(name for name in same_meaning(negatives) if name is not None)),
     )
 
 
@@ -144,15 +144,15 @@ def _typed_exemplar(
         )
     if function != OUT_OF_SCOPE:
         require_function(workspace.store.schema(module), function)
-    meant = None if function == OUT_OF_SCOPE else function
-    return AnnotatedExemplar(id="typed", utterance=utterance, function=meant, spans=())
+    function_meant = None if function == OUT_OF_SCOPE else function
+    return AnnotatedExemplar(id="typed", utterance=utterance, function=function_meant, spans=())
 
 
 def _mine(
     exemplar: AnnotatedExemplar,
     hits: Sequence[ExemplarHit],
     options: RowOptions,
-    said: Judgements,
+    verdicts: Judgements,
 ) -> list[Negative]:
     return mine(
         exemplar,
@@ -160,7 +160,7 @@ def _mine(
         count=options.knn_negatives,
         hardness=options.hardness,
         near_duplicate=options.near_duplicate,
-        judgements=said,
+        judgements=verdicts,
     )
 
 
@@ -211,14 +211,16 @@ def dial(
     progress: Progress = silent,
 ) -> Dial:
     """Count what every position of the dial would use, from one retrieval of each exemplar."""
-    chosen = options or RowOptions()
+    row_options = options or RowOptions()
     schema = workspace.store.schema(module)
-    trained = resolved_exemplars(workspace, module, splits=["train"])
-    exemplars = sort_out(schema, trained, Purpose.ROWS).exemplars
+    training_exemplars = resolved_exemplars(workspace, module, splits=["train"])
+    exemplars = sort_out(schema, training_exemplars, Purpose.ROWS).exemplars
     index = load_index(workspace, module, progress=progress)
-    said = judgements(workspace, module)
-    found = [_mine(e, hits, chosen, said) for e, hits in _retrieve(index, exemplars, progress)]
-    return _dial(found, chosen.knn_negatives)
+    verdicts = judgements(workspace, module)
+    mined_lists = [
+        _mine(e, hits, row_options, verdicts) for e, hits in _retrieve(index, exemplars, progress)
+    ]
+    return _dial(mined_lists, row_options.knn_negatives)
 
 
 def _retrieve(
@@ -228,22 +230,22 @@ def _retrieve(
     for start in range(0, len(exemplars), _BATCH):
         progress("Mining negatives", start, len(exemplars))
         batch = exemplars[start : start + _BATCH]
-        found = index.search([query_of(e) for e in batch], k_desc=0, k_exemplar=POOL)
-        yield from ((e, r.exemplars) for e, r in zip(batch, found, strict=True))
+        retrievals = index.search([query_of(e) for e in batch], k_desc=0, k_exemplar=POOL)
+        yield from ((e, r.exemplars) for e, r in zip(batch, retrievals, strict=True))
     progress("Mining negatives", len(exemplars), len(exemplars))
 
 
-def _dial(found: Sequence[Sequence[Negative]], count: int) -> Dial:
-    eligible = [[n for n in mined if n.eligible] for mined in found]
-    every = [n for mined in found for n in mined]
+def _dial(mined_lists: Sequence[Sequence[Negative]], count: int) -> Dial:
+    eligible = [[n for n in mined if n.eligible] for mined in mined_lists]
+    every = [n for mined in mined_lists for n in mined]
     return Dial(
-        exemplars=len(found),
+        exemplars=len(mined_lists),
         count=count,
         full=sum(len(e) >= count for e in eligible),
         short=sum(0 < len(e) < count for e in eligible),
         none=sum(not e for e in eligible) if count else 0,
         suspected=sum(n.is_suspect for n in every),
-        suspected_exemplars=sum(any(n.is_suspect for n in mined) for mined in found),
+        suspected_exemplars=sum(any(n.is_suspect for n in mined) for mined in mined_lists),
         same=sum(n.verdict == "same" for n in every),
         different=sum(n.verdict == "different" for n in every),
         out_of_scope=sum(n.hit.function is None for n in every),
@@ -252,9 +254,9 @@ def _dial(found: Sequence[Sequence[Negative]], count: int) -> Dial:
 
 
 def _point(eligible: Sequence[Sequence[Negative]], count: int, hardness: float) -> DialPoint:
-    used = [[e[p].hit for p in chosen_places(len(e), count, hardness)] for e in eligible]
-    hits = [h for some in used for h in some]
-    functions = [len({h.function for h in some}) for some in used if some]
+    hit_lists = [[e[p].hit for p in chosen_places(len(e), count, hardness)] for e in eligible]
+    hits = [h for some in hit_lists for h in some]
+    functions = [len({h.function for h in some}) for some in hit_lists if some]
     return DialPoint(
         hardness,
         len(hits),

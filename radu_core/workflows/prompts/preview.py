@@ -164,8 +164,8 @@ def preview(
     is shown as it is at inference. ``model`` tokenizes, with the setting ``chat_template``;
     ``limit`` is its longest row.
     """
-    made = prepare(workspace, module, **asked)
-    return render(made, templates or TemplateSet(workspace.store.templates(module)))
+    prepared = prepare(workspace, module, **asked)
+    return render(prepared, templates or TemplateSet(workspace.store.templates(module)))
 
 
 def index_at_hand(workspace: Workspace, module: str) -> bool:
@@ -196,33 +196,37 @@ def prepare(
     _check(schema, strategy, function, exemplar_id, context)
     exemplar = workspace.store.exemplar(module, exemplar_id).exemplar if exemplar_id else None
     utterance = exemplar.utterance if exemplar else _utterance(text)
-    found = index or load_index(workspace, module, progress=progress)
+    module_index = index or load_index(workspace, module, progress=progress)
     query = query_of(exemplar) if exemplar else Query(utterance)
-    wide = found.search([query], k_desc=k_desc, k_exemplar=max(POOL, k_exemplar))[0]
+    wide = module_index.search([query], k_desc=k_desc, k_exemplar=max(POOL, k_exemplar))[0]
     hits = replace(wide, exemplars=wide.exemplars[:k_exemplar])
     labelled = exemplar if exemplar and not exemplar.unlabelled else None
-    meant, notes = (
+    exemplar_meant, notes = (
         (labelled, []) if labelled else _typed_exemplar(utterance, function, hits, strategy)
     )
     if labelled is None:
         names = ("id", "split", "outcome", "reason", "unlabelled")
-        kept = {name: getattr(exemplar, name) for name in names} if exemplar else {}
+        labels = {name: getattr(exemplar, name) for name in names} if exemplar else {}
         asked_for = exemplar.context if exemplar else context or None
-        meant = meant.model_copy(update={"context": asked_for, **kept})
-    chosen = (options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar})
-    used = chosen.for_split(meant.split)  # what is typed counts as one to train on
-    if used != chosen and strategy in _VARIED:
-        notes.append(f"it is of split {meant.split}: {_NOT_VARIED}")
-    known = labelled is not None or function is not None
-    asked = labelled is None and (not known or strategy not in FUNCTION_STRATEGIES)
+        exemplar_meant = exemplar_meant.model_copy(update={"context": asked_for, **labels})
+    row_options = (options or RowOptions()).model_copy(update={"k_exemplar": k_exemplar})
+    split_options = row_options.for_split(
+        exemplar_meant.split
+    )  # what is typed counts as one to train on
+    if split_options != row_options and strategy in _VARIED:
+        notes.append(f"it is of split {exemplar_meant.split}: {_NOT_VARIED}")
+    is_known = labelled is not None or function is not None
+    is_question = labelled is None and (not is_known or strategy not in FUNCTION_STRATEGIES)
     return Prepared(
         workspace=workspace,
         strategy=strategy,
-        subject=Subject(meant, schema, {h.id: h for h in wide.exemplars}, known, used),
+        subject=Subject(
+            exemplar_meant, schema, {h.id: h for h in wide.exemplars}, is_known, split_options
+        ),
         stored=exemplar is not None,
-        asked=asked,
+        asked=is_question,
         wide=wide,
-        options=used,
+        options=split_options,
         notes=tuple(notes),
         model=model,
         limit=limit,
@@ -233,20 +237,20 @@ def prepare(
 def render(prepared: Prepared, templates: TemplateSet) -> Preview:
     """Render what was prepared. ``TemplateError`` when the template can't be."""
     subject, strategy = prepared.subject, prepared.strategy
-    made = _make_rows(prepared, templates)
-    shown = prepared.wide.exemplars[: prepared.options.k_exemplar]
-    hits = replace(prepared.wide, exemplars=shown)
+    rows = _make_rows(prepared, templates)
+    prompt_hits = prepared.wide.exemplars[: prepared.options.k_exemplar]
+    hits = replace(prepared.wide, exemplars=prompt_hits)
     right = subject.exemplar.function if subject.known else None
     others = [h for h in prepared.wide.exemplars if h.function != subject.exemplar.function]
     there = _answer_retrieved(strategy, right, hits)
     # ``answer_retrieved`` says already that no row is made of what isn't retrieved
-    reasons = [] if there is False else [f"no row: {d.reason}" for d in made.discards]
+    reasons = [] if there is False else [f"no row: {d.reason}" for d in rows.discards]
     return Preview(
         utterance=subject.exemplar.utterance,
         exemplar=subject.exemplar if prepared.stored else None,
         strategy=strategy,
         retrieved=hits,
-        rows=tuple(_inspect(prepared, made.rows, templates)),
+        rows=tuple(_inspect(prepared, rows.rows, templates)),
         negatives=tuple(others if subject.known else ()),
         notes=(*prepared.notes, *reasons),
         function=right,
@@ -260,16 +264,16 @@ def render(prepared: Prepared, templates: TemplateSet) -> Preview:
 def _make_rows(prepared: Prepared, templates: TemplateSet) -> Rows:
     """The rows; where there are none for training, the prompts as at inference."""
     subject = prepared.subject
-    given = (prepared.strategy, subject.exemplar, subject.schema, prepared.wide, templates)
+    arguments = (prepared.strategy, subject.exemplar, subject.schema, prepared.wide, templates)
     if prepared.asked:
-        return question_rows(*given, options=prepared.options)
-    said = judgements(
+        return question_rows(*arguments, options=prepared.options)
+    verdicts = judgements(
         prepared.workspace, subject.schema.module, [subject.exemplar, *prepared.wide.exemplars]
     )
-    made = training_rows(*given, options=prepared.options, judgements=said)
-    if not made.rows:
-        made.rows = question_rows(*given, options=prepared.options).rows
-    return made
+    rows = training_rows(*arguments, options=prepared.options, judgements=verdicts)
+    if not rows.rows:
+        rows.rows = question_rows(*arguments, options=prepared.options).rows
+    return rows
 
 
 def _utterance(text: str) -> str:
@@ -305,8 +309,8 @@ def check_context(schema: Schema, context: str | None) -> None:
     """``InputError`` unless ``context`` is a function of the module, or one of its slots."""
     if not context:
         return
-    named = schema.context_of(context)
-    function, slot = named or (require_function(schema, context.partition(".")[0]), "")
+    function_and_slot = schema.context_of(context)
+    function, slot = function_and_slot or (require_function(schema, context.partition(".")[0]), "")
     if slot and function.slot(slot) is None:
         raise InputError(
             f"{function.name} has no slot of that name",
@@ -331,9 +335,9 @@ def _typed_exemplar(
             notes.append(f"the slots are those of {function}, the likeliest function retrieved")
     elif strategy not in FUNCTION_STRATEGIES:
         notes.append("a typed utterance has no values, so its prompts have no completion")
-    meant = None if function == OUT_OF_SCOPE else function
+    function_meant = None if function == OUT_OF_SCOPE else function
     exemplar = AnnotatedExemplar(
-        id="typed", utterance=utterance, function=meant, spans=(), outcome="resolved"
+        id="typed", utterance=utterance, function=function_meant, spans=(), outcome="resolved"
     )
     return exemplar, notes
 
@@ -370,20 +374,20 @@ def _measure(place: Place, row: PromptRow, view: TokenView | None) -> Place:
 def _row_warnings(
     prepared: Prepared, row: PromptRow, view: TokenView | None, templates: TemplateSet
 ) -> list[PromptWarning]:
-    found = list(inspect_row(row, prepared.subject))
+    warnings = list(inspect_row(row, prepared.subject))
     if view is None:  # words say nothing about a limit in tokens
-        return found
+        return warnings
     if view.tokens > prepared.limit:
         left_out = _left_out(prepared, row, templates)
-        found.append(too_long(view.tokens, prepared.limit, left_out))
-    return [*found, *token_warnings(view)]
+        warnings.append(too_long(view.tokens, prepared.limit, left_out))
+    return [*warnings, *token_warnings(view)]
 
 
 def _left_out(prepared: Prepared, row: PromptRow, templates: TemplateSet) -> tuple[int, int] | None:
     """How many exemplars and functions the dataset leaves out of a row; None if it has to go."""
 
     def shorter(longer: PromptRow) -> PromptRow | None:
-        made = shorten(
+        short_row = shorten(
             longer,
             prepared.subject.exemplar,
             prepared.subject.schema,
@@ -391,15 +395,15 @@ def _left_out(prepared: Prepared, row: PromptRow, templates: TemplateSet) -> tup
             templates,
             options=prepared.options,
         )
-        return made and replace(made, completion=row.completion)  # a question has none
+        return short_row and replace(short_row, completion=row.completion)  # a question has none
 
     limit = prepared.limit + (not row.completion)  # nor an end token
     tokenizer = tokenizer_of(prepared.workspace, prepared.model, prepared.chat_template)
     if tokenizer is None:
         return None
-    fitted = fit([(row, shorter)], tokenizer, max_length=limit)[0]
-    exemplars, functions = fitted.omissions
-    return None if fitted.row is None else (len(exemplars), len(functions))
+    result = fit([(row, shorter)], tokenizer, max_length=limit)[0]
+    exemplars, functions = result.omissions
+    return None if result.row is None else (len(exemplars), len(functions))
 
 
 def _exemplar_warnings(prepared: Prepared) -> Iterator[PromptWarning]:
@@ -439,28 +443,28 @@ def _answer_retrieved(strategy: str, right: str | None, hits: Retrieved) -> bool
 # Export.
 
 
-def as_json(shown: Preview) -> dict[str, Any]:
+def as_json(preview: Preview) -> dict[str, Any]:
     """All of a preview as plain data.
 
     Prompts by part, tokens, labels and their hashes, warnings, where the answer stands, what was
     retrieved.
     """
-    rows = [_row_json(made) for made in shown.rows]
-    rest = replace(shown, rows=(), exemplar=None)
-    exemplar = shown.exemplar.model_dump(mode="json") if shown.exemplar else None
-    hits = [_hit_json(h) for h in shown.retrieved.exemplars]
+    rows = [_row_json(row) for row in preview.rows]
+    rest = replace(preview, rows=(), exemplar=None)
+    exemplar = preview.exemplar.model_dump(mode="json") if preview.exemplar else None
+    hits = [_hit_json(h) for h in preview.retrieved.exemplars]
     data = {**asdict(replace(rest, negatives=(), retrieved=Retrieved())), "exemplar": exemplar}
     data["retrieved"] = {
-        "functions": list(shown.retrieved.functions),
-        "descriptions": [asdict(d) for d in shown.retrieved.descriptions],
+        "functions": list(preview.retrieved.functions),
+        "descriptions": [asdict(d) for d in preview.retrieved.descriptions],
         "exemplars": hits,
     }
-    return {**data, "negatives": [_hit_json(h) for h in shown.negatives], "rows": rows}
+    return {**data, "negatives": [_hit_json(h) for h in preview.negatives], "rows": rows}
 
 
-def _row_json(made: PreviewRow) -> dict[str, Any]:
-    data = asdict(replace(made, tokens=None))
-    view = made.tokens
+def _row_json(row: PreviewRow) -> dict[str, Any]:
+    data = asdict(replace(row, tokens=None))
+    view = row.tokens
     data["tokens"] = view and {
         "model": view.model,
         "input_ids": list(view.input_ids),
@@ -479,10 +483,10 @@ def _hit_json(hit: ExemplarHit) -> dict[str, Any]:
     return {**asdict(replace(hit, spans=())), "spans": spans}
 
 
-def as_text(shown: Preview) -> str:
+def as_text(preview: Preview) -> str:
     """The prompts with their completions, as the model is given them, one below the other."""
     blocks = []
-    for made in shown.rows:
-        title = f"=== {made.row.strategy}/{made.row.kind}"
-        blocks.append(f"{title}\n{made.row.prompt}{made.row.completion}\n")
+    for row in preview.rows:
+        title = f"=== {row.row.strategy}/{row.row.kind}"
+        blocks.append(f"{title}\n{row.row.prompt}{row.row.completion}\n")
     return "\n".join(blocks)

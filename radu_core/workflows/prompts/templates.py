@@ -125,8 +125,8 @@ def template_sources(workspace: Workspace, module: str) -> dict[str, str]:
 def template(workspace: Workspace, module: str, name: str) -> TemplateView:
     """A template with all its versions. ``TemplateError`` when there is none of that name."""
     shipped = TemplateSet().source(name)
-    saved = workspace.store.template_versions(module, name)
-    versions = [Version(v.version, v.text, v.at, v.who) for v in reversed(saved)]
+    stored_versions = workspace.store.template_versions(module, name)
+    versions = [Version(v.version, v.text, v.at, v.who) for v in reversed(stored_versions)]
     versions.append(Version(0, shipped))
     return TemplateView(name, versions[0].text, shipped, tuple(versions), *template_variables(name))
 
@@ -231,17 +231,17 @@ def pin(workspace: Workspace, module: str, ids: Iterable[str], *, who: str) -> l
 
 def _default_pins(exemplars: Sequence[AnnotatedExemplar]) -> Iterator[str]:
     """The first by id with most values, of another function, out of scope, answering a question."""
-    ordered = sorted(exemplars, key=lambda e: e.id)
-    most = max(ordered, key=lambda e: len(e.arguments), default=None)
+    by_id = sorted(exemplars, key=lambda e: e.id)
+    most = max(by_id, key=lambda e: len(e.arguments), default=None)
     if most is None:
         return
-    chosen = [
+    picks = [
         most,
-        next((e for e in ordered if e.function not in (None, most.function)), None),
-        next((e for e in ordered if e.function is None), None),
-        next((e for e in ordered if "." in (e.context or "")), None),
+        next((e for e in by_id if e.function not in (None, most.function)), None),
+        next((e for e in by_id if e.function is None), None),
+        next((e for e in by_id if "." in (e.context or "")), None),
     ]
-    yield from dict.fromkeys(e.id for e in chosen if e is not None)
+    yield from dict.fromkeys(e.id for e in picks if e is not None)
 
 
 def compare(
@@ -288,10 +288,10 @@ def compare(
     return comparisons
 
 
-def _compare(made: Prepared, before: TemplateSet, after: TemplateSet) -> Compared:
-    exemplar = made.subject.exemplar
-    old, _ = _render(made, before)
-    new, reason = _render(made, after)
+def _compare(prepared: Prepared, before: TemplateSet, after: TemplateSet) -> Compared:
+    exemplar = prepared.subject.exemplar
+    old, _ = _render(prepared, before)
+    new, reason = _render(prepared, after)
     first = old.rows[0] if old and old.rows else None
     if new is None:
         return Compared(exemplar, first, None, reason, failed=True)
@@ -300,9 +300,9 @@ def _compare(made: Prepared, before: TemplateSet, after: TemplateSet) -> Compare
     return Compared(exemplar, first, new.rows[0], warnings=_new_warnings(old, new))
 
 
-def _render(made: Prepared, templates: TemplateSet) -> tuple[Preview | None, str]:
+def _render(prepared: Prepared, templates: TemplateSet) -> tuple[Preview | None, str]:
     try:
-        return render(made, templates), ""
+        return render(prepared, templates), ""
     except RaduError as error:
         return None, str(error)
 
@@ -319,11 +319,11 @@ def _same_as(warning: PromptWarning) -> tuple[str, str]:
     return warning.kind, "" if warning.kind == "truncated" else warning.text
 
 
-def verdict(compared: Iterable[Compared]) -> Verdict:
+def verdict(comparisons: Iterable[Compared]) -> Verdict:
     """What the pinned examples say of an edit; every reason once, in their order."""
     failed: dict[str, list[str]] = {}
     errors: dict[str, list[str]] = {}
-    for one in compared:
+    for one in comparisons:
         if one.failed:
             failed.setdefault(one.reason, []).append(one.exemplar.id)
         for warning in one.warnings:

@@ -49,8 +49,8 @@ def asked_rows(events: Sequence[RunEvent], config: TrainConfig | None) -> dict[s
     event_data = next((e.data for e in reversed(events) if e.kind == ASKED), None)
     if event_data is not None:
         return {name: int(event_data[name]) for name in ("loss", *SHARES) if event_data.get(name)}
-    begun = next((e.data for e in reversed(events) if e.kind == "preflight"), {})
-    rows = begun.get("validation_rows")
+    preflight = next((e.data for e in reversed(events) if e.kind == "preflight"), {})
+    rows = preflight.get("validation_rows")
     return {"loss": min(int(rows), config.eval_rows)} if config and rows else {}
 
 
@@ -98,18 +98,20 @@ class Figure:
         return f"{self.label} {self.text}{f' ({self.basis})' if self.basis else ''}"
 
 
-def last_figures(validations: Sequence[RunEvent], asked: Mapping[str, int]) -> tuple[Figure, ...]:
+def last_figures(
+    validations: Sequence[RunEvent], rows_by_name: Mapping[str, int]
+) -> tuple[Figure, ...]:
     """The newest of each measurement on validation rows, loss first."""
     figures = []
     for name, label in {"loss": "validation loss", **SHARES}.items():
-        told = [e.data for e in validations if e.data.get(name) is not None]
-        if told:
-            figures.append(_figure(name, label, told[-1], asked.get(name)))
+        validated = [e.data for e in validations if e.data.get(name) is not None]
+        if validated:
+            figures.append(_figure(name, label, validated[-1], rows_by_name.get(name)))
     return tuple(figures)
 
 
-def _figure(name: str, label: str, told: Mapping[str, Any], rows: int | None) -> Figure:
-    value, step = float(told[name]), int(told.get("step") or 0)
+def _figure(name: str, label: str, data: Mapping[str, Any], rows: int | None) -> Figure:
+    value, step = float(data[name]), int(data.get("step") or 0)
     if name != "function_accuracy" or not rows:
         return Figure(name, label, value, step, rows)
     share = Share.of(round(value * rows), rows)

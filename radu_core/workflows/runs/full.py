@@ -26,15 +26,16 @@ def with_generator(
     generator: AnyParser,
     *,
     name: str,
-    kept: Path,
+    directory: Path,
     state: str,
     progress: Progress = silent,
 ) -> FullParser:
     """The fast model ``fast`` with the language model of the run ``name`` beside it.
 
-    Both are weighed on the module's validation rows; the weights are kept in the directory
-    ``kept``, for these rows, this ``state`` of the language model's files and what the fast model
-    refuses. ``InputError`` where the two don't fit together, or there are no such rows.
+    Both are weighed on the module's validation rows; the weights are kept in ``directory``, for
+    these rows, this ``state`` of the language model's files and what the fast model refuses.
+
+    ``InputError`` where the two don't fit together, or there are no such rows.
     """
     if not isinstance(fast, FastParser) or not isinstance(generator, Parser):
         raise not_a_pair(name)
@@ -45,12 +46,12 @@ def with_generator(
             remedy="Train both on the module as it is.",
         )
     rows = _rows(workspace, fast)
-    path = kept / f"{content_hash([state, hash_of_rows(rows), fast.kept])[:16]}.json"
+    path = directory / f"{content_hash([state, hash_of_rows(rows), fast.kept])[:16]}.json"
     deferral = _read_weights(path)
     if deferral is None:
         deferral = fit_deferral(fast, generator, rows, progress=progress)
-        with disk_errors(kept):
-            kept.mkdir(exist_ok=True)
+        with disk_errors(directory):
+            directory.mkdir(exist_ok=True)
         deferral.save(path)
     return FullParser(fast, generator, deferral)
 

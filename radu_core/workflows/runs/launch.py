@@ -152,14 +152,14 @@ def wrong_settings(
     except RaduError as error:
         return {**wrong, "base_model": str(error)}
     if data.get("target") == "retriever":
-        said = "" if directory is None else why_not_tunable(directory)
-        told = f"no embedding model that can be tuned ({said})"
-        return {**wrong, "base_model": told} if said else wrong
+        obstacle = "" if directory is None else why_not_tunable(directory)
+        problem = f"no embedding model that can be tuned ({obstacle})"
+        return {**wrong, "base_model": problem} if obstacle else wrong
     targets = data.get("lora_targets", "all-linear")
     if directory is None or data.get("method") == "full":
         return wrong
-    said = wrong_targets(targets, directory)
-    return {**wrong, "lora_targets": said} if said else wrong
+    obstacle = wrong_targets(targets, directory)
+    return {**wrong, "lora_targets": obstacle} if obstacle else wrong
 
 
 def start(
@@ -205,32 +205,34 @@ def _to_fill(
             remedy=f"{instruct('launch here')}.",
         )
     if config.target == "retriever":
-        rows, asked = None, retriever_rows(workspace, config, progress=progress)
+        rows, labels = None, retriever_rows(workspace, config, progress=progress)
     else:
-        rows, asked = check(workspace, config, launcher=where, progress=progress), None
+        rows, labels = check(workspace, config, launcher=where, progress=progress), None
     dataset = read_dataset(config.dataset)
-    kept = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
+    servings = [_to_serve(workspace, manifest) for manifest in dataset.modules.values()]
     model = model_directory(config.base_model, workspace.models)
     check_disk(workspace.runs, model)
     progress("Hashing the base model", 0, 0)
 
     def fill(run: RunDirectory) -> None:
-        for one in kept:
+        for one in servings:
             folder = _keep_for_serving(run, one, apart=isinstance(dataset, Mixture))
             if isinstance(dataset, Mixture):
-                drawn = dataset.parts[one.manifest.module].drawn
-                write_json(folder / TAUGHT_FILE, [task for task, n in drawn.items() if n["out"]])
+                counts_by_task = dataset.parts[one.manifest.module].drawn
+                write_json(
+                    folder / TAUGHT_FILE, [task for task, n in counts_by_task.items() if n["out"]]
+                )
             if rows is not None:
                 keep_labels(folder, config.dataset, one.manifest.module, rows)
                 _keep_prompt(folder, config.dataset, one.manifest.module)
-            if asked is not None:
-                keep_rows(folder, asked)
+            if labels is not None:
+                keep_rows(folder, labels)
                 run.append(
                     "labels",
                     dataset=dataset.hash,
-                    train=len(asked.labels),
-                    validation=len(asked.validation),
-                    negatives=asked.negatives,
+                    train=len(labels.labels),
+                    validation=len(labels.validation),
+                    negatives=labels.negatives,
                 )
         if rows is not None:
             keep_tokens(run, rows, model)
@@ -265,18 +267,18 @@ def _to_serve(workspace: Workspace, manifest: Manifest) -> Serving:
     return Serving(schema, templates, index, manifest)
 
 
-def _keep_for_serving(run: RunDirectory, kept: Serving, *, apart: bool = False) -> Path:
+def _keep_for_serving(run: RunDirectory, serving: Serving, *, apart: bool = False) -> Path:
     """Write them into the run's directory, and say where: a run parses as it was trained.
 
     Those of a mixture's modules lie ``apart``, each in a directory of the module's name.
     """
     folder = run.path / "serving"
-    folder = folder / kept.manifest.module if apart else folder
-    templates = kept.templates
-    save_index(kept.index, folder / "index")
-    write_json(folder / "schema.json", kept.schema.model_dump(mode="json"))
+    folder = folder / serving.manifest.module if apart else folder
+    templates = serving.templates
+    save_index(serving.index, folder / "index")
+    write_json(folder / "schema.json", serving.schema.model_dump(mode="json"))
     write_json(folder / "templates.json", {n: templates.source(n) for n in templates.names()})
-    write_json(folder / "manifest.json", kept.manifest.model_dump(mode="json"))
+    write_json(folder / "manifest.json", serving.manifest.model_dump(mode="json"))
     return folder
 
 
@@ -300,20 +302,20 @@ def read_serving(
     workspace: Workspace, folder: Path, title: str, *, module: str | None = None
 ) -> Serving:
     """What ``folder`` holds for ``module``, of a run or an exported model that ``title`` names."""
-    known = modules_in(folder)
-    if module is not None and known and module not in known:
+    names = modules_in(folder)
+    if module is not None and names and module not in names:
         raise InputError(
             f"{title} wasn't trained on that module",
             value=module,
-            remedy=f"It was on {', '.join(known)}.",
+            remedy=f"It was on {', '.join(names)}.",
         )
     if any(folder.glob("*/manifest.json")):
-        if module is None and len(known) != 1:
+        if module is None and len(names) != 1:
             raise InputError(
                 f"{title} was trained on several modules",
-                remedy=f"{instruct('choose module', ', '.join(known))}.",
+                remedy=f"{instruct('choose module', ', '.join(names))}.",
             )
-        folder = folder / (module or known[0])
+        folder = folder / (module or names[0])
     return load_serving(folder, title, workspace.embedder)
 
 

@@ -82,7 +82,7 @@ def retriever_rows(
     how = Retrieving(
         retrieval_settings(workspace, dataset.module), chosen_point(workspace, dataset.module)
     )
-    if config.objective != "lsr":  # the folds
+    if config.objective != "lsr":  # whose folds would be asked about labels that the base has seen
         check_unseen(workspace, config.base_model, labels, what="the dataset's labels")
     check_unseen(workspace, config.base_model, rows_asked, what="validation")
     teachers = (
@@ -90,8 +90,8 @@ def retriever_rows(
     )
     validation = sorted(rows_asked, key=lambda e: e.id)
     contrast = config.objective == "contrastive"
-    judged = judgements(workspace, dataset.module, labels) if contrast else None
-    return Rows(labels, validation, len(exemplars) - len(labels), how, teachers, judged)
+    verdicts = judgements(workspace, dataset.module, labels) if contrast else None
+    return Rows(labels, validation, len(exemplars) - len(labels), how, teachers, verdicts)
 
 
 def keep_rows(folder: Path, rows: Rows) -> None:

@@ -83,7 +83,7 @@ def _tuning_of(workspace: Workspace, name: str) -> _Tuned | None:
             return _Tuned(f"run {run.id}", run.config().base_model, run.path / "serving")
         directory = Path(name).expanduser()
         for place in (directory, directory.parent):
-            if (place / HEAD_FILE).is_file():  # exported
+            if (place / HEAD_FILE).is_file():  # an exported model
                 with suppress(RaduError, KeyError):
                     base = str(read_head(place)["embedder"])
                     return _Tuned(f"the run that {place} is of", base, place / _EXPORTED)

@@ -77,8 +77,8 @@ def change_function(schema: Schema, name: str, /, **fields: Any) -> Schema:
 
 
 def _functions(schema: Schema, name: str, change: Callable[[Function], Function]) -> Schema:
-    changed = tuple(change(f) if f.name == name else f for f in schema.functions)
-    return _with(schema, functions=changed)
+    functions = tuple(change(f) if f.name == name else f for f in schema.functions)
+    return _with(schema, functions=functions)
 
 
 def rename_function(schema: Schema, old: str, new: str) -> Schema:
@@ -155,8 +155,8 @@ def put_recognizer(schema: Schema, recognizer: ListRecognizer | PatternRecognize
     """A recognizer in place of the one of its name, or at the end."""
     if schema.recognizer(recognizer.name) is None:
         return _with(schema, recognizers=(*schema.recognizers, recognizer))
-    changed = tuple(recognizer if r.name == recognizer.name else r for r in schema.recognizers)
-    return _with(schema, recognizers=changed)
+    recognizers = tuple(recognizer if r.name == recognizer.name else r for r in schema.recognizers)
+    return _with(schema, recognizers=recognizers)
 
 
 def rename_recognizer(schema: Schema, old: str, new: str) -> Schema:
@@ -171,8 +171,8 @@ def rename_recognizer(schema: Schema, old: str, new: str) -> Schema:
 def remove_recognizer(schema: Schema, name: str) -> Schema:
     """Without the recognizer; the model fills its slots."""
     _require_recognizer(schema, name)
-    left = tuple(r for r in schema.recognizers if r.name != name)
-    return _with(schema, recognizers=left, functions=_filled_by(schema, name, None))
+    recognizers = tuple(r for r in schema.recognizers if r.name != name)
+    return _with(schema, recognizers=recognizers, functions=_filled_by(schema, name, None))
 
 
 def _require_recognizer(schema: Schema, name: str) -> None:

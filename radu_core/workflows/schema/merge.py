@@ -92,7 +92,7 @@ class _Merge:
             return mine
         if isinstance(mine, dict) and isinstance(theirs, dict):
             old = base if isinstance(base, dict) else {}
-            merged = {
+            values = {
                 name: self.merge(
                     old.get(name, _MISSING),
                     mine.get(name, _MISSING),
@@ -101,7 +101,7 @@ class _Merge:
                 )
                 for name in _merge_order(list(old), list(mine), list(theirs))
             }
-            return {name: value for name, value in merged.items() if value is not _MISSING}
+            return {name: value for name, value in values.items() if value is not _MISSING}
         where = _words(path)
         self.conflicts.append(Difference(where, _value_text(mine), _value_text(theirs)))
         return theirs if self._choose.get(where) == "theirs" else mine
@@ -119,8 +119,8 @@ def _merge_order(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]
 
     What only the other has comes after the name that it follows there.
     """
-    changed = [n for n in mine if n in base] != [n for n in base if n in mine]
-    first, second = (mine, theirs) if changed else (theirs, mine)
+    is_reordered = [n for n in mine if n in base] != [n for n in base if n in mine]
+    first, second = (mine, theirs) if is_reordered else (theirs, mine)
     names_merged = list(first)
     for position, name in enumerate(second):
         if name not in names_merged:
@@ -155,15 +155,15 @@ def differences(before: Schema, after: Schema) -> list[Difference]:
     return differences_found
 
 
-def _differ(one: Any, other: Any, path: tuple[str, ...], found: list[Difference]) -> None:
+def _differ(one: Any, other: Any, path: tuple[str, ...], differences: list[Difference]) -> None:
     if _same(one, other):
         return
     if not (isinstance(one, dict) and isinstance(other, dict)):
-        found.append(Difference(_words(path), _value_text(one), _value_text(other)))
+        differences.append(Difference(_words(path), _value_text(one), _value_text(other)))
         return
     names_common = [n for n in one if n in other]
     if names_common != [n for n in other if n in one]:
         where = f"{_words(path)} order".strip() if path else "order"
-        found.append(Difference(where, ", ".join(one), ", ".join(other)))
+        differences.append(Difference(where, ", ".join(one), ", ".join(other)))
     for name in dict.fromkeys((*one, *other)):
-        _differ(one.get(name, _MISSING), other.get(name, _MISSING), (*path, name), found)
+        _differ(one.get(name, _MISSING), other.get(name, _MISSING), (*path, name), differences)

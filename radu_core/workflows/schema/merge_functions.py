@@ -67,29 +67,29 @@ def _plan(
     exemplars: Sequence[AnnotatedExemplar],
     keep: str,
     away: str,
-    asked: Collection[str],
+    indexed_ids: Collection[str],
 ) -> MergePlan:
-    function, gone = require_function(schema, keep), require_function(schema, away)
+    function, removed_function = require_function(schema, keep), require_function(schema, away)
     if keep == away:
         raise InputError("A merge takes two functions", value=keep, remedy="Choose another one.")
     unlike = [
         f"slot {slot.name} differs in {', '.join(differs)}"
-        for slot in gone.slots
+        for slot in removed_function.slots
         if (own := function.slot(slot.name)) and (differs := _differences(own, slot))
     ]
-    merged = _merge(schema, function, gone)
-    moved = [e for e in exemplars if e.function == away]
-    unlike += [] if unlike else _problems(merged)
-    broken = [] if unlike else list(_find_broken(schema, merged, moved, keep))
+    new_schema = _merge(schema, function, removed_function)
+    moved_exemplars = [e for e in exemplars if e.function == away]
+    unlike += [] if unlike else _problems(new_schema)
+    problems = [] if unlike else list(_find_broken(schema, new_schema, moved_exemplars, keep))
     return MergePlan(
         keep,
         away,
-        dict(sorted(Counter(e.outcome or "new" for e in moved).items())),
-        tuple(s.name for s in gone.slots if function.slot(s.name)),
-        tuple(s.name for s in gone.slots if not function.slot(s.name)),
+        dict(sorted(Counter(e.outcome or "new" for e in moved_exemplars).items())),
+        tuple(s.name for s in removed_function.slots if function.slot(s.name)),
+        tuple(s.name for s in removed_function.slots if not function.slot(s.name)),
         sum(_context_slot(schema, e.context, away) is not None for e in exemplars),
-        sum(e.id in asked and _move(schema, e, keep, away) is not e for e in exemplars),
-        (*unlike, *broken),
+        sum(e.id in indexed_ids and _move(schema, e, keep, away) is not e for e in exemplars),
+        (*unlike, *problems),
     )
 
 
@@ -101,20 +101,22 @@ def _differences(own: Slot, other: Slot) -> list[str]:
     ]
 
 
-def _merge(schema: Schema, kept: Function, gone: Function) -> Schema:
-    """The schema with the slots of ``gone`` in ``kept``, and without ``gone``."""
-    more = [s.model_copy(update={"required": False}) for s in gone.slots if not kept.slot(s.name)]
-    theirs = {s.name: s for s in gone.slots}
-    own = [_required_in_both(s, theirs.get(s.name)) for s in kept.slots]
-    whole = kept.model_copy(update={"slots": (*own, *more)})
-    functions = [whole if f.name == kept.name else f for f in schema.functions if f != gone]
+def _merge(schema: Schema, target: Function, source: Function) -> Schema:
+    """The schema with the slots of ``source`` in ``target``, and without ``source``."""
+    more = [
+        s.model_copy(update={"required": False}) for s in source.slots if not target.slot(s.name)
+    ]
+    theirs = {s.name: s for s in source.slots}
+    own = [_required_in_both(s, theirs.get(s.name)) for s in target.slots]
+    whole = target.model_copy(update={"slots": (*own, *more)})
+    functions = [whole if f.name == target.name else f for f in schema.functions if f != source]
     return schema.model_copy(update={"functions": tuple(functions)})
 
 
-def _problems(merged: Schema) -> list[str]:
+def _problems(schema: Schema) -> list[str]:
     """What the merged schema can't be stored for: two slots at one place in a call."""
     try:
-        edits.validate(merged)
+        edits.validate(schema)
     except SchemaError as error:
         return [error.what]
     return []
@@ -126,12 +128,12 @@ def _required_in_both(slot: Slot, other: Slot | None) -> Slot:
 
 
 def _find_broken(
-    before: Schema, after: Schema, moved: Iterable[AnnotatedExemplar], keep: str
+    before: Schema, after: Schema, exemplars: Iterable[AnnotatedExemplar], keep: str
 ) -> Iterable[str]:
     """Resolved exemplars that would contradict the merged schema though they fit the one in use."""
     problems = [
         f"exemplar {e.id}: {why}"
-        for e in moved
+        for e in exemplars
         if e.outcome == "resolved" and not conflict(before, e)
         if (why := conflict(after, e.model_copy(update={"function": keep})))
     ]
@@ -165,24 +167,26 @@ def merge_functions(
             f"{away} can't be merged into {keep}: {'; '.join(plan.conflicts)}",
             remedy="Make the slots equal on the Schema page, or correct these exemplars.",
         )
-    moved = [(i, _move(schema, i.exemplar, keep, away)) for i in items]
-    changed = [exemplar_after for i, exemplar_after in moved if exemplar_after is not i.exemplar]
+    pairs = [(i, _move(schema, i.exemplar, keep, away)) for i in items]
+    new_exemplars = [
+        exemplar_after for i, exemplar_after in pairs if exemplar_after is not i.exemplar
+    ]
     revisions_before = {
-        i.exemplar.id: i.revision for i, exemplar_after in moved if exemplar_after is not i.exemplar
+        i.exemplar.id: i.revision for i, exemplar_after in pairs if exemplar_after is not i.exemplar
     }
     with store.writing(module, who=who) as w:
         _expect(w, schema, revisions_before)
-        bulk.relabel(w, changed, kind=_KIND, note=f"{away} into {keep}")
-        function, gone = require_function(schema, keep), require_function(schema, away)
+        bulk.relabel(w, new_exemplars, kind=_KIND, note=f"{away} into {keep}")
+        function, removed_function = require_function(schema, keep), require_function(schema, away)
         note = f"Merged function {away} into {keep}"
-        changes.put_schema(w, _merge(schema, function, gone), note=note)
+        changes.put_schema(w, _merge(schema, function, removed_function), note=note)
     return plan
 
 
-def _expect(w: Writing, schema: Schema, seen: Mapping[str, int]) -> None:
+def _expect(w: Writing, schema: Schema, revisions: Mapping[str, int]) -> None:
     """``ConflictError`` if somebody has changed the schema or an exemplar (id → revision) since."""
     text, _ = schema_and_settings(w.connection, w.module)
-    if text != schema.model_dump_json() or bulk.revisions(w, list(seen)) != dict(seen):
+    if text != schema.model_dump_json() or bulk.revisions(w, list(revisions)) != dict(revisions):
         raise ConflictError(
             "The module was changed in the meantime",
             remedy="Look at the merge again; nothing was changed.",

@@ -91,12 +91,12 @@ class Saved:
 
 def view(workspace: Workspace, module: str, *, schema: Schema | None = None) -> SchemaView:
     """The schema of ``module`` as the page shows it, or ``schema`` in its place."""
-    shown = schema or workspace.store.schema(module)
+    schema_shown = schema or workspace.store.schema(module)
     labels = Counter(workspace.store.count_labels(module))
-    counts = {f.name: labels[f.name] for f in shown.functions}
+    counts = {f.name: labels[f.name] for f in schema_shown.functions}
     strays = {name: n for name, n in labels.items() if name is not None and name not in counts}
-    findings = (*lint(shown), *_few(counts), *_unused_recognizers(shown))
-    return SchemaView(shown, findings, counts, dict(sorted(strays.items())))
+    findings = (*lint(schema_shown), *_few(counts), *_unused_recognizers(schema_shown))
+    return SchemaView(schema_shown, findings, counts, dict(sorted(strays.items())))
 
 
 def _few(counts: dict[str, int]) -> Iterator[LintFinding]:
@@ -126,10 +126,10 @@ def versions(workspace: Workspace, module: str) -> list[SchemaVersion]:
 
 def newest_version(workspace: Workspace, module: str) -> SchemaVersion:
     """The version in use: who saved it, and when."""
-    found = versions(workspace, module)
-    if not found:
+    all_versions = versions(workspace, module)
+    if not all_versions:
         raise NotFoundError("No such module", value=module, remedy="Reload the page.")
-    return found[-1]
+    return all_versions[-1]
 
 
 def renames_to_undo(
@@ -138,9 +138,9 @@ def renames_to_undo(
     """What was renamed last and can be renamed back: what it is now, and its name before."""
     schema = workspace.store.schema(module)
     with workspace.store.reading() as connection:
-        done = renames.list_renames(connection, module)
+        all_renames = renames.list_renames(connection, module)
     renames_found: dict[Target, str] = {}
-    for rename in reversed(done):
+    for rename in reversed(all_renames):
         target = Target(rename.new, rename.function if rename.slot else None)
         if target not in renames_found and _is_free(schema, target, rename.old):
             renames_found[target] = rename.old
@@ -171,8 +171,8 @@ def save_schema(
     if the schema in use hasn't the hash ``expected`` any more: then nothing was changed.
     """
     schema = check_text(text, module=module) if isinstance(text, str) else text
-    changed = put_schema(workspace, schema, who=who, expected=expected, note=note)
-    return Saved(changed, resolve(workspace, module, who=who))
+    has_changed = put_schema(workspace, schema, who=who, expected=expected, note=note)
+    return Saved(has_changed, resolve(workspace, module, who=who))
 
 
 def create_module(

@@ -35,17 +35,17 @@ def in_text(text: str, old: str, new: str, *, of: str | None = None, alone: bool
     brackets only. Of a slot ``of`` a function ``function.slot`` is taken anywhere, and unless it is
     ``alone`` (other functions have one of that name) nothing else.
     """
-    changed = text
+    new_text = text
     if of is not None:
         dotted = rf"(?<![{_INSIDE}.]){re.escape(of)}\.{re.escape(old)}(?![{_INSIDE}])"
-        changed = re.sub(dotted, lambda _: f"{of}.{new}", changed)
+        new_text = re.sub(dotted, lambda _: f"{of}.{new}", new_text)
     if not alone:
-        return changed
+        return new_text
     if _is_name(old):
         pattern = rf"(?<![{_INSIDE}.]){re.escape(old)}(?![{_INSIDE}])"
     else:
         pattern = rf"(?<=[{_QUOTES}]){re.escape(old)}(?=[{_ENDS}]|\.\w)"
-    return re.sub(pattern, lambda _: new, changed)
+    return re.sub(pattern, lambda _: new, new_text)
 
 
 def _is_name(name: str) -> bool:

@@ -88,14 +88,14 @@ def plan_remove(
     """Look at a removal before it is done; ``InputError`` if it can't be."""
     schema = workspace.store.schema(module)
     after = _remove(schema, what)
-    changed, items = _plan(workspace, schema, after, what, fate, to)
+    change, items = _plan(workspace, schema, after, what, fate, to)
     exemplars = [i.exemplar for i in workspace.store.exemplars(module)]
     return RemovePlan(
         what,
         fate,
         to,
         schema.hash,
-        tuple(_make_broken(after, i.exemplar, changed(i.exemplar)) for i in items),
+        tuple(_make_broken(after, i.exemplar, change(i.exemplar)) for i in items),
         tuple(
             f"{f.name}.{s.name}"
             for f in schema.functions
@@ -186,24 +186,28 @@ def _unlabel(exemplar: AnnotatedExemplar, reason: str) -> AnnotatedExemplar:
 
 def _without(exemplar: AnnotatedExemplar, slot: str) -> AnnotatedExemplar:
     spans = exemplar.spans
-    left = None if spans is None else tuple(s for s in spans if s.slot != slot)
+    spans_left = None if spans is None else tuple(s for s in spans if s.slot != slot)
     return exemplar.model_copy(
         update={
             "arguments": {k: v for k, v in exemplar.arguments.items() if k != slot},
-            "spans": left,
-            "template": None if left is None else make_template(exemplar.utterance, left),
+            "spans": spans_left,
+            "template": None
+            if spans_left is None
+            else make_template(exemplar.utterance, spans_left),
             "implied": tuple(s for s in exemplar.implied if s != slot),
         }
     )
 
 
-def _make_broken(after: Schema, before: AnnotatedExemplar, changed: AnnotatedExemplar) -> Broken:
+def _make_broken(
+    after: Schema, before: AnnotatedExemplar, exemplar_after: AnnotatedExemplar
+) -> Broken:
     """An exemplar with what becomes of it."""
-    why = conflict(after, changed)
+    why = conflict(after, exemplar_after)
     if why:
         text = f"{_INVALID}{why}"
-    elif changed.function != before.function:
-        text = f"moved to {changed.function}" if changed.function else "unlabelled"
+    elif exemplar_after.function != before.function:
+        text = f"moved to {exemplar_after.function}" if exemplar_after.function else "unlabelled"
     else:
         text = "loses the value"
     return Broken(before.id, before.utterance, before.function or "", text)
@@ -257,26 +261,26 @@ def remove(
     plan = plan_remove(workspace, module, what, fate=fate, to=to)
     schema = workspace.store.schema(module)
     after = _remove(schema, what)
-    changed, items = _plan(workspace, schema, after, what, fate, to)
+    change, items = _plan(workspace, schema, after, what, fate, to)
     note = f"Removed {what.kind} {what}"
     with workspace.store.writing(module, who=who) as w:
         changes.expect_schema(w, expected or plan.expected)
         if fate != "keep":
-            _relabel(w, items, changed, note=note + (f", exemplars to {to}" if to else ""))
+            _relabel(w, items, change, note=note + (f", exemplars to {to}" if to else ""))
         changes.put_schema(w, after, note=note)
     contradict(workspace, after, who=who)
     return Removed(plan, resolve(workspace, module, who=who))
 
 
 def _relabel(
-    w: changes.Writing, items: Sequence[StoredExemplar], changed: _Change, *, note: str
+    w: changes.Writing, items: Sequence[StoredExemplar], change: _Change, *, note: str
 ) -> None:
     revisions_before = {i.exemplar.id: i.revision for i in items}
     if bulk.revisions(w, list(revisions_before)) != revisions_before:
         raise ConflictError(
             "Exemplars were changed meanwhile", remedy="Look again; nothing was changed."
         )
-    bulk.relabel(w, [changed(i.exemplar) for i in items], kind="relabelled", note=note)
+    bulk.relabel(w, [change(i.exemplar) for i in items], kind="relabelled", note=note)
 
 
 def relabel(
@@ -294,11 +298,11 @@ def relabel(
             remedy="Remove it, or merge it with another one on the Overlap page.",
         )
     what = Target(function)
-    changed, items = _plan(workspace, schema, schema, what, fate, to)
+    change, items = _plan(workspace, schema, schema, what, fate, to)
     with workspace.store.writing(module, who=who) as w:
         changes.expect_schema(w, schema.hash)
         _relabel(
-            w, items, changed, note=f"{function} isn't in the schema" + (f": to {to}" if to else "")
+            w, items, change, note=f"{function} isn't in the schema" + (f": to {to}" if to else "")
         )
     resolve(workspace, module, who=who)
     return len(items)

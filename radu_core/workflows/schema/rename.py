@@ -111,7 +111,7 @@ def plan_rename(
     with_new_name(schema, what, new)
     follows_texts = follow_texts and not what.recognizer
     texts, unchanged = _mentions(workspace, schema, what, new) if follows_texts else ((), ())
-    filled = _slots_filled(schema, what) if what.recognizer else ()
+    slots = _slots_filled(schema, what) if what.recognizer else ()
     with workspace.store.reading() as connection:
         mentions_found = (
             renaming.Found()
@@ -125,7 +125,7 @@ def plan_rename(
         tuple(mentions_found.exemplars),
         dict(sorted(mentions_found.parts.items())),
         mentions_found.opinions,
-        filled,
+        slots,
         texts,
         unchanged,
         what_is_built(workspace, module),
@@ -133,17 +133,17 @@ def plan_rename(
     )
 
 
-def _conflicts(what: Target, new: str, taken: list[str]) -> list[str]:
+def _conflicts(what: Target, new: str, ids_in_use: list[str]) -> list[str]:
     """What forbids it: two names would become one, and nobody could tell them apart again."""
-    if not taken:
+    if not ids_in_use:
         return []
-    ids = ", ".join(taken[:_LISTED]) + (" and more" if len(taken) > _LISTED else "")
+    ids = ", ".join(ids_in_use[:_LISTED]) + (" and more" if len(ids_in_use) > _LISTED else "")
     already = (
         f"are labelled {new} already"
         if what.function is None
         else f"of {what.function} have a value for {new} already"
     )
-    return [f"{quantity(len(taken), 'exemplar')} {already} ({ids}): relabel them first"]
+    return [f"{quantity(len(ids_in_use), 'exemplar')} {already} ({ids}): relabel them first"]
 
 
 def _slots_filled(schema: Schema, what: Target) -> tuple[str, ...]:
@@ -164,17 +164,17 @@ def with_new_name(schema: Schema, what: Target, new: str) -> Schema:
 def _rename(connection: Connection, schema: Schema, what: Target, new: str) -> Rename:
     """The rename, with what becomes of each context of the module that names it."""
     owner = what.function or what.name
-    moved: dict[str, str] = {}
+    new_contexts: dict[str, str] = {}
     declared = [owner, *(f"{owner}.{s.name}" for s in require_function(schema, owner).slots)]
     for context in (*declared, *renaming.contexts(connection, schema.module)):
         context_pair = schema.context_of(context)
         if context_pair is None or context_pair[0].name != owner:
             continue
         if what.function is None:
-            moved[context] = new + context[len(owner) :]
+            new_contexts[context] = new + context[len(owner) :]
         elif context_pair[1] == what.name:
-            moved[context] = f"{owner}.{new}"
-    return Rename(owner, new, what.name if what.function else None, moved)
+            new_contexts[context] = f"{owner}.{new}"
+    return Rename(owner, new, what.name if what.function else None, new_contexts)
 
 
 def _mentions(
@@ -187,21 +187,21 @@ def _mentions(
 
     alone = _alone(schema, what)
     mentions, unchanged = in_schema(schema, what.name, new, of=what.function, alone=alone), []
-    written = guidelines.guidelines(workspace, schema.module)
-    changed = rename_in(written)
-    if changed != written:
-        mentions.append(Mention(_GUIDELINES, written, changed))
+    text_before = guidelines.guidelines(workspace, schema.module)
+    text_after = rename_in(text_before)
+    if text_after != text_before:
+        mentions.append(Mention(_GUIDELINES, text_before, text_after))
     templates = workspace.store.templates(schema.module)
     for name, text in templates.items():
-        changed = rename_in(text)
-        if changed == text:
+        text_after = rename_in(text)
+        if text_after == text:
             continue
         try:
-            check_template(TemplateSet({**templates, name: changed}), name)
+            check_template(TemplateSet({**templates, name: text_after}), name)
         except TemplateError as error:
             unchanged.append(f"{_TEMPLATE}{name}: {error.what}")
             continue
-        mentions.append(Mention(f"{_TEMPLATE}{name}", text, changed))
+        mentions.append(Mention(f"{_TEMPLATE}{name}", text, text_after))
     return tuple(mentions), tuple(unchanged)
 
 
@@ -250,8 +250,8 @@ def rename(
     note = f"Renamed {what.kind} {what} → {plan.new}"
     with workspace.store.writing(module, who=who) as w:
         changes.expect_schema(w, expected or plan.expected)
-        described = put_in_schema(schema, plan.texts)
-        changes.put_schema(w, with_new_name(described, what, plan.new), note=note)
+        new_schema = put_in_schema(schema, plan.texts)
+        changes.put_schema(w, with_new_name(new_schema, what, plan.new), note=note)
         if not what.recognizer:
             rename_made = _rename(w.connection, schema, what, plan.new)
             if ids_taken := renaming.find(w.connection, module, rename_made).taken:

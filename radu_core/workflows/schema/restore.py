@@ -38,8 +38,8 @@ def restorable(workspace: Workspace, module: str, number: int) -> Restorable:
     version = versions[number]
     schema, names = version.schema, []
     with workspace.store.reading() as connection:
-        done = renames.list_renames(connection, module)
-    for rename in done:
+        all_renames = renames.list_renames(connection, module)
+    for rename in all_renames:
         what = Target(rename.old, rename.function if rename.slot else None)
         if rename.at is not None and rename.at > version.at and _has(schema, what):
             try:

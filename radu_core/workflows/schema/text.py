@@ -140,13 +140,13 @@ def _locate_error(error: SchemaError, text: str, data: Any) -> SchemaError:
     """The error with the line and column of every field that is wrong."""
     cause = error.__cause__
     if isinstance(cause, ValidationError):
-        found = cause.errors(include_url=False)
+        details = cause.errors(include_url=False)
         lines = [
             f"{_place(text, list(_steps(data, each['loc'])))}: {field_problem(each)}"
-            for each in found[:_MOST_PROBLEMS]
+            for each in details[:_MOST_PROBLEMS]
         ]
-        if len(found) > _MOST_PROBLEMS:
-            lines.append(f"and {len(found) - _MOST_PROBLEMS} more")
+        if len(details) > _MOST_PROBLEMS:
+            lines.append(f"and {len(details) - _MOST_PROBLEMS} more")
         what = "The schema isn't valid: " + "; ".join(lines)
         return SchemaError(what, remedy="Correct these fields; nothing was saved.")
     line = _line_of_value(text, error.value)
@@ -288,10 +288,10 @@ def _same(value: Scalar, other: Scalar) -> bool:
 
 def _value(line: str, kind: SlotType) -> Scalar:
     if line.startswith('"'):
-        quoted = json.loads(line)
-        if not isinstance(quoted, str):
+        value = json.loads(line)
+        if not isinstance(value, str):
             raise ValueError(line)
-        return quoted
+        return value
     if kind == "boolean":
         return (
             {"true": True, "false": False}[line.lower()]

@@ -80,8 +80,8 @@ def build(
 ) -> DatasetView:
     """Build the dataset ``name`` of a module into ``out`` (``RADU_HOME/datasets/<name>``)."""
     _check_name(name)
-    chosen = config or DatasetConfig()
-    check_config(chosen)  # before a model is loaded
+    dataset_config = config or DatasetConfig()
+    check_config(dataset_config)  # before a model is loaded
     schema, exemplars, index, templates = _inputs(workspace, module, progress)
     directory = (out or workspace.datasets / name) / module
     manifest = build_dataset(
@@ -89,9 +89,9 @@ def build(
         exemplars,
         index,
         templates,
-        chosen,
+        dataset_config,
         directory,
-        tokenizer=_tokenizer(workspace, chosen, progress),
+        tokenizer=_tokenizer(workspace, dataset_config, progress),
         judgements=judgements(workspace, module, exemplars),
         progress=progress,
     )
@@ -113,8 +113,8 @@ def build_many(
     ``weights`` as in ``dataset.mix``: by ``module/task``, ``module`` or ``*/task``.
     """
     _check_name(name)
-    chosen = config or DatasetConfig()
-    _check_modules(workspace, modules, chosen, weights or {})
+    dataset_config = config or DatasetConfig()
+    _check_modules(workspace, modules, dataset_config, weights or {})
     views = []
     for module in modules:
 
@@ -126,14 +126,14 @@ def build_many(
                 workspace,
                 module,
                 name=name,
-                config=chosen,
+                config=dataset_config,
                 out=out,
                 progress=report_progress if len(modules) > 1 else progress,
             )
         )
     if len(modules) > 1:
         directory = (out or workspace.datasets / name) / MIXTURE
-        seed = chosen.rows.seed
+        seed = dataset_config.rows.seed
         parts = [v.directory for v in views]
         mixture = mix(parts, directory, weights=weights, seed=seed, progress=progress)
         views.append(DatasetView(name, directory, mixture))
@@ -178,9 +178,9 @@ def _inputs(
     what they retrieve are of one state.
     """
     index = load_index(workspace, module, progress=progress)
-    known = index.contents.entries
-    resolved = [entry.exemplar for _, entry in sorted(known.items())]
-    others = [i.exemplar for i in workspace.store.exemplars(module) if i.exemplar.id not in known]
+    entries = index.contents.entries
+    resolved = [entry.exemplar for _, entry in sorted(entries.items())]
+    others = [i.exemplar for i in workspace.store.exemplars(module) if i.exemplar.id not in entries]
     open_ = [e for e in others if e.outcome != "resolved"]
     templates = TemplateSet(workspace.store.templates(module))
     return index.schema, [*resolved, *open_], index, templates
@@ -208,26 +208,26 @@ def preview(
     progress: Progress = silent,
 ) -> list[Preview]:
     """What each module's dataset would hold, from up to ``sample`` exemplars of every split."""
-    chosen = config or DatasetConfig()
-    _check_modules(workspace, modules, chosen, {})
-    found = []
+    dataset_config = config or DatasetConfig()
+    _check_modules(workspace, modules, dataset_config, {})
+    previews = []
     for module in modules:
         schema, exemplars, index, templates = _inputs(workspace, module, progress)
-        tokenizer = _tokenizer(workspace, chosen, progress)
-        found.append(
+        tokenizer = _tokenizer(workspace, dataset_config, progress)
+        previews.append(
             preview_dataset(
                 schema,
                 exemplars,
                 index,
                 templates,
-                chosen,
+                dataset_config,
                 tokenizer=tokenizer,
                 judgements=judgements(workspace, module, exemplars),
                 sample=sample,
                 progress=progress,
             )
         )
-    return found
+    return previews
 
 
 def datasets(workspace: Workspace, module: str | None = None) -> list[DatasetView]:
@@ -247,13 +247,13 @@ def _find_datasets(workspace: Workspace) -> Iterator[DatasetView]:
 
 def _stale_reason(workspace: Workspace, directory: Path, manifest: Manifest | Mixture) -> str:
     """What has changed since a dataset was built: its modules' data, or a mixture's parts."""
-    if deleted := note_of(directory):
-        return deleted
+    if note := note_of(directory):
+        return note
     if isinstance(manifest, Manifest):
         return _moved_on(workspace, manifest)
-    changed = _changed_parts(directory, manifest)
-    if changed:
-        return f"its parts were built again since, or are gone: {', '.join(changed)}"
+    parts_changed = _changed_parts(directory, manifest)
+    if parts_changed:
+        return f"its parts were built again since, or are gone: {', '.join(parts_changed)}"
     for module in manifest.parts:
         why = _moved_on(workspace, read_dataset(directory.parent / module))
         if why:
@@ -270,14 +270,14 @@ def _moved_on(workspace: Workspace, manifest: Manifest | Mixture) -> str:
     except NotFoundError:
         return "its module is gone"
     templates = TemplateSet(workspace.store.templates(manifest.module))
-    index, said = _state(workspace, manifest.module)
-    moved = {
+    index, judgements_state = _state(workspace, manifest.module)
+    differences = {
         "the schema": schema.hash != manifest.schema_hash,
         "templates": templates.hash != manifest.templates_hash,
-        "judged pairs": manifest.judgements_hash not in ("", said),
+        "judged pairs": manifest.judgements_hash not in ("", judgements_state),
     }
-    names = [name for name, differs in moved.items() if differs]
-    if index != manifest.index and not moved["the schema"]:
+    names = [name for name, differs in differences.items() if differs]
+    if index != manifest.index and not differences["the schema"]:
         names.append("exemplars, or how they are retrieved")
     return f"{' and '.join(names)} changed since" if names else ""
 
@@ -287,27 +287,27 @@ def _state(workspace: Workspace, module: str) -> tuple[str, str]:
 
     Kept until the module changes: at 20,000 exemplars they take a second.
     """
-    seen = content_hash([data_state(workspace, module), judged_state(workspace, module)])
+    data_hash = content_hash([data_state(workspace, module), judged_state(workspace, module)])
     key = ("state of", module)
-    kept = workspace.recall(key)
-    if isinstance(kept, tuple) and kept[0] == seen:
-        return kept[1], kept[2]
-    said = judgements_hash(judgements(workspace, module))
-    found = (seen, index_fingerprint(workspace, module), said)
-    workspace.hold(key, found)
-    return found[1], found[2]
+    memory = workspace.recall(key)
+    if isinstance(memory, tuple) and memory[0] == data_hash:
+        return memory[1], memory[2]
+    judgements_state = judgements_hash(judgements(workspace, module))
+    state = (data_hash, index_fingerprint(workspace, module), judgements_state)
+    workspace.hold(key, state)
+    return state[1], state[2]
 
 
 def _changed_parts(directory: Path, manifest: Mixture) -> list[str]:
     """Which of a mixture's modules have been built again since it was mixed."""
-    changed = []
+    parts = []
     for module, part in manifest.parts.items():
         try:
             same = read_dataset(directory.parent / module).hash == part.hash
         except DatasetError:
             same = False
-        changed += [] if same else [module]
-    return changed
+        parts += [] if same else [module]
+    return parts
 
 
 def find(workspace: Workspace, name: str, *, module: str | None = None) -> DatasetView:
@@ -315,12 +315,12 @@ def find(workspace: Workspace, name: str, *, module: str | None = None) -> Datas
     path = Path(name)
     if (path / "manifest.json").is_file():
         return DatasetView(path.resolve().parent.name, path, read_dataset(path))
-    known = datasets(workspace)
-    fit = [v for v in known if name in (v.name, f"{v.name}/{v.directory.name}")]
+    views = datasets(workspace)
+    fit = [v for v in views if name in (v.name, f"{v.name}/{v.directory.name}")]
     fit = [v for v in fit if module is None or v.directory.name == module]
     if len(fit) == 1:
         return fit[0]
-    titles = [f"{v.name}/{v.directory.name}" for v in (fit or known)]
+    titles = [f"{v.name}/{v.directory.name}" for v in (fit or views)]
     if not fit:
         raise NotFoundError(
             "There is no such dataset",

@@ -50,6 +50,6 @@ def demo(
     bot = directory.name
     resolved = load_sample(workspace, only=(bot,), progress=progress)[0]
     gold = check_against_gold(workspace, directory)
-    covered = coverage_report(workspace, module, progress=progress)
-    fitted = fit(workspace, module, who="demo", minutes=minutes, progress=progress)
-    return DemoResult(resolved, gold, covered, fitted)
+    coverage = coverage_report(workspace, module, progress=progress)
+    fit_report = fit(workspace, module, who="demo", minutes=minutes, progress=progress)
+    return DemoResult(resolved, gold, coverage, fit_report)

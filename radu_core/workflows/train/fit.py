@@ -87,10 +87,10 @@ class FitReport:
 
     def step(self, name: str, work: Callable[[], T], describe: Callable[[T], tuple[str, str]]) -> T:
         """Do a step and note what came out and why, as ``describe`` says of its result."""
-        begun = time.monotonic()
+        start = time.monotonic()
         result = work()
         figure, why = describe(result)
-        self.steps.append(FitStep(name, figure, why, round(time.monotonic() - begun, 1)))
+        self.steps.append(FitStep(name, figure, why, round(time.monotonic() - start, 1)))
         return result
 
 
@@ -296,9 +296,12 @@ def _same(workspace: Workspace, config: TrainConfig) -> RunDirectory | None:
     return None
 
 
-def _was_moved(kept: TrainConfig, wanted: TrainConfig) -> bool:
+def _was_moved(old_config: TrainConfig, config: TrainConfig) -> bool:
     """Whether it is the same dataset of a workspace that was elsewhere: copied, or restored."""
-    return kept.dataset.parts[-3:] == wanted.dataset.parts[-3:] and kept.dataset != wanted.dataset
+    return (
+        old_config.dataset.parts[-3:] == config.dataset.parts[-3:]
+        and old_config.dataset != config.dataset
+    )
 
 
 def _by_labels(config: TrainConfig) -> bool:

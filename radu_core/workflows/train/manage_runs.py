@@ -105,9 +105,9 @@ def describe(
         changes["notes"] = notes.strip()
     if tags is not None:
         changes["tags"] = tuple(dict.fromkeys(t.strip() for t in tags if t.strip()))
-    changed = about(run).model_copy(update=changes)
-    write_json(run.path / "about.json", changed.model_dump(mode="json"))
-    return changed
+    new_about = about(run).model_copy(update=changes)
+    write_json(run.path / "about.json", new_about.model_dump(mode="json"))
+    return new_about
 
 
 def rename(workspace: Workspace, run: str, name: str) -> About:
@@ -115,25 +115,25 @@ def rename(workspace: Workspace, run: str, name: str) -> About:
 
     ``InputError`` for a name that is too long, or that another run has as its name or id.
     """
-    opened = open_run(workspace, run)
-    wanted = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    if len(wanted) > LONGEST_NAME:
+    directory = open_run(workspace, run)
+    new_name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    if len(new_name) > LONGEST_NAME:
         raise InputError(
             "That name is too long",
-            value=wanted,
+            value=new_name,
             remedy=f"Use at most {LONGEST_NAME} characters.",
         )
-    others = (other for other in runs(workspace) if other.id != opened.id)
-    taken = wanted == "last" or BESIDE in wanted
-    if wanted and (taken or any(wanted in (o.id, run_name(o)) for o in others)):
+    others = (other for other in runs(workspace) if other.id != directory.id)
+    is_reserved = new_name == "last" or BESIDE in new_name
+    if new_name and (is_reserved or any(new_name in (o.id, run_name(o)) for o in others)):
         raise InputError(
-            "Another run has that name" if not taken else "A run can't have that name",
-            value=wanted,
+            "Another run has that name" if not is_reserved else "A run can't have that name",
+            value=new_name,
             remedy="Choose another name.",
         )
-    changed = about(opened).model_copy(update={"name": wanted})
-    write_json(opened.path / "about.json", changed.model_dump(mode="json"))
-    return changed
+    new_about = about(directory).model_copy(update={"name": new_name})
+    write_json(directory.path / "about.json", new_about.model_dump(mode="json"))
+    return new_about
 
 
 def changed_config(run: RunDirectory, changes: Mapping[str, object]) -> TrainConfig:
@@ -149,9 +149,9 @@ def changed_config(run: RunDirectory, changes: Mapping[str, object]) -> TrainCon
             value=", ".join(unknown),
             remedy=f"It has {', '.join(TrainConfig.model_fields)}.",
         )
-    merged = {**data, **changes}
-    given = {k: v for k, v in merged.items() if v is not None}
-    return TrainConfig.validate_data(given)
+    all_settings = {**data, **changes}
+    settings = {k: v for k, v in all_settings.items() if v is not None}
+    return TrainConfig.validate_data(settings)
 
 
 def fork(
@@ -168,10 +168,10 @@ def fork(
     """
     origin = open_run(workspace, name)
     config = changed_config(origin, changes)
-    told = About(notes=config.notes, tags=config.tags, forked_from=origin.id)
+    about_fork = About(notes=config.notes, tags=config.tags, forked_from=origin.id)
 
     def prepare(run: RunDirectory) -> None:
-        write_json(run.path / "about.json", told.model_dump(mode="json"))
+        write_json(run.path / "about.json", about_fork.model_dump(mode="json"))
 
     where = launcher_of(origin)
     return start(workspace, config, launcher=where, now=now, prepare=prepare, progress=progress)
@@ -208,12 +208,12 @@ def trash(workspace: Workspace, name: str) -> Path:
 
 def restore_run(workspace: Workspace, name: str) -> RunDirectory:
     """Bring a run back from the trash."""
-    known = [r.id for r in list_trash(workspace)]
-    if name not in known:
+    ids = [r.id for r in list_trash(workspace)]
+    if name not in ids:
         raise NotFoundError(
             "There is no such run in the trash",
             value=name,
-            remedy=f"It holds {', '.join(known[:5])}." if known else "It is empty.",
+            remedy=f"It holds {', '.join(ids[:5])}." if ids else "It is empty.",
         )
     return RunDirectory(_move(trash_of_runs(workspace) / name, workspace.runs / name))
 
@@ -229,16 +229,16 @@ def _move(source: Path, target: Path) -> Path:
 
 def empty_trash(workspace: Workspace) -> int:
     """Delete the runs in the trash for good, with their prepared bundles; returns how many."""
-    found = list_trash(workspace)
-    for run in found:
+    trashed_runs = list_trash(workspace)
+    for run in trashed_runs:
         with disk_errors(run.path):
             shutil.rmtree(run.path)
             for bundle in workspace.exports.glob(f"{run.id}.*"):
                 bundle.unlink(missing_ok=True)
-    return len(found)
+    return len(trashed_runs)
 
 
-# --- comparing -------------------------------------------------------------------------------
+# Comparing
 
 
 @dataclass(frozen=True)
@@ -287,23 +287,23 @@ def compare_runs(
     """
     if split not in _SPLITS:
         raise InputError("No such split", value=split, remedy=f"One of {', '.join(_SPLITS)}.")
-    found = list({run.id: run for run in (open_run(workspace, n) for n in names)}.values())
-    if len(found) < 2:
+    chosen_runs = list({run.id: run for run in (open_run(workspace, n) for n in names)}.values())
+    if len(chosen_runs) < 2:
         raise InputError("Comparing takes two runs", remedy="Name at least two different ones.")
-    measured = {run.id: report for run in found if (report := _report(run, split, module))}
-    paired, unpaired = _tests([run.id for run in found], measured, split)
+    reports = {run.id: report for run in chosen_runs if (report := _report(run, split, module))}
+    paired, unpaired = _tests([run.id for run in chosen_runs], reports, split)
     return Comparison(
-        runs=tuple(run.id for run in found),
+        runs=tuple(run.id for run in chosen_runs),
         split=split,
-        settings=_differing(found),
+        settings=_differing(chosen_runs),
         losses={
             run.id: tuple(e for e in run.events() if e.kind in ("step", "validation"))
-            for run in found
+            for run in chosen_runs
         },
-        reports=measured,
+        reports=reports,
         paired=tuple(paired),
         unpaired=tuple(unpaired),
-        unverified=tuple(_unverified_pairs(measured, paired)),
+        unverified=tuple(_unverified_pairs(reports, paired)),
     )
 
 
@@ -316,8 +316,8 @@ def _report(run: RunDirectory, split: str, module: str | None) -> EvaluationRepo
     return reports(run, module).get(split)
 
 
-def _differing(found: Sequence[RunDirectory]) -> dict[str, dict[str, Any]]:
-    configs = {run.id: run.config().model_dump(mode="json") for run in found}
+def _differing(runs: Sequence[RunDirectory]) -> dict[str, dict[str, Any]]:
+    configs = {run.id: run.config().model_dump(mode="json") for run in runs}
     differing = {}
     for field in (f for f in TrainConfig.model_fields if f not in ("notes", "tags")):
         values = {name: config[field] for name, config in configs.items()}
@@ -328,30 +328,30 @@ def _differing(found: Sequence[RunDirectory]) -> dict[str, dict[str, Any]]:
 
 
 def _tests(
-    names: Sequence[str], measured: Mapping[str, EvaluationReport], split: str
+    names: Sequence[str], reports: Mapping[str, EvaluationReport], split: str
 ) -> tuple[list[Paired], list[str]]:
     paired: list[Paired] = []
-    unpaired = [f"{n} hasn't been measured on {split}." for n in names if n not in measured]
-    known = [n for n in names if n in measured]
-    for position, one in enumerate(known):
-        for two in known[position + 1 :]:
-            why = _why_not(measured[one], measured[two])
+    unpaired = [f"{n} hasn't been measured on {split}." for n in names if n not in reports]
+    measured_names = [n for n in names if n in reports]
+    for position, one in enumerate(measured_names):
+        for two in measured_names[position + 1 :]:
+            why = _why_not(reports[one], reports[two])
             if why:
                 unpaired.append(f"{one} and {two} can't be tested row by row: {why}")
             else:
-                paired += _pair_tests(one, two, measured[one], measured[two])
+                paired += _pair_tests(one, two, reports[one], reports[two])
     return paired, unpaired
 
 
 def _unverified_pairs(
-    measured: Mapping[str, EvaluationReport], paired: Sequence[Paired]
+    reports: Mapping[str, EvaluationReport], paired: Sequence[Paired]
 ) -> list[str]:
     tested = dict.fromkeys((t.one, t.two) for t in paired)
     return [
         f"{one} and {two}: at least one was measured before reports told which rows they are of. "
         "That these are the same can't be verified; evaluate both again to be sure."
         for one, two in tested
-        if not (measured[one].rows_hash and measured[two].rows_hash)
+        if not (reports[one].rows_hash and reports[two].rows_hash)
     ]
 
 

@@ -141,8 +141,8 @@ def report_lines(report: PreflightReport) -> list[str]:
     need = report.prediction
     if need is not None:
         until = ", ended by max_minutes" if need.capped else ""
-        spent = duration(need.asking_seconds)
-        asking = f"; {spent} of it to ask the teacher" if need.asking_seconds else ""
+        asking_time = duration(need.asking_seconds)
+        asking = f"; {asking_time} of it to ask the teacher" if need.asking_seconds else ""
         lines += [
             f"time: about {duration(need.seconds)} for {quantity(need.steps, 'step')}{until}, at "
             f"{need.tokens_per_second:.0f} tokens/s" + asking,
@@ -174,41 +174,43 @@ def preflight_report(
     problems: list[Problem] = []
     with _listing(problems):
         check_unchanged(workspace, config)
-    found = PreflightReport(config, disk_free=_disk_free(workspace))
-    asked: Rows | None = None
+    report = PreflightReport(config, disk_free=_disk_free(workspace))
+    label_rows: Rows | None = None
     with _listing(problems):
         if config.target == "retriever":
-            asked = retriever_rows(workspace, config, progress=progress)
-            counts = {"train": len(asked.labels), "validation": len(asked.validation)}
-            found = replace(found, rows=counts)
+            label_rows = retriever_rows(workspace, config, progress=progress)
+            counts = {"train": len(label_rows.labels), "validation": len(label_rows.validation)}
+            report = replace(report, rows=counts)
         else:
-            found = _rows(workspace, found, problems, progress)
+            report = _rows(workspace, report, problems, progress)
     directory = None
     with _listing(problems):
         directory = model_directory(config.base_model, workspace.models, progress=progress)
         check_disk(workspace.runs, directory)
     if directory is not None and not problems:
         with _listing(problems):
-            given = (
-                {} if asked is None else {"prepare": partial(_prepare, workspace, config, asked)}
+            probe_arguments = (
+                {}
+                if label_rows is None
+                else {"prepare": partial(_prepare, workspace, config, label_rows)}
             )
-            measured = measure(
+            measures = measure(
                 config,
                 directory,
                 scratch=workspace.home / "cache" / "probe",
                 progress=progress,
-                **given,
+                **probe_arguments,
             )
-            found = replace(found, probe=measured)
-            if asked is not None:
-                found = _of_labels(found, measured, asked, directory)
-            elif measured.longest_seconds:
+            report = replace(report, probe=measures)
+            if label_rows is not None:
+                report = _of_labels(report, measures, label_rows, directory)
+            elif measures.longest_seconds:
                 need = predict(
-                    config, found.rows["train"], found.tokens["train"], measured, directory
+                    config, report.rows["train"], report.tokens["train"], measures, directory
                 )
-                found = replace(found, prediction=need)
-            problems += _shortages(found)
-    return replace(found, problems=tuple(dict.fromkeys(problems)))
+                report = replace(report, prediction=need)
+            problems += _shortages(report)
+    return replace(report, problems=tuple(dict.fromkeys(problems)))
 
 
 @contextmanager
@@ -222,10 +224,10 @@ def _listing(problems: list[Problem]) -> Iterator[None]:
 
 
 def _rows(
-    workspace: Workspace, found: PreflightReport, problems: list[Problem], progress: Progress
+    workspace: Workspace, report: PreflightReport, problems: list[Problem], progress: Progress
 ) -> PreflightReport:
     """Every row tokenized by the run's own preflight, which leaves over-long ones out here."""
-    config = found.config
+    config = report.config
     lenient = config.model_copy(update={"skip_overlong": True})
     try:
         rows = check(workspace, lenient, progress=progress)
@@ -244,7 +246,7 @@ def _rows(
         )
     progress("Looking for rows that teach nothing", 0, 0)
     return replace(
-        found,
+        report,
         rows={"train": len(rows.train), "validation": len(rows.validation)},
         tokens={
             "train": rows.train_tokens,
@@ -256,30 +258,28 @@ def _rows(
     )
 
 
-def _prepare(workspace: Workspace, config: TrainConfig, asked: Rows, folder: Path) -> None:
+def _prepare(workspace: Workspace, config: TrainConfig, rows: Rows, folder: Path) -> None:
     """Put what a run of the retriever reads into a folder."""
-    keep_rows(folder, asked)
+    keep_rows(folder, rows)
     store, module = workspace.store, config.dataset.name
     write_json(folder / "schema.json", store.schema(module).model_dump(mode="json"))
     write_json(folder / "templates.json", store.templates(module))
 
 
-def _of_labels(
-    found: PreflightReport, measured: Probe, asked: Rows, model: Path
-) -> PreflightReport:
+def _of_labels(report: PreflightReport, probe: Probe, rows: Rows, model: Path) -> PreflightReport:
     """What was measured of a run of the retriever.
 
     Labels that aren't read to their end, and the prediction.
     """
-    listed = tuple(
-        ListedRow(i, "label", "train", measured.longest_row, None, "longer than the encoder reads")
-        for i in measured.cut
+    rows_listed = tuple(
+        ListedRow(i, "label", "train", probe.longest_row, None, "longer than the encoder reads")
+        for i in probe.cut
     )
-    tokens = {"train": measured.train_tokens} if measured.train_tokens else {}
-    found = replace(found, listed=listed, tokens=tokens)
-    if not measured.longest_seconds:
-        return found
-    return replace(found, prediction=predict_tuning(found.config, measured, asked, model))
+    tokens = {"train": probe.train_tokens} if probe.train_tokens else {}
+    report = replace(report, listed=rows_listed, tokens=tokens)
+    if not probe.longest_seconds:
+        return report
+    return replace(report, prediction=predict_tuning(report.config, probe, rows, model))
 
 
 def _overlong(rows: Preflight) -> list[ListedRow]:
@@ -295,13 +295,13 @@ def _special(rows: Preflight) -> list[ListedRow]:
 
 def _rows_without_completion(config: TrainConfig, tokenizer: Any) -> list[ListedRow]:
     """Rows with an empty completion: only the end token would be learnt of them."""
-    found = []
+    problems = []
     encoder = encoder_of(config, tokenizer)
     for split in _SPLITS:
         for row in read_rows(config.dataset, split):
             if not row.completion.strip():
                 encoded = encode_row(encoder, row.prompt, row.completion)
-                found.append(
+                problems.append(
                     ListedRow(
                         row.exemplar_id,
                         row.task,
@@ -311,7 +311,7 @@ def _rows_without_completion(config: TrainConfig, tokenizer: Any) -> list[Listed
                         "unsupervised",
                     )
                 )
-    return found
+    return problems
 
 
 def _example(tokenizer: Any, row: Encoded) -> Example:
@@ -327,19 +327,19 @@ def _example(tokenizer: Any, row: Encoded) -> Example:
     )
 
 
-def _shortages(found: PreflightReport) -> list[Problem]:
+def _shortages(report: PreflightReport) -> list[Problem]:
     """Where it needs more than there is."""
-    need = found.prediction
+    need = report.prediction
     if need is None:
         return []
     short = []
-    limit = 60 * (found.config.max_minutes or math.inf)
+    limit = 60 * (report.config.max_minutes or math.inf)
     if need.first_step_seconds > limit:
         short.append(
             Problem(
                 f"Its first step ends after about {duration(need.first_step_seconds)}, and its "
                 f"time limit is {duration(limit)}: it would end without a model.",
-                f"Raise max_minutes, or use {_smaller(found.config)}.",
+                f"Raise max_minutes, or use {_smaller(report.config)}.",
             )
         )
     if need.memory_bytes > _SPARE_MEMORY * need.memory_free:
@@ -347,14 +347,14 @@ def _shortages(found: PreflightReport) -> list[Problem]:
             Problem(
                 f"It needs {need.memory_bytes / 1e9:.1f} GB of memory, and "
                 f"{need.memory_free / 1e9:.1f} GB are free.",
-                f"Use {_smaller(found.config)}, or close other programs.",
+                f"Use {_smaller(report.config)}, or close other programs.",
             )
         )
-    if need.disk_bytes > found.disk_free:
+    if need.disk_bytes > report.disk_free:
         short.append(
             Problem(
                 f"It needs {need.disk_bytes / 1e9:.1f} GB of disk, and "
-                f"{found.disk_free / 1e9:.1f} GB are free.",
+                f"{report.disk_free / 1e9:.1f} GB are free.",
                 "Delete old runs or point RADU_HOME at a larger disk.",
             )
         )

@@ -108,9 +108,9 @@ def ra_dit(
         progress=progress,
     )
     configs = configs_of(workspace, module, dataset.directory, generator, minutes=minutes)
-    tuned, retriever = (train_once(workspace, config, progress) for config in configs)
+    tuned_run, retriever = (train_once(workspace, config, progress) for config in configs)
     report = RaDitReport(
-        module, split_used, len(rows), generator, tuned.id, retriever.id, dict(left_out)
+        module, split_used, len(rows), generator, tuned_run.id, retriever.id, dict(left_out)
     )
     own = retrieval_settings(workspace, module)
     indexes = {
@@ -123,7 +123,7 @@ def ra_dit(
         for name, embedder in (("", configs[1].base_model), ("retriever", retriever.id))
     }
     settings = ParserSettings(k_desc=k_desc, k_exemplar=max(1, k_exemplar))
-    report.cells = _cells(workspace, generator, tuned, indexes, settings, rows, progress)
+    report.cells = _cells(workspace, generator, tuned_run, indexes, settings, rows, progress)
     return report
 
 
@@ -156,7 +156,7 @@ def configs_of(
 def _cells(
     workspace: Workspace,
     generator: str,
-    tuned: RunDirectory,
+    tuned_run: RunDirectory,
     indexes: dict[str, ModuleIndex],
     settings: ParserSettings,
     rows: Sequence[AnnotatedExemplar],
@@ -168,7 +168,7 @@ def _cells(
     votes = {name: _votes(index, rows, settings) for name, index in indexes.items()}
     models = (
         ("", model_directory(generator, workspace.models), None),
-        ("language model", tuned.model, template_of(tuned)),
+        ("language model", tuned_run.model, template_of(tuned_run)),
     )
     for name, directory, template in models:
         progress(f"Loading the language model{', tuned' if name else ''}", 0, 0)
@@ -222,8 +222,8 @@ def _votes(
     return Share.of(right, len(rows))
 
 
-def _share(rows: Sequence[AnnotatedExemplar], said: Sequence[Prediction]) -> Share:
-    right = sum(p.function == row.function for p, row in zip(said, rows, strict=True))
+def _share(rows: Sequence[AnnotatedExemplar], predictions: Sequence[Prediction]) -> Share:
+    right = sum(p.function == row.function for p, row in zip(predictions, rows, strict=True))
     return Share.of(right, len(rows))
 
 

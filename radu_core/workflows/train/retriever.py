@@ -215,7 +215,7 @@ def _labels(run: RunDirectory) -> list[AnnotatedExemplar]:
 
 
 def _measure(
-    run: RunDirectory, kept: Retrieved, embedder: Embedder, progress: Progress
+    run: RunDirectory, retrieved: Retrieved, embedder: Embedder, progress: Progress
 ) -> dict[str, Row]:
     """What another embedder retrieves for the rows that the run's folds were asked about."""
     labels, config = _labels(run), run.config()
@@ -225,20 +225,20 @@ def _measure(
     rows: dict[str, Row] = {}
     for fold in sorted(set(folds)):
         pairs = list(zip(labels, folds, strict=True))
-        exemplars_asked = [e for e, f in pairs if f == fold and e.id in kept.tuned]
-        progress("Retrieving with what the module has", len(rows), len(kept.tuned))
+        exemplars_asked = [e for e, f in pairs if f == fold and e.id in retrieved.tuned]
+        progress("Retrieving with what the module has", len(rows), len(retrieved.tuned))
         learnt = [e for e, f in pairs if f != fold]
-        rows |= retrieve(schema, learnt, exemplars_asked, asking, kept.how)
+        rows |= retrieve(schema, learnt, exemplars_asked, asking, retrieved.how)
     return rows
 
 
-def _of_run(run: RunDirectory, other: RunDirectory, kept: Retrieved) -> dict[str, Row]:
+def _of_run(run: RunDirectory, other: RunDirectory, retrieved: Retrieved) -> dict[str, Row]:
     """What another run's fold models retrieved for the same rows at the same point, if they did."""
     try:
         theirs = Retrieved.load(other.path)
     except RaduError:
         return {}
-    if _point_and_weight(theirs.how) != _point_and_weight(kept.how):
+    if _point_and_weight(theirs.how) != _point_and_weight(retrieved.how):
         return {}
     learnt = {e.id: (e.utterance, e.function) for e in _labels(other)}
     same = {e.id for e in _labels(run) if learnt.get(e.id) == (e.utterance, e.function)}
@@ -255,7 +255,7 @@ def _point_and_weight(how: Retrieving) -> tuple[tuple[int, int], float]:
 def _switch(
     workspace: Workspace,
     module: str,
-    chosen: RetrievalSettings,
+    settings: RetrievalSettings,
     guard: Guard | None,
     who: str,
     progress: Progress,
@@ -268,10 +268,10 @@ def _switch(
     """
     before = retrieval_settings(workspace, module).embedder
     current = [v for v in datasets(workspace, module) if not (v.outdated or v.is_mixed)]
-    index = build_index(workspace, module, settings=chosen, progress=progress)
-    switch_retrieval(workspace, module, chosen, who=who, back=back)
+    index = build_index(workspace, module, settings=settings, progress=progress)
+    switch_retrieval(workspace, module, settings, who=who, back=back)
     save_index(index, workspace.index(module))
-    steps = [Step("index", f"{quantity(len(index.exemplars), 'exemplar')}, {chosen.embedder}")]
+    steps = [Step("index", f"{quantity(len(index.exemplars), 'exemplar')}, {settings.embedder}")]
     unbuilt: list[str] = []
     point = chosen_point(workspace, module)
     with _listing(unbuilt, f"{describe_point(*point)}: not measured again"):
@@ -279,12 +279,12 @@ def _switch(
     for view in current:
         with _listing(unbuilt, f"Dataset {view.title}: not built again"):
             steps.append(_rebuilt(workspace, module, view, point, progress))
-    if chosen.dense_weight != RetrievalSettings().dense_weight:
+    if settings.dense_weight != RetrievalSettings().dense_weight:
         unbuilt.append(
-            f"The weight of the dense ranking, {chosen.dense_weight:g}, was chosen with {before}."
+            f"The weight of the dense ranking, {settings.dense_weight:g}, was chosen with {before}."
         )
     stale = dict.fromkeys([*unbuilt, *_stale(workspace, module)])
-    return Switch(module, before, chosen.embedder, guard, True, tuple(steps), tuple(stale))
+    return Switch(module, before, settings.embedder, guard, True, tuple(steps), tuple(stale))
 
 
 @contextmanager
@@ -325,8 +325,8 @@ def _rebuilt(
         k_desc, k_exemplar = chosen_point(workspace, module)
         rows = config.rows.model_copy(update={"k_exemplar": k_exemplar})
         config = config.model_copy(update={"k_desc": k_desc, "rows": rows})
-    built = build(workspace, module, name=view.name, config=config, progress=progress)
-    return Step(f"dataset {view.name}", quantity(built.manifest.rows("train"), "training row"))
+    dataset = build(workspace, module, name=view.name, config=config, progress=progress)
+    return Step(f"dataset {view.name}", quantity(dataset.manifest.rows("train"), "training row"))
 
 
 def _stale(workspace: Workspace, module: str) -> Iterator[str]:

@@ -125,7 +125,7 @@ def plan_edit(
     edit: Edit,
     *,
     ids: Sequence[str] | None = None,
-    wanted: Listing | None = None,
+    filter_: Listing | None = None,
     progress: Progress = silent,
 ) -> EditPlan:
     """What an edit of these exemplars, or of all that a filter finds, would change."""
@@ -133,32 +133,32 @@ def plan_edit(
     edit = _check(workspace, schema, edit)
     if ids is None:
         with workspace.store.reading() as connection:
-            ids = listing.find_ids(connection, module, wanted or Listing())
+            ids = listing.find_ids(connection, module, filter_ or Listing())
     change = _Changing(workspace, schema, edit)
-    found: list[Change] = []
-    left: Counter[str] = Counter()
-    lost: Counter[str] = Counter()
+    planned_changes: list[Change] = []
+    left_out: Counter[str] = Counter()
+    lost_values: Counter[str] = Counter()
     for number, item in enumerate(_items(workspace, module, ids), start=1):
         why = change.reason_to_leave(item.exemplar)
         if why:
-            left[why] += 1
+            left_out[why] += 1
         else:
-            found.append(change.of(item))
-            lost.update(change.find_lost_slots(item.exemplar))
+            planned_changes.append(change.of(item))
+            lost_values.update(change.find_lost_slots(item.exemplar))
         if number % 100 == 0:
             progress("Looking at the edit", number, len(ids))
-    gone = len(ids) - len(found) - left.total()
-    if gone:
-        left["not there any more"] = gone
-    moves = Counter(f"{c.before} → {c.after}" for c in found)
+    missing = len(ids) - len(planned_changes) - left_out.total()
+    if missing:
+        left_out["not there any more"] = missing
+    moves = Counter(f"{c.before} → {c.after}" for c in planned_changes)
     return EditPlan(
         module=module,
         edit=edit,
         chosen=len(ids),
-        changes=tuple(found),
+        changes=tuple(planned_changes),
         moves=dict(moves.most_common()),
-        left=dict(left),
-        lost=dict(lost),
+        left=dict(left_out),
+        lost=dict(lost_values),
         schema_hash=schema.hash,
     )
 
@@ -253,12 +253,12 @@ class _Changing:
 
     def of(self, item: StoredExemplar) -> Change:
         """The exemplar as the edit would leave it."""
-        edited, columns = self._edit_item(item)
-        before, after = (_describe(e, self._edit.kind) for e in (item.exemplar, edited))
+        exemplar_after, columns = self._edit_item(item)
+        before, after = (_describe(e, self._edit.kind) for e in (item.exemplar, exemplar_after))
         if self._edit.kind == "delete":
             after = "trash"
         e = item.exemplar
-        return Change(e.id, item.revision, e.utterance, before, after, edited, columns)
+        return Change(e.id, item.revision, e.utterance, before, after, exemplar_after, columns)
 
     def _edit_item(self, item: StoredExemplar) -> tuple[AnnotatedExemplar, dict[str, Any]]:
         e, kind, value = item.exemplar, self._edit.kind, self._edit.value
@@ -275,13 +275,13 @@ class _Changing:
                 update={**none, **update, "reason": f"Discarded in bulk: {value}"}
             ), {}
         if kind == "unlabel":
-            gone: dict[str, Any] = {
+            cleared_fields: dict[str, Any] = {
                 "function": None,
                 "arguments": {},
                 "implied": (),
                 "unlabelled": True,
             }
-            update = {**none, **gone, "outcome": "unlabelled", "reason": UNLABELLED}
+            update = {**none, **cleared_fields, "outcome": "unlabelled", "reason": UNLABELLED}
             return e.model_copy(update=update), {"readings": "[]", "details": None}
         if kind == "function":
             return self._align(item, self._relabel(as_labelled(item)))
@@ -292,16 +292,16 @@ class _Changing:
 
     def _relabel(self, e: AnnotatedExemplar) -> AnnotatedExemplar:
         """With the other function, and what of its values and their places fits that."""
-        kept = self._fitting(e)
-        spans = tuple(s for s in e.spans if s.slot in kept) if e.spans and kept else None
+        arguments = self._fitting(e)
+        spans = tuple(s for s in e.spans if s.slot in arguments) if e.spans and arguments else None
         return e.model_copy(
             update={
                 "function": self._function.name if self._function else None,
                 "unlabelled": False,
-                "arguments": kept,
+                "arguments": arguments,
                 "spans": spans,
                 "template": make_template(e.utterance, spans) if spans else None,
-                "implied": tuple(s for s in e.implied if s in kept),
+                "implied": tuple(s for s in e.implied if s in arguments),
                 "resolved_by": None,
             }
         )
@@ -347,33 +347,42 @@ def apply_edit(workspace: Workspace, plan: EditPlan, *, who: str) -> EditReport:
 
     ``ConflictError`` if another schema was saved since.
     """
-    edit, found = plan.edit, plan.changes
-    if not found:
+    edit, planned_changes = plan.edit, plan.changes
+    if not planned_changes:
         return EditReport(plan.module, edit, (), (), "")
     batch = uuid.uuid4().hex[:12]
-    seen = {c.id: (c.revision, edit.value) for c in found}
+    assignments = {c.id: (c.revision, edit.value) for c in planned_changes}
     with workspace.store.writing(plan.module, who=who) as w:
         _, settings = schema_and_settings(w.connection, w.module)
         _check_annotators(w.module, edit, int(settings.get("annotators", 1)))
         changes.expect_schema(w, plan.schema_hash)
         if edit.kind == "split":
-            details = {"moved": dict(plan.moves), "stored": True, "changed": len(found)}
-            source = f"{quantity(len(found), 'utterance')} to {edit.value}"
-            new = NewBatch(source, "", len(found), len(found), details=details, kind="split")
+            details = {"moved": dict(plan.moves), "stored": True, "changed": len(planned_changes)}
+            source = f"{quantity(len(planned_changes), 'utterance')} to {edit.value}"
+            new = NewBatch(
+                source,
+                "",
+                len(planned_changes),
+                len(planned_changes),
+                details=details,
+                kind="split",
+            )
             number = imports.begin(w, new)
-            batch, changed = str(number), splits.assign(w, number, seen)
+            batch, changed_ids = str(number), splits.assign(w, number, assignments)
         elif edit.kind.endswith("tag"):
-            changed = bulk.tag(w, [(c.id, c.revision, c.exemplar.tags) for c in found], batch=batch)
+            changed_ids = bulk.tag(
+                w, [(c.id, c.revision, c.exemplar.tags) for c in planned_changes], batch=batch
+            )
         elif edit.kind == "delete":
-            now = bulk.revisions(w, list(seen))
-            changed = [c.id for c in found if now.get(c.id) != c.revision]
-            fit = [c.id for c in found if now.get(c.id) == c.revision]
+            now = bulk.revisions(w, list(assignments))
+            changed_ids = [c.id for c in planned_changes if now.get(c.id) != c.revision]
+            fit = [c.id for c in planned_changes if now.get(c.id) == c.revision]
             trash.put(w, fit, note="deleted")
         else:
-            done = [(c.exemplar, c.revision, c.columns) for c in found]
-            changed = bulk.edit(w, done, batch=batch)
-    since = set(changed)
-    ids = tuple(c.id for c in found if c.id not in since)
+            edits = [(c.exemplar, c.revision, c.columns) for c in planned_changes]
+            changed_ids = bulk.edit(w, edits, batch=batch)
+    since = set(changed_ids)
+    ids = tuple(c.id for c in planned_changes if c.id not in since)
     return EditReport(plan.module, edit, ids, tuple(sorted(since)), batch)
 
 
@@ -382,12 +391,12 @@ def undo_edit(workspace: Workspace, report: EditReport, *, who: str) -> Undone:
     if report.edit.kind == "delete":
         return _undelete(workspace, report, who=who)
     if report.edit.kind == "split":
-        done = undo(workspace, int(report.batch), module=report.module, who=who)
-        gone = {"deleted since": done.gone} if done.gone else {}
-        return Undone(done.returned, {**done.reasons, **gone})
+        undo_report = undo(workspace, int(report.batch), module=report.module, who=who)
+        missing = {"deleted since": undo_report.gone} if undo_report.gone else {}
+        return Undone(undo_report.returned, {**undo_report.reasons, **missing})
     back, since, gone_ids = workspace.store.undo_bulk(report.module, report.batch, who=who)
-    left = {"decided again since": len(since), "deleted since": len(gone_ids)}
-    return Undone(len(back), {why: n for why, n in left.items() if n})
+    reasons = {"decided again since": len(since), "deleted since": len(gone_ids)}
+    return Undone(len(back), {why: n for why, n in reasons.items() if n})
 
 
 def _undelete(workspace: Workspace, report: EditReport, *, who: str) -> Undone:
@@ -398,7 +407,7 @@ def _undelete(workspace: Workspace, report: EditReport, *, who: str) -> Undone:
     back = [id_ for id_ in report.ids if id_ in in_trash and id_ not in there]
     if back:
         restore(workspace, report.module, back, who=who)
-    used = len(there)
-    gone = len(report.ids) - len(back) - used
-    left = {"there again already": used, "not in the trash any more": gone}
-    return Undone(len(back), {why: n for why, n in left.items() if n})
+    used_count = len(there)
+    missing = len(report.ids) - len(back) - used_count
+    reasons = {"there again already": used_count, "not in the trash any more": missing}
+    return Undone(len(back), {why: n for why, n in reasons.items() if n})

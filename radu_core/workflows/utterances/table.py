@@ -50,42 +50,42 @@ def find_choices(workspace: Workspace, module: str) -> Choices:
 
 
 def find_page(
-    workspace: Workspace, module: str, wanted: Listing, *, page: int, size: int
+    workspace: Workspace, module: str, filter_: Listing, *, page: int, size: int
 ) -> TablePage:
     """Page ``page`` (from 1) of what the filter finds; the last one where there are fewer."""
-    _check(wanted)
+    _check(filter_)
     with workspace.store.reading() as connection:
-        total = listing.count(connection, module, wanted)
+        total = listing.count(connection, module, filter_)
         pages = max(1, -(-total // size))
         first = size * (min(max(page, 1), pages) - 1)
-        ids = listing.find_ids(connection, module, wanted, offset=first, limit=size)
+        ids = listing.find_ids(connection, module, filter_, offset=first, limit=size)
         items = changes.items_of(connection, module, ids)
         return TablePage(tuple(items), first, total, listing.sources_of(connection, module, ids))
 
 
-def _check(wanted: Listing) -> None:
-    if wanted.sort not in SORTS:
+def _check(filter_: Listing) -> None:
+    if filter_.sort not in SORTS:
         raise InputError(
             "The table can't be sorted by that",
-            value=wanted.sort,
+            value=filter_.sort,
             remedy=f"Use {', '.join(SORTS)}.",
         )
-    if wanted.state and wanted.state not in STATES:
-        raise InputError("No such state", value=wanted.state, remedy=f"Use {', '.join(STATES)}.")
+    if filter_.state and filter_.state not in STATES:
+        raise InputError("No such state", value=filter_.state, remedy=f"Use {', '.join(STATES)}.")
 
 
 def export_listing(
-    workspace: Workspace, module: str, wanted: Listing, format: str, path: Path
+    workspace: Workspace, module: str, filter_: Listing, format: str, path: Path
 ) -> int:
     """Write all that the filter finds, in its order, in ``format``; returns how many."""
-    _check(wanted)
+    _check(filter_)
     schema = workspace.store.schema(module)
     with workspace.store.reading() as connection:
-        ids = listing.find_ids(connection, module, wanted)
-        found = [
+        ids = listing.find_ids(connection, module, filter_)
+        matching = [
             item.exemplar
             for start in range(0, len(ids), _PART)
             for item in changes.items_of(connection, module, ids[start : start + _PART])
         ]
-    write(format, path, schema=schema, exemplars=found)
-    return len(found)
+    write(format, path, schema=schema, exemplars=matching)
+    return len(matching)

@@ -102,8 +102,8 @@ def _batches(connection: sa.Connection) -> Iterator[list[Any]]:
         after = sa.tuple_(_exemplar.c.module, _exemplar.c.id) > sa.tuple_(*map(sa.literal, last))
         columns = ("module", "id", "function", "outcome", "data", "flag")
         query = sa.select(*(_exemplar.c[n] for n in columns)).where(after)
-        ordered = query.order_by(_exemplar.c.module, _exemplar.c.id).limit(_BATCH)
-        rows = list(connection.execute(ordered))
+        page_query = query.order_by(_exemplar.c.module, _exemplar.c.id).limit(_BATCH)
+        rows = list(connection.execute(page_query))
         if not rows:
             return
         last = (rows[-1].module, rows[-1].id)
