@@ -45,19 +45,28 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 [data-testid="stMarkdownContainer"] :is(code, a) { overflow-wrap: break-word; }
 [data-testid="stWidgetLabel"] p { white-space: normal; }
 ::placeholder { color: var(--_pale) !important; opacity: 1; }
-[data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; overflow: visible; }
+[data-testid="stButtonGroup"] [role="radiogroup"] {
+  flex-wrap: wrap; overflow: visible; mask-image: none;
+}
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
   [data-testid="stMarkdownContainer"] :is(th, td) { overflow-wrap: anywhere; }
-  button[data-variant="segmented_control"] { margin: 0; border: 1px solid; border-radius: 8px; }
+  button[data-variant="segmented_control"] {
+    margin: 0 !important; border: 1px solid !important; border-radius: 8px !important;
+  }
   button[data-variant="segmented_control"]:not([data-selected="true"]) {
-    border-color: light-dark(#31333f33, #fafafa33); /* as that of the outer sides */
+    border-color: light-dark(#31333f33, #fafafa33) !important; /* as that of the outer sides */
+  }
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] > [data-testid="stVerticalBlock"]
+    > [data-testid="stElementContainer"]:first-child > [data-testid="stMetric"])
+    > [data-testid="stColumn"] {
+    min-width: calc(50% - 1rem); flex: 1 1 0; /* two figures in a row */
   }
   [data-testid="stHorizontalBlock"] > [data-testid="stElementContainer"]:has(
     > :is([data-testid="stNumberInput"], [data-testid="stSelectbox"])
   ) {
-    flex-grow: 1 !important;
+    flex: 1 1 210px !important;
   }
   [data-testid="stCode"] :is(pre, code) { /* a key can't scroll it sideways */
     white-space: pre-wrap !important; overflow-wrap: anywhere;
@@ -85,7 +94,8 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
   [data-testid="stTooltipIcon"] button { padding: 14px; margin: -14px; box-sizing: content-box; }
   :is([data-testid="stTabsScrollLeft"], [data-testid="stTabsScrollRight"]) { min-width: 32px; }
   /* the table's tools are always there: not over what stands above it */
-  [data-testid="stElementContainer"]:has(> * > [data-testid="stDataFrame"]) { margin-top: 28px; }
+  [data-testid="stElementContainer"]:has(> * > [data-testid="stDataFrame"]) { margin-top: 48px; }
+  [data-testid="stDataFrame"] [data-testid="stElementToolbar"] { top: -64px; }
   .react-aria-ComboBox button { min-height: 36px; }
   [data-tag] button { padding: 14px 12px; margin: -10px -6px -10px 0; box-sizing: content-box; }
 }

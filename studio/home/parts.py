@@ -18,11 +18,6 @@ from studio.frame.navigation import go_to, link
 
 __all__ = ["show_module"]
 
-_STYLE = """<style>
-@media (max-width: 640px) {
-  [class*="st-key-funnel"] [data-testid="stColumn"] { min-width: calc(50% - 1rem); flex: 1 1 0; }
-}
-</style>"""
 _ICONS = {"error": ":material/error:", "wait": ":material/person:", "warn": ":material/warning:"}
 
 
@@ -59,7 +54,6 @@ def show_module(funnel: ModuleFunnel) -> None:
 
 def _stages(funnel: ModuleFunnel) -> None:
     """The funnel: side by side, two in a row on a phone."""
-    st.html(_STYLE)
     with st.container(key=f"funnel {funnel.module}"):
         for column, (stage, count) in zip(st.columns(5), funnel.stages, strict=True):
             column.metric(stage, f"{count:,}", help=STAGES[stage])

@@ -23,6 +23,8 @@ _COLOURS = {  # translucent, so that one palette is readable on light and dark g
     "completion": "#d14d72",
     "chat": "#8a8f98",
 }
+# A long prompt scrolls, on a phone most do: a key has to reach it.
+_BY_KEY = 'dir="auto" tabindex="0" role="group" aria-label="Prompt"'
 _PARTS = "".join(
     f".radu-prompt .{name}, .radu-size .{name} {{ --c: {colour}; }}\n"
     for name, colour in (*_COLOURS.items(), ("end", _COLOURS["completion"]))
@@ -73,7 +75,7 @@ def text_view(row: PromptRow, view: TokenView | None = None) -> str:
             f'<span class="learnt">{escape(row.completion)}</span>'
             f'<span class="cell special learnt end" title="the end token">{end}</span></span>'
         )
-    return f'<div class="radu-prompt" dir="auto">{"".join(pieces)}</div>'
+    return f'<div class="radu-prompt" {_BY_KEY}>{"".join(pieces)}</div>'
 
 
 def _part(origin: str, body: str) -> str:
@@ -86,7 +88,7 @@ def _name(name: str) -> str:
 
 def token_view(view: TokenView) -> str:
     """Every token as a cell: its id when pointed at, what is learnt underlined and bold."""
-    return f'<div class="radu-prompt tokens" dir="auto">{"".join(_cells(view))}</div>'
+    return f'<div class="radu-prompt tokens" {_BY_KEY}>{"".join(_cells(view))}</div>'
 
 
 def _cells(view: TokenView) -> Iterator[str]:
