@@ -51,7 +51,10 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
-  [data-testid="stMarkdownContainer"] :is(th, td) { overflow-wrap: anywhere; }
+  [data-testid="stMarkdownContainer"] :is(th, td, td code) { overflow-wrap: anywhere; }
+  [data-testid="stMarkdownContainer"] :is(th, td) {
+    min-width: 6em; padding: 4px 6px; font-size: .85em;
+  }
   button[data-variant="segmented_control"] {
     margin: 0 !important; border: 1px solid !important; border-radius: 8px !important;
   }
@@ -91,6 +94,7 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
   :is(button[data-testid^="stBaseButton"], [role="dialog"] button[aria-label="Close"]) {
     min-width: 44px; min-height: 44px;
   }
+  [data-testid="stDateInputCalendarButton"] { min-height: 36px; }
   [data-testid="stTooltipIcon"] button { padding: 14px; margin: -14px; box-sizing: content-box; }
   :is([data-testid="stTabsScrollLeft"], [data-testid="stTabsScrollRight"]) { min-width: 32px; }
   /* the table's tools are always there: not over what stands above it */
