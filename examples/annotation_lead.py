@@ -11,9 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.load.files import export, import_file, init_module
-from radu_core.workflows.load.outcomes import resolve, unresolved_rows
+import radu
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,23 +24,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--who", default="lead", help="the name beside what is imported")
     given = parser.parse_args(arguments)
 
-    workspace = Workspace.from_environment()
-    init_module(workspace, given.module, given.schema, who=given.who)
-    imported = import_file(
-        workspace, "csv", given.table, module=given.module, who=given.who, keep_good=True
-    )
+    module = radu.create_module(given.module, given.schema, who=given.who)
+    imported = module.import_file(given.table, "csv", keep_good=True)
     print(f"{imported.accepted} of {imported.rows} rows imported.")
     for rejected in imported.rejections:
         print(f"  line {rejected.line}: {rejected.problem}. {rejected.remedy}")
 
-    report = resolve(workspace, given.module, who=given.who)
+    report = module.resolve()
     resolved = report.outcomes.get("resolved", 0)
     print(f"{resolved} of {report.total} resolved. The others are for people:")
-    for row in unresolved_rows(workspace, given.module):
-        print(f"  {row['id']} ({row['outcome']}): {row['utterance']}")
-        print(f"    {row['reason']}")
+    exemplars = module.exemplars()  # a pandas table
+    for row in exemplars[exemplars["outcome"] != "resolved"].itertuples():
+        print(f"  {row.Index} ({row.outcome}): {row.utterance}")
+        print(f"    {row.reason}")
 
-    written = export(workspace, "jsonl", given.out, module=given.module, outcomes=("resolved",))
+    written = module.export(given.out, outcomes=("resolved",))
     print(f"{written.exemplars} written to {written.path}.")
 
 

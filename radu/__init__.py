@@ -1,20 +1,24 @@
-"""Use a model of Radu Studio in an app: load a bundle once, and ask it.
+"""Radu Studio from Python: load a bundle and ask it, or work on a module of a workspace.
 
 >>> import radu
 >>> model = radu.load("bundle")          # doctest: +SKIP
 >>> model.parse("two tickets to Bonn")   # doctest: +SKIP
 Answer(utterance='two tickets to Bonn', function='buy_ticket', arguments={'count': 2, …}, …)
+>>> travel = radu.open_module("acme_travel_en")                 # doctest: +SKIP
+>>> travel.exemplars(outcome="ambiguous")                       # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date
 from os import PathLike
 from pathlib import Path
 
+from radu.module import Module, compare_with_baselines, create_module, open_module
 from radu_core import __version__
-from radu_core.errors import InputError, ModelError, RaduError
+from radu_core.errors import InputError, ModelError, NotFoundError, RaduError, RunError
 from radu_core.exemplars import Span
 from radu_core.inference.answers import Alternative, Answer, Explanation, Question
 from radu_core.inference.bundle import Bundle, BundleManifest, load_bundle
@@ -27,11 +31,17 @@ __all__ = [
     "InputError",
     "Model",
     "ModelError",
+    "Module",
+    "NotFoundError",
     "Question",
     "RaduError",
+    "RunError",
     "Span",
     "__version__",
+    "compare_with_baselines",
+    "create_module",
     "load",
+    "open_module",
 ]
 
 
@@ -58,20 +68,23 @@ class Model:
         context: str | None = None,
         functions: Sequence[str] | None = None,
         required: bool = False,
+        today: date | None = None,
     ) -> Answer:
         """What an utterance means.
 
         ``context`` is the function or ``function.slot`` that the bot last asked for.
         ``functions`` are those that may be called (default: all of the module); ``required`` calls
-        one of them in any case. ``InputError`` for an empty utterance, an unknown function or a
-        context that names none.
+        one of them in any case. ``today`` is the day that relative dates ("tomorrow") count from
+        (None: the schema's ``reference_date``). ``InputError`` for an empty utterance, an unknown
+        function or a context that names none.
         """
         offered = None if functions is None else tuple(_several(functions, "functions"))
-        return self.bundle.answer([Question(utterance, context, offered, required)])[0]
+        return self.bundle.answer([Question(utterance, context, offered, required, today)])[0]
 
-    def parse_many(self, utterances: Sequence[str]) -> list[Answer]:
+    def parse_many(self, utterances: Sequence[str], *, today: date | None = None) -> list[Answer]:
         """What each utterance means, in order; faster than one by one."""
-        return self.bundle.answer([Question(u) for u in _several(utterances, "utterances")])
+        texts = _several(utterances, "utterances")
+        return self.bundle.answer([Question(u, today=today) for u in texts])
 
     async def aparse(
         self,
@@ -80,15 +93,23 @@ class Model:
         context: str | None = None,
         functions: Sequence[str] | None = None,
         required: bool = False,
+        today: date | None = None,
     ) -> Answer:
         """``parse``, in a thread, so that an event loop isn't held up."""
         return await asyncio.to_thread(
-            self.parse, utterance, context=context, functions=functions, required=required
+            self.parse,
+            utterance,
+            context=context,
+            functions=functions,
+            required=required,
+            today=today,
         )
 
-    def explain(self, utterance: str, *, context: str | None = None) -> Explanation:
+    def explain(
+        self, utterance: str, *, context: str | None = None, today: date | None = None
+    ) -> Explanation:
         """What an utterance means, and how the answer came about."""
-        return self.bundle.explain(Question(utterance, context))
+        return self.bundle.explain(Question(utterance, context, today=today))
 
 
 def _several(texts: Sequence[str], what: str) -> Sequence[str]:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,11 @@ class FakeModel:
         self.open.set()
         self.entered = threading.Semaphore(0)
         self.batches: list[list[str]] = []
+        self.days: list[date | None] = []
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         self.batches.append([q.utterance for q in questions])
+        self.days += [q.today for q in questions]
         self.entered.release()
         assert self.open.wait(20)
         if (gate := os.environ.get("FAKE_GATE")) and questions[0].utterance != "hello":

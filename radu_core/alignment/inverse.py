@@ -8,8 +8,10 @@ none if the slot takes no text.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -84,9 +86,22 @@ class Inverse:
             inverse._kinds[slot] = Counter(counts)
         return inverse
 
-    def value(self, function: Function, slot: Slot, words: str) -> Scalar | None:
-        """The value of ``slot`` that ``words`` stand for; None if it takes no such value."""
-        return next((v for v in self._values(function, slot, words) if fits_type(v, slot)), None)
+    def value(
+        self, function: Function, slot: Slot, words: str, *, today: date | None = None
+    ) -> Scalar | None:
+        """The value of ``slot`` that ``words`` stand for; None if it takes no such value.
+
+        ``today`` is the day that relative dates count from, this time (None: ``reference``).
+        """
+        inverse = self if today in (None, self._reference) else self._counting_from(today)
+        return next((v for v in inverse._values(function, slot, words) if fits_type(v, slot)), None)
+
+    def _counting_from(self, reference: date | None) -> Inverse:
+        """The same with another reference date; what was learnt is shared."""
+        other = copy.copy(self)
+        other._reference = reference
+        other._finder = replace(self._finder, reference=reference)
+        return other
 
     def _learn(self, schema: Schema, exemplar: AnnotatedExemplar) -> None:
         function = schema.function(exemplar.function) if exemplar.function else None

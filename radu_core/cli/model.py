@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,17 @@ RunModule = Annotated[
 Ensemble = Annotated[
     bool,
     typer.Option(help="Ask for the function with one prompt per exemplar, and mix the answers."),
+]
+
+
+Today = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="YYYY-MM-DD",
+        help='The day that relative dates ("tomorrow") count from. Default: the schema\'s '
+        "reference_date.",
+    ),
 ]
 
 
@@ -253,6 +265,7 @@ def parse(
         str | None,
         typer.Option(help="The function, or function.slot, that the bot last asked for."),
     ] = None,
+    today: Today = None,
     generator: Annotated[
         str | None,
         typer.Option(help="A run whose language model is asked where the fast model is unsure."),
@@ -271,6 +284,7 @@ def parse(
             utterances_given,
             module=module,
             context=context,
+            today=None if today is None else today.date(),
             generator=generator,
             ensemble=ensemble,
             scope=scope,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Protocol
 
 from radu_core.exemplars import Span
@@ -25,13 +26,15 @@ class Question:
 
     ``context`` is the function or slot that the bot last asked for. ``offered`` are the
     functions that may be called (None: all of the module): what means another one is out of scope.
-    ``is_required``: one of them is called in any case.
+    ``is_required``: one of them is called in any case. ``today`` is the day that relative dates in
+    the utterance ("tomorrow") count from (None: the schema's ``reference_date``).
     """
 
     utterance: str
     context: str | None = None
     offered: tuple[str, ...] | None = None
     is_required: bool = False
+    today: date | None = None
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def to_answer(schema: Schema, question: Question, call: FunctionCall) -> Answer:
         alternatives=tuple(
             Alternative(None if n == OUT_OF_SCOPE else n, _clip(call.scores[n])) for n in ranking
         ),
-        spans=call.spans or _find_spans(schema, question.utterance, call),
+        spans=call.spans or _find_spans(schema, question, call),
         out_of_scope=call.out_of_scope,
         problems=call.problems,
         seconds=call.seconds,
@@ -112,11 +112,11 @@ def _clip(probability: float) -> float:
     return min(1.0, max(0.0, probability))
 
 
-def _find_spans(schema: Schema, utterance: str, call: FunctionCall) -> tuple[Span, ...]:
+def _find_spans(schema: Schema, question: Question, call: FunctionCall) -> tuple[Span, ...]:
     """Where values stand that a language model chose, if there is one reading of them."""
     if call.function is None or not call.arguments:
         return ()
     exemplar = AnnotatedExemplar(
-        id="asked", utterance=utterance, function=call.function, arguments=call.arguments
+        id="asked", utterance=question.utterance, function=call.function, arguments=call.arguments
     )
-    return Aligner(schema).align(exemplar).spans or ()
+    return Aligner(schema, reference=question.today).align(exemplar).spans or ()

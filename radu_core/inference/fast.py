@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from radu_core.exemplars import Span
@@ -64,7 +65,7 @@ class FastParser:
             start = time.perf_counter()
             answers = self.model.answer([q.utterance for q in part])
             part_calls = [
-                self.call(q.utterance, a.meaning(self.decide(a, q, scope)))
+                self.call(q.utterance, a.meaning(self.decide(a, q, scope)), today=q.today)
                 for q, a in zip(part, answers, strict=True)
             ]
             seconds = (time.perf_counter() - start) / len(part)
@@ -81,8 +82,10 @@ class FastParser:
             return OUT_OF_SCOPE
         return choose_function(answer.scores, question)
 
-    def call(self, utterance: str, answer: FastAnswer) -> FunctionCall:
-        """The call that the model's answer means."""
+    def call(
+        self, utterance: str, answer: FastAnswer, *, today: date | None = None
+    ) -> FunctionCall:
+        """The call that the model's answer means; relative dates count from ``today``."""
         scores, outside = dict(answer.scores), answer.out_of_scope
         unread = [] if answer.end is None else [_unread(answer.end, utterance)]
         function = self.schema.function(answer.function)
@@ -92,7 +95,7 @@ class FastParser:
             )
         spans = find_recognized(self.schema, function, utterance, self.taught.context)
         arguments = arguments_of(function, spans)
-        tagged, problems = self._values(function, utterance, answer.tags[0], arguments)
+        tagged, problems = self._values(function, utterance, answer.tags[0], arguments, today)
         open_slots = [s for s in function.slots if s.name not in arguments]
         arguments.update(self.taught.implied.values(function.name, open_slots, answer.vector))
         return FunctionCall(
@@ -110,12 +113,13 @@ class FastParser:
         utterance: str,
         spans: Sequence[tuple[str, int, int]],
         arguments: Arguments,
+        today: date | None,
     ) -> tuple[list[Span], list[str]]:
         """Put the spans' values into ``arguments``: the spans taken, and what was left out."""
         placed_spans, problems = [], []
         for name, start, end in spans:
             slot, words = function.slot(name), utterance[start:end]
-            value = self.taught.inverse.value(function, slot, words) if slot else None
+            value = self.taught.inverse.value(function, slot, words, today=today) if slot else None
             if slot is None or value is None:
                 problems.append(f"{words!r} is no value of {name}")
                 continue

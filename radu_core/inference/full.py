@@ -106,9 +106,9 @@ class FullParser:
             )
             answer = replace(answer, scores=combine(deferral, answer, likelihoods))
         answer = answer.meaning(fast.decide(answer, question, scope))
-        call = fast.call(query.utterance, answer)
+        call = fast.call(query.utterance, answer, today=question.today)
         if call.function is not None and answer.tags[1] < deferral.values_below:
-            call = fill(self.generator, [query], [call], [context])[0]
+            call = fill(self.generator, [query], [call], [context], [question])[0]
         return call
 
 
@@ -138,10 +138,11 @@ def fill(
     queries: Sequence[Query],
     calls: Sequence[FunctionCall],
     contexts: Sequence[str | None],
+    questions: Sequence[Question] | None = None,
 ) -> list[FunctionCall]:
     """The calls with the values that the language model chooses."""
     fresh = [c.model_copy(update={"arguments": {}, "problems": (), "spans": ()}) for c in calls]
-    generator.fill(queries, fresh, contexts=contexts)
+    generator.fill(queries, fresh, contexts=contexts, questions=questions)
     return fresh
 
 

@@ -145,7 +145,7 @@ class Parser:
                     function=None if name == OUT_OF_SCOPE else name, scores=scores, seconds=seconds
                 )
             )
-        self._fill_slots(queries, retrievals, all_contexts, calls, progress)
+        self._fill_slots(limits, retrievals, all_contexts, calls, progress)
         return calls
 
     def choose_functions(
@@ -183,11 +183,13 @@ class Parser:
         calls: list[FunctionCall],
         *,
         contexts: Sequence[str | None] | None = None,
+        questions: Sequence[Question] | None = None,
         progress: Progress = silent,
     ) -> None:
         """Fill the arguments of calls whose functions are chosen."""
         all_contexts = list(contexts or [None] * len(queries))
-        self._fill_slots(queries, self._retrieve(queries), all_contexts, calls, progress)
+        all_questions = list(questions or [Question(q.utterance) for q in queries])
+        self._fill_slots(all_questions, self._retrieve(queries), all_contexts, calls, progress)
 
     def _retrieve(self, queries: Sequence[Query]) -> list[Retrieved]:
         k = max(self.settings.k_exemplar, SLOT_POOL)
@@ -222,7 +224,7 @@ class Parser:
 
     def _fill_slots(
         self,
-        queries: Sequence[Query],
+        questions: Sequence[Question],
         retrievals: Sequence[Retrieved],
         contexts: Sequence[str | None],
         calls: list[FunctionCall],
@@ -234,21 +236,23 @@ class Parser:
         asked for, where the answer is yes or no.
         """
         tasks: list[_SlotTask] = []
-        for number, (query, hits, call) in enumerate(zip(queries, retrievals, calls, strict=True)):
+        for number, (question, hits, call) in enumerate(
+            zip(questions, retrievals, calls, strict=True)
+        ):
             function = self.schema.function(call.function) if call.function else None
             if function is None:
                 continue
             call.arguments.update(
-                fill_recognized(self.schema, function, query.utterance, self._context)
+                fill_recognized(self.schema, function, question.utterance, self._context)
             )
-            tasks += self._slot_tasks(number, query.utterance, function, hits, contexts[number])
+            tasks += self._slot_tasks(number, question.utterance, function, hits, contexts[number])
         if self.settings.values == "choose":
-            self._choose(queries, tasks, calls, progress)
+            self._choose(questions, tasks, calls, progress)
         else:
-            self._generate(queries, tasks, calls, progress)
+            self._generate(questions, tasks, calls, progress)
         if self.settings.reads_answers:
-            for query, context, call in zip(queries, contexts, calls, strict=True):
-                self._read_answer(query.utterance, context, call)
+            for question, context, call in zip(questions, contexts, calls, strict=True):
+                self._read_answer(question.utterance, context, call)
 
     def _read_answer(self, utterance: str, context: str | None, call: FunctionCall) -> None:
         """Set the boolean slot that the bot had asked for, where the utterance answers that."""
@@ -264,7 +268,7 @@ class Parser:
 
     def _choose(
         self,
-        queries: Sequence[Query],
+        questions: Sequence[Question],
         tasks: Sequence[_SlotTask],
         calls: Sequence[FunctionCall],
         progress: Progress,
@@ -273,7 +277,10 @@ class Parser:
         for count, task in enumerate(tasks):
             progress("Choosing values", count, len(tasks))
             start = time.perf_counter()
-            offer = partial(self._proposals.of, task.function, queries[task.number].utterance)
+            question = questions[task.number]
+            offer = partial(
+                self._proposals.of, task.function, question.utterance, today=question.today
+            )
             walk = self.generator.walk(task.prompt)
             if task.slot is None:
                 values, text = choose_arguments(walk, task.function, offer)
@@ -287,14 +294,14 @@ class Parser:
 
     def _generate(
         self,
-        queries: Sequence[Query],
+        questions: Sequence[Question],
         tasks: Sequence[_SlotTask],
         calls: Sequence[FunctionCall],
         progress: Progress,
     ) -> None:
         """Fill slots with what the model says, as far as it fits."""
         start = time.perf_counter()
-        budgets = [self._budget(task, queries[task.number].utterance) for task in tasks]
+        budgets = [self._budget(task, questions[task.number].utterance) for task in tasks]
         answers = self.generator.generate([t.prompt for t in tasks], budgets, progress=progress)
         share = (time.perf_counter() - start) / max(1, len(tasks))
         for task, answer in zip(tasks, answers, strict=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import date
 
 from radu_core.alignment.inverse import Inverse
 from radu_core.exemplars import AnnotatedExemplar
@@ -27,8 +28,13 @@ class Proposals:
         self._inverse = Inverse(schema, exemplars, reference=schema.reference_date)
         self._find_implied = _find_implied(exemplars)
 
-    def of(self, function: Function, utterance: str, slot: Slot) -> list[Scalar]:
-        """The values in a fixed order, none twice; none at all if nothing in the utterance fits."""
+    def of(
+        self, function: Function, utterance: str, slot: Slot, *, today: date | None = None
+    ) -> list[Scalar]:
+        """The values in a fixed order, none twice; none at all if nothing in the utterance fits.
+
+        ``today`` is the day that relative dates count from (None: the schema's).
+        """
         if slot.type == "boolean" and not slot.possible_values:
             return [True, False]
         if slot.possible_values:
@@ -38,7 +44,7 @@ class Proposals:
         values: dict[str, Scalar] = {}
         for first, (start, _) in enumerate(pieces):
             for _, end in pieces[first : first + longest]:
-                value = self._inverse.value(function, slot, utterance[start:end])
+                value = self._inverse.value(function, slot, utterance[start:end], today=today)
                 if value is not None:
                     values.setdefault(repr(value), value)
         for value in self._find_implied.get((function.name, slot.name), ()):

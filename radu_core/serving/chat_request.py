@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -91,11 +92,16 @@ class ChatRequest(_Part):
     n: Annotated[int, Field(ge=1, le=1)] | None = Field(
         default=None, description="1: there is one answer."
     )
-    metadata: dict[str, Any] | None = Field(default=None, description="May have the context.")
+    metadata: dict[str, Any] | None = Field(default=None, description="May have context and today.")
     context: str | None = Field(
         default=None,
         description="The function, or function.slot, that the bot last asked for. "
         "Also read from metadata.context.",
+    )
+    today: date | None = Field(
+        default=None,
+        description='The day that relative dates ("tomorrow") count from, as YYYY-MM-DD. '
+        "Also read from metadata.today. Without it: the schema's reference_date.",
     )
     functions: Any = Field(default=None, description="Refused: use tools.")
     function_call: Any = Field(default=None, description="Refused: use tool_choice.")
@@ -123,7 +129,23 @@ def question_of(request: ChatRequest, version: Served) -> Question | None:
     context = request.context or (request.metadata or {}).get("context")
     if context is not None and not isinstance(context, str):
         raise HttpError(400, "The context isn't text.", code="invalid_value", param="metadata")
-    return Question(utterance, context or None, functions, is_required)
+    return Question(utterance, context or None, functions, is_required, _today_of(request))
+
+
+def _today_of(request: ChatRequest) -> date | None:
+    """The day that relative dates count from, from the body or its metadata."""
+    told = (request.metadata or {}).get("today")
+    if request.today is not None or told is None:
+        return request.today
+    try:
+        return date.fromisoformat(told)
+    except (TypeError, ValueError) as error:
+        raise HttpError(
+            400,
+            f"metadata.today isn't a date: {str(told)[:50]!r}. Write it as YYYY-MM-DD.",
+            code="invalid_value",
+            param="metadata",
+        ) from error
 
 
 def _choose_functions(

@@ -52,7 +52,7 @@ def parse_routes(desk: Desk) -> APIRouter:
                 param="emulation_mode",
             )
         version = desk.find(body.model, request)
-        question = Question(body.text, body.context)
+        question = Question(body.text, body.context, today=body.today)
         [reply] = await desk.ask(version, [question], request)
         return JSONResponse(_as_rasa(reply.answer))
 
@@ -76,7 +76,9 @@ def _questions(body: ParseRequest, version: Served, desk: Desk) -> list[Question
     functions = None
     if body.functions is not None:
         functions = require_functions(body.functions, version, param="functions")
-    return [Question(u or "", body.context, functions, body.required) for u in utterances]
+    return [
+        Question(u or "", body.context, functions, body.required, body.today) for u in utterances
+    ]
 
 
 def _answer(reply: Reply) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +28,11 @@ class ParseRequest(_Body):
     context: str | None = Field(
         default=None, description="The function, or function.slot, the bot last asked for."
     )
+    today: date | None = Field(
+        default=None,
+        description='The day that relative dates ("tomorrow") count from, as YYYY-MM-DD. '
+        "Without it: the schema's reference_date.",
+    )
     functions: Annotated[list[str], Field(min_length=1)] | None = Field(
         default=None, description="Those that may be answered; without it all of the module's."
     )
@@ -48,6 +54,11 @@ class RasaRequest(BaseModel):
     model: str | None = Field(default=None, description="Not needed where only one is served.")
     context: str | None = Field(
         default=None, description="The function, or function.slot, the bot last asked for."
+    )
+    today: date | None = Field(
+        default=None,
+        description='The day that relative dates ("tomorrow") count from, as YYYY-MM-DD. '
+        "Without it: the schema's reference_date.",
     )
     token: str | None = Field(
         default=None, description="An API key, where it is sent neither as header nor in the query."

@@ -114,6 +114,19 @@ def test_another_day_gives_another_date_whatever_rows_had() -> None:
     assert value("when", "today", today=date(2027, 1, 1)) == "2027-01-01"
 
 
+def test_a_day_that_is_given_counts_this_time_only() -> None:
+    function = SCHEMA.function("book")
+    assert function is not None
+    slot = function.slot("day")
+    assert slot is not None
+    for inverse in (
+        Inverse(SCHEMA, TAUGHT, reference=TODAY),
+        Inverse.read(SCHEMA, Inverse(SCHEMA, TAUGHT).data(), reference=TODAY),
+    ):
+        assert inverse.value(function, slot, "tomorrow", today=date(2027, 1, 1)) == "2027-01-02"
+        assert inverse.value(function, slot, "tomorrow") == "2026-03-03"
+
+
 def test_without_a_day_to_count_from_a_date_slot_takes_no_relative_one() -> None:
     assert value("day", "tomorrow", today=None) is None
     assert value("day", "9 March 2027", today=None) == "2027-03-09"

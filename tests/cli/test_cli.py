@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from radu_core.cli import app
 from radu_core.cli.output import table, who
 from radu_core.dataset import DatasetConfig
+from radu_core.inference import FunctionCall
 from radu_core.training.run.config import TrainConfig
 from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.workspace import Workspace
@@ -348,6 +349,20 @@ def test_a_new_module_takes_the_id_in_its_schema(radu: Any, files: Path) -> None
     radu("import", "jsonl", str(files / "rows.jsonl"), "-m", MODULE)
     out = radu("schema", "show", "-m", MODULE)[1]
     assert "warning: fewer than 10 labelled utterances: book_flight (8), book_hotel (5)." in out
+
+
+def test_parse_counts_relative_dates_from_a_day(radu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def parse_many(*_: object, today: date | None, **__: object) -> list[FunctionCall]:
+        seen.append(today)
+        return [FunctionCall(function="book_flight")]
+
+    monkeypatch.setattr("radu_core.workflows.evaluate.parse.parse_many", parse_many)
+    assert radu("parse", "last", "fly tomorrow", "--today", "2026-11-30")[0] == 0
+    assert radu("parse", "last", "fly tomorrow")[0] == 0
+    assert seen == [date(2026, 11, 30), None]
+    assert radu("parse", "last", "fly tomorrow", "--today", "soon")[0] == 2
 
 
 def test_rejected_rows_are_a_no_and_nothing_is_stored(radu: Any, files: Path) -> None:

@@ -57,7 +57,7 @@ class Fast:
             return OUT_OF_SCOPE
         return choose_function(answer.scores, question)
 
-    def call(self, utterance: str, answer: FastAnswer) -> FunctionCall:
+    def call(self, utterance: str, answer: FastAnswer, **_: Any) -> FunctionCall:
         if answer.function == OUT_OF_SCOPE:
             return FunctionCall(function=None, scores=dict(answer.scores))
         values = {slot: utterance[a:b] for slot, a, b in answer.tags[0]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import openai
@@ -158,6 +159,17 @@ def test_a_context_is_taken(client: openai.OpenAI, more: Any) -> None:
     assert called(ask(client, "fly to Rome", **more))[0] == "book_flight"
 
 
+@pytest.mark.parametrize(
+    "more", [{"metadata": {"today": "2026-11-30"}}, {"extra_body": {"today": "2026-11-30"}}]
+)
+def test_the_day_that_dates_count_from_is_taken(
+    server: Live, client: openai.OpenAI, more: Any
+) -> None:
+    server.model.days.clear()
+    ask(client, "fly to Rome", **more)
+    assert server.model.days == [date(2026, 11, 30)]
+
+
 def test_a_stream_is_what_the_client_reads(client: openai.OpenAI) -> None:
     chunks = list(ask(client, "fly to Rome", stream=True, stream_options={"include_usage": True}))
     assert {c.object for c in chunks} == {"chat.completion.chunk"}
@@ -229,6 +241,7 @@ IMAGE = [{"type": "image_url", "image_url": {"url": "x"}}]
         ({"n": 2}, "invalid_value", "n: "),
         ({"functions": [{}], "tools": None}, "unsupported_parameter", "Give them as tools"),
         ({"metadata": {"context": "sing.song"}}, "unknown_context", "sing.song"),
+        ({"metadata": {"today": "tomorrow"}}, "invalid_value", "'tomorrow'. Write it as YYYY"),
         ({"messages": [{"role": "user", "content": ""}]}, "empty_utterance", "empty"),
         ({"messages": [{"role": "system", "content": "x"}]}, "empty_utterance", "user"),
         ({"messages": []}, "invalid_value", "messages"),

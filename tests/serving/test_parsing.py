@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -47,6 +48,24 @@ def test_several_utterances_are_answered_in_order(server: Live) -> None:
     body = server.post("/parse", {"utterances": utterances}).json()
     assert [a["utterance"] for a in body["answers"]] == utterances
     assert [a["function"] for a in body["answers"]] == ["book_flight", None, "book hotel"] * 20
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("/parse", {"utterances": ["fly", "fly on"]}), ("/model/parse", {"text": "fly"})],
+)
+def test_a_request_says_the_day_that_dates_count_from(
+    server: Live, path: str, said: dict[str, Any]
+) -> None:
+    server.model.days.clear()
+    assert server.post(path, {**said, "today": "2026-11-30"}).status_code == 200
+    assert set(server.model.days) == {date(2026, 11, 30)}
+    server.model.days.clear()
+    assert server.post(path, said).status_code == 200
+    assert set(server.model.days) == {None}
+    error = server.post(path, {**said, "today": "tomorrow"})
+    assert (error.status_code, error.json()["error"]["code"]) == (400, "invalid_value")
+    assert "'tomorrow'" in error.json()["error"]["message"]
 
 
 def test_functions_may_be_chosen_and_required(server: Live) -> None:

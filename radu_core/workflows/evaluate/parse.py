@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from radu_core.errors import InputError, ModelError, NotFoundError
@@ -18,6 +19,7 @@ from radu_core.inference import (
     ParserSettings,
     nest,
 )
+from radu_core.inference.answers import Question
 from radu_core.inference.asking import AnyParser, check_context, check_utterance
 from radu_core.inference.bundle import MANIFEST, load_bundle
 from radu_core.inference.taught import Taught
@@ -75,13 +77,15 @@ def parse(
     *,
     module: str | None = None,
     context: str | None = None,
+    today: date | None = None,
     generator: str | None = None,
     scope: float | None = None,
 ) -> FunctionCall:
     """The function call that the model makes of an utterance of ``module``.
 
     ``name``: a run's id, ``last``, or a directory that ``export_model`` wrote. ``generator``: the
-    run whose language model is asked where a retriever's run is unsure.
+    run whose language model is asked where a retriever's run is unsure. ``today``: the day that
+    relative dates count from (None: the schema's ``reference_date``).
     """
     return parse_many(
         workspace,
@@ -89,6 +93,7 @@ def parse(
         [utterance],
         module=module,
         context=context,
+        today=today,
         generator=generator,
         scope=scope,
     )[0]
@@ -101,6 +106,7 @@ def parse_many(
     *,
     module: str | None = None,
     context: str | None = None,
+    today: date | None = None,
     generator: str | None = None,
     ensemble: bool = False,
     scope: float | None = None,
@@ -125,11 +131,16 @@ def parse_many(
     with model.lock:
         queries = [Query(u) for u in utterances]
         contexts = [context] * len(queries)
+        questions = [Question(u, context, today=today) for u in utterances]
         if scope is None:
-            calls = model.parser.parse_many(queries, contexts=contexts, progress=progress)
+            calls = model.parser.parse_many(
+                queries, contexts=contexts, questions=questions, progress=progress
+            )
         else:
             fast = fast_of(model.parser, name)
-            calls = fast.parse_many(queries, contexts=contexts, scope=scope, progress=progress)
+            calls = fast.parse_many(
+                queries, contexts=contexts, questions=questions, scope=scope, progress=progress
+            )
     return [nest(model.parser.schema, call) for call in calls]
 
 
