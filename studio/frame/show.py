@@ -128,7 +128,7 @@ def table_html(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _breakable(text: object) -> str:
     """Escaped, with places where a long word may be broken: a name has up to 100 characters."""
-    words = re.split(r"(\S{25,})", str(text))
+    words = re.split(r"([!-~]{25,})", str(text))  # other scripts break by themselves
     for n in range(1, len(words), 2):
         words[n] = "\0".join(re.findall(r".{1,19}[_./-]|.{1,20}", words[n]))
     return escape("".join(words)).replace("\0", "<wbr>")
