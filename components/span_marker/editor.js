@@ -408,7 +408,10 @@ export class Editor {
 
   /** What can be done about a value that is neither placed nor implied. */
   get wayOn() {
-    const first = { readings: "press 1 for the first reading", places: "press 1 for its first place" };
+    const first = {
+      readings: "press 1 for the first reading",
+      places: "press 1 for its first place",
+    };
     const begin = first[this.digits];
     return `${begin ? `${begin}, ` : ""}mark it, or press i (implied) or n (edit)`;
   }

@@ -62,11 +62,7 @@ export function head(editor) {
   const name = editor.draft.function;
   const about = editor.definition?.description ?? item.description;
   return [
-    el(
-      "span",
-      { class: "function" },
-      editor.unlabelled ? "unlabelled" : (name ?? "out of scope"),
-    ),
+    el("span", { class: "function" }, editor.unlabelled ? "unlabelled" : (name ?? "out of scope")),
     name && el("span", { class: "about", title: about }, about),
     el(
       "span",

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.evaluation import EvaluationReport, Share
+from radu_core.terms import TERMS
 from radu_core.words import quantity
 from studio.frame import show
 from studio.frame.markdown import plain
@@ -15,9 +16,27 @@ __all__ = ["show_result"]
 _SHARE = st.column_config.ProgressColumn(
     format="percent", min_value=0.0, max_value=1.0, width="small"
 )
-_WIDE_SHARE = st.column_config.ProgressColumn(
-    format="percent", min_value=0.0, max_value=1.0, width=130
-)  # for a name that is longer than "exact match"
+_INTERVAL = st.column_config.TextColumn(help="95 % interval (Wilson)", width=122)
+# Wide enough for their names, and together no wider than the page in a window of 1440 px.
+_COLUMNS = {
+    "function accuracy": st.column_config.NumberColumn(
+        format="percent", help=TERMS["function_accuracy"].help, width=130
+    ),
+    "accuracy, 95 %": _INTERVAL,
+    "slot F1": st.column_config.NumberColumn(
+        format="percent", help=TERMS["slot_f1"].help, width=75
+    ),
+    "exact match": st.column_config.NumberColumn(
+        format="percent", help=TERMS["exact_match"].help, width=98
+    ),
+    "match, 95 %": _INTERVAL,
+    "out of scope, P / R": st.column_config.TextColumn(
+        help="Precision and recall of the answer “out of scope”, each with the rows it is of."
+    ),
+    "ms, p50 / p95": st.column_config.TextColumn(
+        help="Milliseconds an answer takes at most: half of them, and 95 % of them."
+    ),
+}
 
 
 def show_result(report: EvaluationReport | None) -> None:
@@ -42,13 +61,11 @@ def show_result(report: EvaluationReport | None) -> None:
             for m in report.systems
         ]
     )
-    shares = {"function accuracy": _WIDE_SHARE, "slot F1": _SHARE, "exact match": _SHARE}
-    show.table(frame, columns=shares)
+    show.table(frame, columns=_COLUMNS)
     left_out = "; ".join(f"{n} {plain(why)}" for why, n in report.left_out.items())
     st.caption(
         f"{quantity(report.rows, 'utterance')} of {report.split}, measured "
-        f"{_minute(report.created)}; "
-        f"{quantity(report.trained.slot_pairs, 'value')} of slots in them."
+        f"{_minute(report.created)}, with {quantity(report.trained.slot_pairs, 'slot value')}."
         + (f" Left out: {left_out}." if left_out else "")
     )
     if report.learned_from:

@@ -483,3 +483,32 @@ def test_todays_count_goes_back_with_an_undo(annotate: Callable[..., Page]) -> N
     for keys, said in ((ACCEPT, 1), (("u",), 0), (("Shift+U",), 1), (("u",), 0)):
         press(page, *keys)
         expect(page.get_by_text(f"today {said}, yours {said}")).to_be_visible()
+
+
+def test_the_words_about_a_link_go_once_one_has_moved_on(
+    annotate: Callable[..., Page], space: Workspace
+) -> None:
+    page = annotate(
+        exemplar("a", "Oslo to Rome via Oslo", from_="Oslo", to="Rome"),
+        exemplar("z", "from Boston to Lima via Boston", from_="Boston", to="Lima"),
+    )
+    page.goto(page.url + "&item=z")
+    page.locator(".token").first.wait_for()
+    assert item(page) == "z"
+    expect(page.get_by_text("Starts with z from the link")).to_be_visible()
+    page.get_by_text("from Boston to Lima").first.wait_for()
+    press(page, "s")
+    expect(page.locator(".marker")).to_have_attribute("data-item", "a")
+    expect(page.get_by_text("Starts with z from the link")).to_have_count(0)
+    press(page, *ACCEPT)  # keys go to the utterance still
+    saved(page)
+    assert spans(space, "a") == {"from": "Oslo", "to": "Rome"}
+
+
+def test_enter_with_a_value_open_names_the_first_reading(annotate: Callable[..., Page]) -> None:
+    page = annotate(exemplar("a", "Oslo to Rome via Oslo", from_="Oslo", to="Rome"))
+    page.get_by_role("radio").first.wait_for()
+    press(page, "Enter")
+    hint = page.locator(".hint")
+    expect(hint).to_contain_text("is open: press 1 for")
+    expect(hint).to_contain_text("mark it, or press i (implied) or n (edit)")
