@@ -25,7 +25,9 @@ _OUTLINE = """<style>
 }}
 .radu-later {{ margin: 0; font-style: italic; animation: radu-later 1.5s step-end; }}
 @keyframes radu-later {{ from {{ visibility: hidden; }} }}
-.stApp:has({at}) .radu-later {{ display: none; }}
+.stApp:has({at}) :is(.radu-later, [data-testid="stElementContainer"]:has(.radu-later)) {{
+  display: none;
+}}
 </style>"""
 
 

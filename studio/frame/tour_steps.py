@@ -103,7 +103,7 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
             "All utterances in one table",
             "Search, Function, Outcome and Split narrow the list; More filters has the rest. The "
             "address has it all: send it to a colleague.",
-            '[data-testid="stSelectbox"], [data-testid="stTextInput"]',
+            '[data-testid="stMain"] :is([data-testid="stSelectbox"], [data-testid="stTextInput"])',
             _UTTERANCES,
         ),
         Step(

@@ -24,7 +24,7 @@ LATER = ".radu-later"
 def points_or_says_when(page: Page, step: Step) -> bool:
     """What the step points at is there; or it says when it will be, and not both."""
     there, later = page.locator(step.at), page.locator(LATER)
-    expect(there.first.or_(later.first)).to_be_visible(timeout=MINUTES)
+    expect(there.or_(later).first).to_be_attached(timeout=MINUTES)
     page.wait_for_timeout(2_000)  # parts arrive one by one
     points = there.first.is_visible()
     assert later.is_visible() is not points, step.title
