@@ -25,7 +25,7 @@ with page(
     with second:
         split = views.choose_split()
     limit = third.number_input(
-        "Row limit", 0, 1_000_000, 0, help="Measure a fixed sample of so many rows. 0: all."
+        "Row limit", 0, 1_000_000, 0, help="Measures a fixed sample of this many rows (0 = all)."
     )
     run = next(r for r in answering if r.id == id)
     more = views.measured_too(here, run, answering)

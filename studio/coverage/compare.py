@@ -56,7 +56,7 @@ def compare(here: Page, report: CoverageReport, point: tuple[int, int]) -> None:
         st.caption(
             "Both are the same. Change one of them."
             if one == two
-            else f"On the utterances of {report.split}. Comparing stores nothing."
+            else f"On the utterances of {report.split}. Nothing is saved."
         )
     job_shown = jobs.show(key)
     if job_shown is not None:

@@ -71,8 +71,8 @@ def show_what_if(here: Page, report: CoverageReport, point: tuple[int, int]) -> 
         descriptions = {function: new_description} if new_description != description else {}
         if not descriptions and not lines:
             st.info(
-                f"Change the description or write an exemplar. The effect at ({point[0]}, "
-                f"{point[1]}) is shown here. Asking stores nothing.",
+                f"Change the description or write an exemplar: the effect at ({point[0]}, "
+                f"{point[1]}) is shown here. Nothing is saved until you keep it.",
                 icon=":material/science:",
             )
             return

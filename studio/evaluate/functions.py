@@ -33,8 +33,8 @@ def functions(here: Page, report: EvaluationReport) -> None:
     confusion = find_confusion(report)
     wrong = report.trained.function.total - report.trained.function.hits
     st.caption(
-        f"The function is wrong in {wrong:,} of {quantity(report.trained.function.total, 'row')}, "
-        f"in {quantity(len(confusion.pairs), 'pair')} of label and answer."
+        f"The function is wrong in {wrong:,} of {quantity(report.trained.function.total, 'row')}: "
+        f"{quantity(len(confusion.pairs), 'pair')} of label and answer."
     )
     if confusion.unlisted:
         st.warning(

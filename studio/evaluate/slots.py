@@ -17,8 +17,8 @@ __all__ = ["slots"]
 
 _HELP = {
     "F1": "The harmonic mean of precision and recall.",
-    "precision": "The share of the values that the model said that is labelled.",
-    "recall": "The share of the labelled values that the model said.",
+    "precision": "Of the values that the model said, the share that is labelled.",
+    "recall": "Of the labelled values, the share that the model said.",
     "95 % of precision": "Wilson interval.",
     "95 % of recall": "Wilson interval.",
     "labelled": "Values in the labels (support). Each value of a list counts.",
@@ -34,8 +34,8 @@ def slots(here: Page, report: EvaluationReport) -> None:
     results = find_slot_results(report)
     if report.trained.per_slot is None:
         st.info(
-            "This report is older than scores of slots: it holds what is wrong, not what is right. "
-            "Evaluate again to get them.",
+            "This report was made before slots had scores: it lists mistakes only. Evaluate again "
+            "to get the scores.",
             icon=":material/history:",
         )
     if not results:

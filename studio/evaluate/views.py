@@ -64,7 +64,7 @@ def measured_too(here: Page, run: RunDirectory, others: list[RunDirectory]) -> d
             "Beside a language model",
             [None, *models],
             format_func=lambda name: run_label(here.workspace, name) if name else "none",
-            help="It is asked where this model is unsure; how far is weighed on validation.",
+            help="It is asked where this model is unsure. Its weight is chosen on validation.",
         )
         if generator is None:
             return {}
@@ -75,9 +75,9 @@ def measured_too(here: Page, run: RunDirectory, others: list[RunDirectory]) -> d
         list(_TOO),
         format_func=_TOO.__getitem__,
         selection_mode="multi",
-        help="Each takes as long again. Values are chosen among those that the utterance and the "
-        "schema have; generated ones are written freely, and what doesn't fit is left out. "
-        + _MIXED,
+        help="Each of these takes as long again. Values are chosen among those that the utterance "
+        "and the schema have. Generated values are written freely; those that don't fit are left "
+        "out. " + _MIXED,
     )
     return {name: name in extras for name in _TOO}
 
@@ -90,7 +90,7 @@ def scope(here: Page, report: EvaluationReport) -> None:
     if (curve := report.scope.curve) is not None:
         kept_title, found_title = "in scope, kept (%)", "out of scope, found (%)"
         points = 100 * pd.DataFrame({kept_title: curve.kept, found_title: curve.recall})
-        alt = "Out of scope found by in scope kept"
+        alt = "Share of out of scope found, by share of in scope kept"
         st.line_chart(points, x=kept_title, y=found_title, height=220, alt=alt)
     st.caption(plain(str(report.scope)))
     first, second = st.columns([4, 2], vertical_alignment="bottom")
@@ -103,8 +103,8 @@ def scope(here: Page, report: EvaluationReport) -> None:
         0.5,
         format="%g",
         key=f"scope {report.run} {now}",
-        help="Utterances that look less in scope than so many are refused. 100: none is, but what "
-        "the head takes for one of the utterances labelled out of scope.",
+        help="The share of utterances in scope that the model is to keep. It refuses what looks "
+        "less in scope. With 100, it refuses only what the head takes for out of scope.",
     )
     if second.button("Save for the run", icon=":material/save:", width="stretch"):
         set_kept(here.workspace, report.run, keep / 100)
@@ -141,8 +141,8 @@ def sources(report: EvaluationReport) -> None:
         else ""
     )
     st.caption(
-        f"Out of fold, with the other sources weighed again.{whole} All start from the embedding "
-        "but joint, which is the tuned encoder, and words."
+        f"Measured out of fold, with the other sources weighed again.{whole} All but joint (the "
+        "tuned encoder) and words start from the embedding."
     )
 
 

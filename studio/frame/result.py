@@ -16,11 +16,11 @@ __all__ = ["show_result"]
 _SHARE = st.column_config.ProgressColumn(
     format="percent", min_value=0.0, max_value=1.0, width="small"
 )
-_INTERVAL = st.column_config.TextColumn(help="95 % interval (Wilson)", width=122)
+_INTERVAL = st.column_config.TextColumn(help="95 % interval (Wilson)", width=114)
 # Wide enough for their names, and together no wider than the page in a window of 1440 px.
 _COLUMNS = {
     "function accuracy": st.column_config.NumberColumn(
-        format="percent", help=TERMS["function_accuracy"].help, width=130
+        format="percent", help=TERMS["function_accuracy"].help, width=120
     ),
     "accuracy, 95 %": _INTERVAL,
     "slot F1": st.column_config.NumberColumn(
@@ -33,7 +33,7 @@ _COLUMNS = {
     "out of scope, P / R": st.column_config.TextColumn(
         help="Precision and recall of the answer “out of scope”, each with the rows it is of."
     ),
-    "ms, p50 / p95": st.column_config.TextColumn(
+    "ms": st.column_config.TextColumn(
         help="Milliseconds an answer takes at most: half of them, and 95 % of them."
     ),
 }
@@ -56,7 +56,7 @@ def show_result(report: EvaluationReport | None) -> None:
                 "match, 95 %": m.exact_match.interval,
                 "out of scope, P / R": f"{_of(m.out_of_scope_precision)} / "
                 f"{_of(m.out_of_scope_recall)}",
-                "ms, p50 / p95": f"{1000 * m.seconds_p50:.0f} / {1000 * m.seconds_p95:.0f}",
+                "ms": f"{1000 * m.seconds_p50:.0f} / {1000 * m.seconds_p95:.0f}",
             }
             for m in report.systems
         ]

@@ -38,8 +38,8 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
         ),
         Step(
             "A funnel for each module",
-            "It counts how many utterances have come how far. The button beside a module's name "
-            "leads to the next thing to do; what needs attention is listed below.",
+            "It counts how many utterances have reached each stage. The button beside a module's "
+            "name leads to the next thing to do; what needs attention is listed below.",
             '[class*="st-key-funnel"]',
             _MODULE,
         ),
@@ -55,7 +55,7 @@ TOURS: Mapping[str, tuple[Step, ...]] = {
         Step(
             "See what became of them",
             "Outcome counts what is resolved and what isn't, and why. Splits divides the module "
-            "into train, validation and test. Earlier imports takes an import back.",
+            "into train, validation and test. Earlier imports undoes an import.",
             _TABS,
             "",
         ),

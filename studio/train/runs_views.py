@@ -259,7 +259,7 @@ def _describe(here: Page, run: RunDirectory) -> None:
             key=f"name {version}",
             persist_state="page",
             max_chars=manage_runs.LONGEST_NAME,
-            help="Shown wherever the run is. Its id and its directory stay.",
+            help="Shown wherever the run appears. Its id and its directory stay.",
         )
         notes = st.text_area(
             "Notes",

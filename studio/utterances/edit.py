@@ -208,9 +208,9 @@ def _report(here: Page, report: edit.EditReport) -> None:
         if report.edit.kind == "split":
             st.caption(f"It is number {report.batch} on the Load page, under Earlier imports.")
         elif report.edit.kind == "delete":
-            st.caption("They lie in the trash, on the Load page under Delete.")
+            st.caption("They are in the trash, on the Load page under Delete.")
         elif report.ids:
-            st.caption(f"Its number is {report.batch}; each one's history has it.")
+            st.caption(f"Its number is {report.batch}: the history of each exemplar shows it.")
         with st.container(horizontal=True):
             if report.ids:
                 st.button(

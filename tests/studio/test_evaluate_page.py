@@ -93,7 +93,7 @@ def test_an_error_that_the_address_names_is_shown_in_full(measured: AppTest) -> 
 
 def test_the_pairs_of_functions_and_the_rows_behind_one(measured: AppTest) -> None:
     at = opened(measured, tab="Functions", label="none", answer="book_flight")
-    assert "The function is wrong in 2 of 15 rows, in 2 pairs" in texts(at)
+    assert "The function is wrong in 2 of 15 rows: 2 pairs" in texts(at)
     pairs = at.dataframe[0].value
     assert list(pairs["label"]) == ["out of scope", "book_flight"]
     assert list(pairs["of"]) == [2, 8]
@@ -145,7 +145,7 @@ def test_a_report_without_scores_of_slots_says_so(measured: AppTest, loaded: Wor
     del data["trained"]["per_slot"]
     write_json(path, data)
     at = opened(measured, tab="Slots")
-    assert "This report is older than scores of slots" in texts(at)
+    assert "This report was made before slots had scores" in texts(at)
     assert "recall" not in at.dataframe[0].value
     assert list(at.dataframe[0].value["missing"]) == [1, 0]
 
