@@ -273,7 +273,7 @@ class Looker:
             page.set_viewport_size({"width": width, "height": tall})
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-                page.wait_for_timeout(600)
+                page.wait_for_timeout(1_200)  # colours change in steps
                 page.screenshot(path=self.out / f"{name}-{scheme}.png")
             page.emulate_media(color_scheme="light")
         except Error as error:

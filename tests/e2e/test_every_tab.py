@@ -85,7 +85,7 @@ def no_barrier(page: Page, where: str) -> None:
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 844})
     expect(page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
-    page.wait_for_timeout(300)  # until colours have changed, which takes a transition
+    page.wait_for_timeout(600)  # until colours have changed, which takes a transition
     assert serious(page) == [], f"{where}, dark, on a phone"
     wide = page.get_by_test_id("stMain").evaluate("at => at.scrollWidth - at.clientWidth")
     assert wide <= 0, f"{where} scrolls sideways on a phone, by {wide} pixels"
