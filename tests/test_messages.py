@@ -36,6 +36,8 @@ TEXTS = sorted(
 )
 # Options of other programs that our texts name or run.
 FOREIGN = {
+    "--base-model",
+    "--who",
     "--build-arg",
     "--from",
     "--index-url",

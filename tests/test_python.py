@@ -106,6 +106,13 @@ def test_the_page_about_it_is_made_from_the_code() -> None:
     assert set(radu.__all__) - shown - errors == {"Question", "Span", "__version__"}
 
 
+def test_the_page_of_examples_shows_the_scripts() -> None:
+    page = runpy.run_path(str(ROOT / "docs/site/examples_page.py"))
+    text = page["PAGE"].read_text("utf-8")
+    assert text == page["make_page"](), "run: python docs/site/examples_page.py"
+    assert {p.stem for p in (ROOT / "examples").glob("*.py")} == set(page["SCRIPTS"])
+
+
 def documented(thing: Any) -> bool:
     return bool((thing.__doc__ or "").strip())
 

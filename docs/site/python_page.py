@@ -29,7 +29,7 @@ Errors are `radu.RaduError`; their text says what was wrong and what to do. `rad
 something that can't be taken as given, `radu.NotFoundError` something that isn't there,
 `radu.ModelError` a damaged bundle, and `radu.RunError` a run that failed.
 
-A script to start from for each kind of reader is in [examples](../../examples/README.md).
+A script to start from for each kind of reader is in [example scripts](../examples.md).
 """
 PARTS = {
     "A bundle in an app": ("load", "Model"),
