@@ -18,7 +18,7 @@ from studio.annotate.add import show_add_form
 from studio.annotate.agreement import agreement
 from studio.annotate.bulk import show_bulk
 from studio.annotate.guidelines import edit_guidelines
-from studio.frame.address import asked, tell_unknown
+from studio.frame.address import read_address, tell_unknown
 from studio.frame.markdown import plain
 from studio.frame.navigation import link_back
 from studio.frame.page import Page, messages
@@ -111,7 +111,7 @@ def _choice(label: str, name: str, options: dict[str, str], *, help: str | None 
         linked_value = st.session_state[key]
         st.session_state[key] = linked_value if linked_value in options else ""  # another module's
     else:
-        st.session_state[key] = asked(
+        st.session_state[key] = read_address(
             name, options, what=label.lower(), remedy=f"Choose one under “{label}”."
         )
     choice = str(
@@ -183,7 +183,7 @@ def tools(here: Page) -> None:
 
 def _asked_to_add(here: Page) -> None:
     """A link may ask for an utterance of a function to be added; it asks once."""
-    function = asked(
+    function = read_address(
         "add",
         _functions(here),
         what="function",

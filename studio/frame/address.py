@@ -9,7 +9,7 @@ import streamlit as st
 
 from studio.frame.markdown import plain
 
-__all__ = ["asked", "position", "show_unknown", "tell_unknown"]
+__all__ = ["position", "read_address", "show_unknown", "tell_unknown"]
 
 _UNKNOWN, _PAGE = "address unknown", "address page"  # in the session
 _LONGEST = 80  # characters of what was asked for
@@ -37,7 +37,7 @@ def tell_unknown(name: str, problem: str, remedy: str) -> NoReturn:
     st.rerun()
 
 
-def asked(name: str, among: Container[str], *, what: str, remedy: str) -> str:
+def read_address(name: str, among: Container[str], *, what: str, remedy: str) -> str:
     """What the address asks for under ``name``, if it is ``among`` what there is.
 
     "" if it asks for nothing. ``what`` names such a thing ("run"), ``remedy`` says where
@@ -51,5 +51,5 @@ def asked(name: str, among: Container[str], *, what: str, remedy: str) -> str:
 
 def position(name: str, among: Sequence[str], *, what: str, remedy: str) -> int:
     """Where in a choice is what the address asks for; else its first."""
-    value = asked(name, among, what=what, remedy=remedy)
+    value = read_address(name, among, what=what, remedy=remedy)
     return among.index(value) if value else 0

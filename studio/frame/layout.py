@@ -41,7 +41,7 @@ def open_tab(names: Sequence[str], *, key: str, label: Callable[[str], str] = st
     The script makes what is in it. The one that the address names is opened, once; where none is
     open, the first. Why not ``st.tabs``: docs/decisions/015-tabs.md.
     """
-    if address.asked("tab", names, what="tab", remedy="Choose one below the page's title."):
+    if address.read_address("tab", names, what="tab", remedy="Choose one below the page's title."):
         st.session_state[key] = st.query_params.pop("tab")
     if st.session_state.get(key) not in names:  # given as a default, it would warn of callbacks
         st.session_state[key] = names[0]

@@ -222,7 +222,7 @@ def _begin(
 def _choose(modules: list[str], otherwise: Callable[[], str | None]) -> str:
     if not modules:
         return ""
-    linked_module = address.asked(
+    linked_module = address.read_address(
         "module", modules, what="module", remedy="Choose one under “Module” in the sidebar."
     )
     if linked_module and linked_module != st.session_state.get(_ASKED):

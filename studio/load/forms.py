@@ -75,30 +75,10 @@ def utterances(here: Page) -> None:
         st.info("Create a module first.")
         return None
     st.markdown(f"Import into **{plain(here.module)}**")
-    st.file_uploader(
-        "File (JSONL, CSV, TSV, XLSX or traces)",
-        type=["jsonl", "csv", "tsv", "xlsx", "traces"],
-        key=_FILE,
-        on_change=_take_upload,
-        args=(here,),
-    )
-    file = st.session_state.get(_KEPT)
-    if file and not st.session_state.get(_FILE):
-        st.caption(plain(f"{file.name} is still chosen."))
-    typed_path = st.text_input(
-        "Or a path on this computer",
-        placeholder="/data/sgd/train",
-        key="utterances path",
-        persist_state="page",
-        on_change=_take_path,
-        args=(here,),
-        help="For large files, for the directory of a Schema-Guided Dialogue dataset, and for "
-        "several files of traces: /data/traces.jsonl*",
-    )
-    path = file or (_place(typed_path.strip()) if typed_path.strip() else None)
+    path = _choose_path(here)
     if path is None:
         return _report(here)
-    paths = [path] if file else traces.files_of([path])
+    paths = [path] if path == st.session_state.get(_KEPT) else traces.files_of([path])
     format_info = file_view.format_of(paths)
     format = format_info.name
     st.caption(plain(format_info.help))
@@ -132,6 +112,31 @@ def utterances(here: Page) -> None:
         corrected = partial(work, fix_spans=True)
         jobs.start(_key(here), f"Importing {path.name}", work, about=corrected)
     return _report(here)
+
+
+def _choose_path(here: Page) -> Path | None:
+    """The file that was uploaded, or the path that was typed; None while there is neither."""
+    st.file_uploader(
+        "File (JSONL, CSV, TSV, XLSX or traces)",
+        type=["jsonl", "csv", "tsv", "xlsx", "traces"],
+        key=_FILE,
+        on_change=_take_upload,
+        args=(here,),
+    )
+    file = st.session_state.get(_KEPT)
+    if file and not st.session_state.get(_FILE):
+        st.caption(plain(f"{file.name} is still chosen."))
+    typed_path = st.text_input(
+        "Or a path on this computer",
+        placeholder="/data/sgd/train",
+        key="utterances path",
+        persist_state="page",
+        on_change=_take_path,
+        args=(here,),
+        help="For large files, for the directory of a Schema-Guided Dialogue dataset, and for "
+        "several files of traces: /data/traces.jsonl*",
+    )
+    return file or (_place(typed_path.strip()) if typed_path.strip() else None)
 
 
 def _place(typed_path: str) -> Path:

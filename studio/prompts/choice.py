@@ -14,7 +14,7 @@ from radu_core.workflows.coverage.indexing import chosen_point
 from radu_core.workflows.coverage.prompt_tokens import BASE, generators
 from radu_core.workflows.prompts.choice import offer
 from radu_core.workflows.prompts.preview import LIMIT
-from studio.frame.address import asked, tell_unknown
+from studio.frame.address import read_address, tell_unknown
 from studio.frame.page import Page
 
 __all__ = ["choose", "settings"]
@@ -60,7 +60,9 @@ def _from_address() -> None:
             st.session_state[_ID] = address[0]
             st.session_state["prompt source"] = _STORED
             st.session_state["prompt search"] = ""
-        if asked("strategy", STRATEGIES, what="strategy", remedy="Choose one under “Strategy”."):
+        if read_address(
+            "strategy", STRATEGIES, what="strategy", remedy="Choose one under “Strategy”."
+        ):
             st.session_state[_STRATEGY] = address[1]
     st.session_state.setdefault(_STRATEGY, "rag")
     st.session_state.setdefault("prompt source", _STORED)

@@ -10,7 +10,7 @@ from radu_core.workflows.schema import edits
 from radu_core.workflows.schema.remove import FATES, Fate, fates, relabel
 from radu_core.workflows.schema.rename import Target
 from studio.frame import show
-from studio.frame.address import asked
+from studio.frame.address import read_address
 from studio.frame.markdown import plain
 from studio.schema.slots import slots
 from studio.schema.state import LINK, Shown, finish, propose, start, widget_key
@@ -48,7 +48,7 @@ def _follow_link(names: list[str]) -> None:
     function_asked = st.query_params.get("function")
     if function_asked and st.session_state.get(LINK) != function_asked:
         st.session_state[LINK] = function_asked
-        if asked("function", names, what="function", remedy="Choose one under “Function”."):
+        if read_address("function", names, what="function", remedy="Choose one under “Function”."):
             st.session_state[_CHOSEN] = function_asked
 
 

@@ -22,7 +22,7 @@ from radu_core.workflows.runs.figures import card, last_figures
 from radu_core.workflows.runs.launch import RunView
 from radu_core.workflows.train import manage_runs
 from studio.frame import jobs
-from studio.frame.address import asked
+from studio.frame.address import read_address
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page, messages
@@ -47,7 +47,7 @@ def lead_by_address(runs: Sequence[RunDirectory]) -> None:
     names = [run.id for run in runs]
     if "run" in st.query_params:
         st.session_state[TAB] = RUNS  # also where it isn't there: the others are listed
-    if name := asked("run", names, what="run", remedy="Choose one under “3 Runs”."):
+    if name := read_address("run", names, what="run", remedy="Choose one under “3 Runs”."):
         del st.query_params["run"]
         lead_to(name)
 

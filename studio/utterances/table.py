@@ -15,7 +15,7 @@ from radu_core.store import StoredExemplar
 from radu_core.words import quantity
 from radu_core.workflows.utterances import table
 from studio.frame import show
-from studio.frame.address import asked, tell_unknown
+from studio.frame.address import read_address, tell_unknown
 from studio.frame.layout import expander
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
@@ -128,7 +128,7 @@ def _choice(label: str, name: str, options: Mapping[str, str], *, first: str = "
     key = f"utterances {name}"
     names = {**({} if first else {"": "any"}), **options}
     if name in _FIXED and key not in st.session_state:
-        asked(name, names, what=label.lower(), remedy=f"Choose one under “{label}”.")
+        read_address(name, names, what=label.lower(), remedy=f"Choose one under “{label}”.")
     if key not in st.session_state and (linked_value := st.query_params.get(name)) and not first:
         names.setdefault(
             linked_value, f"{_NAMES.get(linked_value, linked_value)} (0)"
