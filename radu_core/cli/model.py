@@ -75,14 +75,14 @@ def train(
     ] = None,
 ) -> Output:
     """Launch a fine-tuning run as a separate process. Exit 1: the run or its check failed."""
-    from radu_core.training.watcher.launcher import launcher as launcher_named
+    from radu_core.training.watcher.launcher import make_launcher
     from radu_core.workflows.runs import launch
     from radu_core.workflows.train.following import follow
 
     if check:
         return _check_config(config)
     space = workspace()
-    where = launcher_named(launcher, address=ray_address, model=ray_model)
+    where = make_launcher(launcher, address=ray_address, model=ray_model)
     with progress_bar() as progress:
         run = launch.start(space, _config(config, space), launcher=where, progress=progress)
         if wait:

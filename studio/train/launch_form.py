@@ -65,7 +65,7 @@ def show_launch_form(here: Page, datasets: Sequence[DatasetView]) -> None:
     data = _data(here, form)
     reachable = _reachable()
     launcher_chosen = st.session_state.get(_key("launcher"))
-    where = launch.launcher(launcher_chosen if launcher_chosen in reachable else "local")
+    where = launch.make_launcher(launcher_chosen if launcher_chosen in reachable else "local")
     wrong = launch.wrong_settings(here.workspace, data, here=where.name == "local")
     _settings(here, form, data, wrong)
     if not datasets:

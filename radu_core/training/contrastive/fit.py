@@ -38,8 +38,11 @@ _DESCRIBED = -1  # a text of no exemplar
 
 @dataclass(frozen=True)
 class ContrastiveSettings:
-    """How a retriever is tuned. ``epochs`` None: by the number of labels; ``batch_size`` counts
-    labels, each of which gives one or two texts."""
+    """How a retriever is tuned.
+
+    ``epochs`` None: by the number of labels; ``batch_size`` counts labels, each of which gives one
+    or two texts.
+    """
 
     epochs: float | None = None
     max_steps: int | None = None
@@ -60,9 +63,12 @@ def contrastive_steps(settings: ContrastiveSettings, labels: int) -> int:
 
 @dataclass(frozen=True)
 class Lessons:
-    """What is learnt besides the labels. ``prompts`` are the encoder's, by side; ``centres``
-    ``(functions, dim)`` say which functions are near each other before any tuning, in the order of
-    ``functions``; ``judged`` is what people said of pairs of exemplars."""
+    """What is learnt besides the labels.
+
+    ``prompts`` are the encoder's, by side; ``centres`` ``(functions, dim)`` say which functions are
+    near each other before any tuning, in the order of ``functions``; ``judged`` is what people said
+    of pairs of exemplars.
+    """
 
     functions: tuple[str, ...]
     centres: NDArray[np.float32]
@@ -77,10 +83,13 @@ class Lessons:
         exemplars: Sequence[AnnotatedExemplar],
         vectors: NDArray[np.float32],
         prompts: Mapping[str, str],
-        judged: Judgements,
+        judgements: Judgements,
     ) -> Lessons:
-        """Those of a module; ``vectors`` ``(n, dim)`` are of the exemplars' utterances. A function
-        without an exemplar among them is near nothing."""
+        """The lessons of a module.
+
+        ``vectors`` ``(n, dim)`` are of the exemplars' utterances. A function without an exemplar
+        among them is near nothing.
+        """
         names = tuple(sorted(f.name for f in schema.functions))
         place = {name: n for n, name in enumerate(names)}
         numbers_known = [n for n, e in enumerate(exemplars) if e.function in place]
@@ -89,7 +98,7 @@ class Lessons:
         np.add.at(centres, at, vectors[numbers_known])
         centres /= np.bincount(at, minlength=len(names)).clip(min=1)[:, None]
         texts_of_functions = {f.name: description_text(f) for f in schema.functions}
-        return cls(names, centres, texts_of_functions, prompts, judged)
+        return cls(names, centres, texts_of_functions, prompts, judgements)
 
 
 class Encoding(nn.Module):
@@ -166,9 +175,11 @@ class ContrastiveFitting(Fitting[AnnotatedExemplar]):
         self.left_out = {(one, other) for one, other in state["left_out"]}
 
     def _texts(self, batch: Sequence[AnnotatedExemplar]) -> tuple[list[str], list[int], list[int]]:
-        """The texts of some labels, with their prompts; each one's function and place in the batch.
+        """The texts of some labels, with their prompts, functions and places in the batch.
+
         Every second label is asked as what is compared with descriptions, the others with
-        exemplars; these show the template as well."""
+        exemplars; these show the template as well.
+        """
         prompts = self._lessons.prompts
         texts_to_learn: list[tuple[str, int, int]] = []
         for n, exemplar in enumerate(batch):
@@ -229,25 +240,29 @@ class ContrastiveFitting(Fitting[AnnotatedExemplar]):
     def _near_together(
         self, couples: list[list[AnnotatedExemplar]], chance: random.Random
     ) -> list[list[AnnotatedExemplar]]:
-        """Couples so that functions that are near each other follow one another: each batch takes a
-        couple of a function and of those nearest to it."""
+        """Order couples so that functions that are near each other follow one another.
+
+        Each batch takes a couple of a function and of those nearest to it.
+        """
         if not self._lessons.functions:
             return couples
-        left: dict[str, list[list[AnnotatedExemplar]]] = defaultdict(list)
+        waiting: dict[str, list[list[AnnotatedExemplar]]] = defaultdict(list)
         for couple in couples:
-            left[couple[0].function or ""].append(couple)
+            waiting[couple[0].function or ""].append(couple)
         near = self._lessons.centres @ self._lessons.centres.T
         exemplars: list[list[AnnotatedExemplar]] = []
-        while left:
-            first = chance.choice(sorted(left))
+        while waiting:
+            first = chance.choice(sorted(waiting))
             order = [first]
             if first in self._place:
-                ranked = np.argsort(-near[self._place[first]], kind="stable")
-                order = [n for p in ranked if (n := self._lessons.functions[p]) in left]
+                order_of_functions = np.argsort(-near[self._place[first]], kind="stable")
+                order = [
+                    n for p in order_of_functions if (n := self._lessons.functions[p]) in waiting
+                ]
             for name in order[: max(1, self.settings.batch_size // 2)]:
-                exemplars.append(left[name].pop())
-                if not left[name]:
-                    del left[name]
+                exemplars.append(waiting[name].pop())
+                if not waiting[name]:
+                    del waiting[name]
         return exemplars
 
     def _meeting(self, couples: list[list[AnnotatedExemplar]]) -> list[AnnotatedExemplar]:

@@ -53,13 +53,13 @@ def measure(
     count = min(_ASKED, len(exemplars))
     sample = random.Random(config.seed).sample(exemplars, count)
     vectors = embedder.embed([e.utterance for e in sample])
-    taken = time.monotonic() - start
+    elapsed = time.monotonic() - start
     lengths = {e.id: tokens_read(model.encoder, e) for e in exemplars}
     probe = replace(
         probe,
         cut=tuple(find_overlong(model.encoder, exemplars)),
         train_tokens=sum(lengths.values()),
-        evaluation_seconds=taken,
+        evaluation_seconds=elapsed,
         evaluation_tokens=sum(lengths[e.id] for e in sample),
         evaluated_tokens=_count_embedded(config, exemplars, len(validation_rows))
         * sum(lengths.values())
@@ -80,7 +80,10 @@ def measure(
 def _count_embedded(
     config: TrainConfig, exemplars: list[AnnotatedExemplar], validation: int
 ) -> int:
-    """How many texts a run embeds: of each part the labels it learns, for what is near; then
-    templates and utterances of these and what is asked, by the tuned encoder and the untuned."""
+    """How many texts a run embeds.
+
+    Of each part the labels it learns, for what is near; then templates and utterances of these and
+    what is asked, by the tuned encoder and the untuned.
+    """
     parts = contrastive_parts(exemplars, config)
     return sum(5 * len(p.learns) + 2 * (len(p.asked) or validation) for p in parts)

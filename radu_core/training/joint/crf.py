@@ -25,8 +25,10 @@ _FROM_OUTSIDE, _BEGIN_ENDS, _INSIDE_ENDS, _BEGIN_GOES_ON, _INSIDE_GOES_ON, _LEFT
 
 
 class SlotCrf(nn.Module):
-    """Scores of label sequences. Labels of a row are local to its ``slots`` ``(B, K)``: 0 is O,
-    ``1 + 2i`` begins the row's slot ``i`` and ``2 + 2i`` continues it; -1 pads ``slots``.
+    """Scores of label sequences.
+
+    Labels of a row are local to its ``slots`` ``(B, K)``: 0 is O, ``1 + 2i`` begins the row's slot
+    ``i`` and ``2 + 2i`` continues it; -1 pads ``slots``.
 
     ``emissions`` are ``(B, T, 1 + 2S)`` over all ``S`` slots: O, then begin and continue of each.
     """
@@ -37,8 +39,10 @@ class SlotCrf(nn.Module):
         self.weights = nn.Parameter(torch.zeros(slots, 7))
 
     def loss(self, emissions: Tensor, slots: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
-        """``(B,)`` negative log-likelihoods of ``labels`` ``(B, T)``; beyond ``lengths`` ``(B,)``
-        they count for nothing."""
+        """The negative log-likelihoods ``(B,)`` of ``labels`` ``(B, T)``.
+
+        Beyond ``lengths`` ``(B,)`` they count for nothing.
+        """
         local, moves = self._local(emissions, slots), self.transitions(slots)
         rows = torch.arange(len(labels))
         score = local[rows, 0, labels[:, 0]]
@@ -55,8 +59,10 @@ class SlotCrf(nn.Module):
     def decode(
         self, emissions: Tensor, slots: Tensor, lengths: Tensor
     ) -> list[tuple[list[int], float]]:
-        """Of each row the likeliest labels, and their log-probability (Viterbi, and the forward
-        sums)."""
+        """The likeliest labels of each row, and their log-probability.
+
+        By Viterbi, and the forward sums.
+        """
         weights, emission_scores = self.weights_of(), emissions.detach().numpy()
         return [
             weights.best_path(emission_scores[n, :length], [s for s in own if s >= 0])

@@ -40,10 +40,12 @@ Tag = Callable[[str], tuple[list[tuple[str, int, int]], float]]
 
 @dataclass(frozen=True)
 class FastAnswer:
-    """What a fast model says of an utterance: function → probability (``OUT_OF_SCOPE`` among them),
-    the ``function`` it means, and its ``vector`` ``(dim,)`` in the untuned embedding.
-    ``out_of_scope`` is the share of rows in scope that look more like it. ``tag`` gives the values'
-    places under a function. ``end``: where what was read of it ends (None: all of it was).
+    """What a fast model says of an utterance.
+
+    Function → probability (``OUT_OF_SCOPE`` among them), the ``function`` it means, and its
+    ``vector`` ``(dim,)`` in the untuned embedding. ``out_of_scope`` is the share of rows in scope
+    that look more like it. ``tag`` gives the values' places under a function. ``end``: where what
+    was read of it ends (None: all of it was).
     """
 
     scores: Mapping[str, float]
@@ -55,8 +57,10 @@ class FastAnswer:
 
     @cached_property
     def tags(self) -> tuple[list[tuple[str, int, int]], float]:
-        """The spans (slot, start, end) of its function's values, and the probability that the
-        tagger gives all of them together."""
+        """The spans (slot, start, end) of the function's values, and their probability.
+
+        The probability is that which the tagger gives all of them together.
+        """
         return self.tag(self.function)
 
     def meaning(self, function: str) -> FastAnswer:
@@ -66,8 +70,11 @@ class FastAnswer:
 
 @dataclass(frozen=True)
 class FastModel:
-    """``joint`` is the tuned encoder, ``embedder`` the frozen one of ``voters``; ``aside`` lets it
-    embed while the tuned one reads (None: one after the other)."""
+    """A model that answers without a language model: two encoders, voters, head and scope.
+
+    ``joint`` is the tuned encoder, ``embedder`` the frozen one of ``voters``; ``aside`` lets it
+    embed while the tuned one reads (None: one after the other).
+    """
 
     joint: Reader
     embedder: Embedder
@@ -114,21 +121,23 @@ class FastModel:
         return spans_of(pieces, labels.tags(function, path)), math.exp(log_probability)
 
     def ask_each(self, utterance: str) -> tuple[Scores, dict[str, float]]:
-        """What each source says of an utterance, and the milliseconds that it takes for it; and
-        those of ``EMBEDDING``, on which all but the tuned encoder and the words depend."""
+        """What each source says of an utterance, and the milliseconds that it takes for it.
+
+        With those of ``EMBEDDING``, on which all but the tuned encoder and the words depend.
+        """
         embedder, words = self.embedder, tokenizer_for(self.language)
         fresh = getattr(embedder, "without_cache", None)
         embedder = fresh() if fresh else embedder
-        spent: dict[str, float] = {}
-        with _time(spent, JOINT):
+        milliseconds: dict[str, float] = {}
+        with _time(milliseconds, JOINT):
             scores_by_source = {JOINT: self.joint.read([utterance]).functions}
-        with _time(spent, EMBEDDING):
+        with _time(milliseconds, EMBEDDING):
             vectors = embedder.embed([utterance])
             query_vectors = embedder.embed([utterance], side="query")
         for name, vote in self.voters.votes.items():
-            with _time(spent, name):
+            with _time(milliseconds, name):
                 scores_by_source[name] = vote(vectors, query_vectors, [words(utterance)])
-        return scores_by_source, spent
+        return scores_by_source, milliseconds
 
     def milliseconds(self, utterances: Sequence[str]) -> dict[str, float]:
         """The median of what each source takes for one of the utterances."""
@@ -141,9 +150,9 @@ class FastModel:
         return self.embedder.embed(texts), self.embedder.embed(texts, side="query")
 
     @classmethod
-    def of(cls, joint: Reader, embedder: Embedder, fitted: Fitted, language: str) -> FastModel:
+    def of(cls, joint: Reader, embedder: Embedder, parts: Fitted, language: str) -> FastModel:
         """An encoder with what was fitted beside it."""
-        return cls(joint, embedder, fitted.voters, fitted.head, fitted.scope, language)
+        return cls(joint, embedder, parts.voters, parts.head, parts.scope, language)
 
     def save(self, directory: Path) -> None:
         """Write all but the frozen embedder to ``directory``."""
@@ -154,8 +163,10 @@ class FastModel:
         self.save_votes(directory)
 
     def save_votes(self, directory: Path, *, salt: str = "") -> None:
-        """Write all but the two encoders to ``directory``; with a ``salt``, hashes stand for the
-        words of utterances."""
+        """Write all but the two encoders to ``directory``.
+
+        With a ``salt``, hashes stand for the words of utterances.
+        """
         (self.voters.hide_words(salt) if salt else self.voters).save(directory)
         write_json(
             directory / HEAD_FILE,
@@ -178,8 +189,10 @@ class FastModel:
         reader: Callable[[Path], Reader] | None = None,
         aside: Executor | None = None,
     ) -> FastModel:
-        """What ``save`` wrote; ``embedder_of`` gives an embedder by its name, ``reader`` loads the
-        encoder's directory (default: in torch).
+        """Load what ``save`` wrote.
+
+        ``embedder_of`` gives an embedder by its name, ``reader`` loads the encoder's directory
+        (default: in torch).
 
         ``ModelError`` if that one has other weights by now.
         """
@@ -205,10 +218,10 @@ def _torch_reader(directory: Path) -> Reader:
 
 
 @contextmanager
-def _time(spent: dict[str, float], name: str) -> Iterator[None]:
+def _time(milliseconds: dict[str, float], name: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
-    spent[name] = 1000 * (time.perf_counter() - start)
+    milliseconds[name] = 1000 * (time.perf_counter() - start)
 
 
 def joint_scores(model: Reader, utterances: Sequence[str]) -> NDArray[np.float32]:

@@ -50,8 +50,10 @@ def read_exemplars(path: Path) -> list[AnnotatedExemplar]:
 
 
 def read_head(model: Path) -> dict[str, Any]:
-    """What the head in a fast model's directory consists of; ``ModelError`` where a part is
-    missing."""
+    """What the head in a fast model's directory consists of.
+
+    ``ModelError`` where a part is missing.
+    """
     path = model / HEAD_FILE
     data = read_json(path)
     missing = [n for n in _HEAD if n not in data] if isinstance(data, dict) else list(_HEAD)

@@ -85,13 +85,13 @@ def fit_joint(
 def joint_loss(model: JointEncoder, rows: Sequence[Row], settings: JointSettings) -> torch.Tensor:
     """The mean loss of some rows: function, tags per piece, and contrast between functions."""
     batch = model.batch(rows)
-    said = model(batch)
-    loss = functional.cross_entropy(said.functions, batch.functions)
-    tags = model.crf.loss(said.emissions, batch.slots, batch.labels, batch.lengths)
+    output = model(batch)
+    loss = functional.cross_entropy(output.functions, batch.functions)
+    tags = model.crf.loss(output.emissions, batch.slots, batch.labels, batch.lengths)
     loss = loss + tags.sum() / batch.lengths.sum().clamp(min=1)
     if settings.contrast:
         loss = loss + settings.contrast * supervised_contrastive(
-            said.vectors, batch.functions, temperature=settings.temperature
+            output.vectors, batch.functions, temperature=settings.temperature
         )
     return loss
 

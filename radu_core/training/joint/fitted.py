@@ -70,10 +70,12 @@ def fit_head_on(
     labels: Labels,
     joint: NDArray[np.float32],
 ) -> Fitted:
-    """All that a fast model has beside its encoder. ``joint`` ``(n, functions)`` are out-of-fold
-    scores of the tuned encoders, rows of NaN where there are none: these rows aren't looked at.
-    The head isn't fitted on the only row of a function: what is asked about it has never met the
-    function, and would weigh less for that."""
+    """All that a fast model has beside its encoder.
+
+    ``joint`` ``(n, functions)`` are out-of-fold scores of the tuned encoders, rows of NaN where
+    there are none: these rows aren't looked at. The head isn't fitted on the only row of a
+    function: what is asked about it has never met the function, and would weigh less for that.
+    """
     import numpy as np
 
     data = _Labelled.of(schema, exemplars, embedder, labels)
@@ -119,20 +121,25 @@ def _fit_scope(
     head: Head,
     joint: NDArray[np.float32],
 ) -> Scope:
-    """The scope, on rows as voters see them that know neither their fold nor, of a fifth of the
-    functions, any row: these are what isn't in scope, beside what is labelled so."""
+    """Fit the scope on rows as voters see them that don't know them.
+
+    They know neither a row's fold nor, of a fifth of the functions, any row: these are what isn't
+    in scope, beside what is labelled so.
+    """
     import numpy as np
 
     inner = np.array([name != "" for name in data.functions])
     groups = _groups_of(data.gold, inner)
     parts: list[_Part] = []
     for fold in np.unique(folds):
-        gone = groups == fold
-        left = gone[data.gold]
-        learnt = (folds != fold) & ~left
-        rows_asked = np.flatnonzero(((folds == fold) | left) & ~np.isnan(joint).any(axis=1))
-        if (inner & ~gone)[data.gold[learnt]].any() and len(rows_asked):
-            parts.append(_ask(data, learnt, rows_asked, ~gone, strength, head, joint[rows_asked]))
+        is_left_out = groups == fold
+        is_aside = is_left_out[data.gold]
+        learnt = (folds != fold) & ~is_aside
+        rows_asked = np.flatnonzero(((folds == fold) | is_aside) & ~np.isnan(joint).any(axis=1))
+        if (inner & ~is_left_out)[data.gold[learnt]].any() and len(rows_asked):
+            parts.append(
+                _ask(data, learnt, rows_asked, ~is_left_out, strength, head, joint[rows_asked])
+            )
     if not parts:
         return fit_scope({}, *(np.zeros(0, dtype=np.bool_) for _ in range(3)))  # no row to learn
     features = {n: np.concatenate([p.features[n] for p in parts]) for n in parts[0].features}
@@ -145,8 +152,10 @@ def _fit_scope(
 
 @dataclass(frozen=True)
 class _Part:
-    """What is known of the rows ``asked``: whether their function was ``known``, and the answer
-    ``right``."""
+    """What is known of the rows ``asked``.
+
+    Whether their function was ``known``, and the answer ``right``.
+    """
 
     asked: NDArray[np.int64]
     features: dict[str, NDArray[np.float64]]
@@ -157,26 +166,28 @@ class _Part:
 def _ask(
     data: _Labelled,
     learnt: NDArray[np.bool_],
-    asked: NDArray[np.int64],
-    known: NDArray[np.bool_],
+    rows_asked: NDArray[np.int64],
+    is_known: NDArray[np.bool_],
     strength: float,
     head: Head,
     joint: NDArray[np.float32],
 ) -> _Part:
-    """The rows ``asked``, by voters of the rows ``learnt``, among the ``known`` functions."""
+    """What voters of the rows ``learnt`` say of ``rows_asked``, among the known functions."""
     voters = data.voters(learnt, strength)
-    vectors = data.vectors[asked]
-    votes = voters.scores(vectors, data.asked[asked], [data.words[n] for n in asked])
+    vectors = data.vectors[rows_asked]
+    votes = voters.scores(vectors, data.asked[rows_asked], [data.words[n] for n in rows_asked])
     logs = head.log_probabilities({JOINT: joint, **votes})
-    gold = data.gold[asked]
-    features = features_of(voters, vectors, joint, logs, known)
-    right = among(logs, known).argmax(1) == gold
-    return _Part(asked, features, known[gold], right)
+    gold = data.gold[rows_asked]
+    features = features_of(voters, vectors, joint, logs, is_known)
+    right = among(logs, is_known).argmax(1) == gold
+    return _Part(rows_asked, features, is_known[gold], right)
 
 
 def _groups_of(gold: NDArray[np.int64], inner: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """A group, 0 to ``_FOLDS - 1``, of each function that has a row; -1 of the others, and where
-    there is only one: it can't be left out."""
+    """A group, 0 to ``_FOLDS - 1``, of each function that has a row.
+
+    -1 of the others, and where there is only one: it can't be left out.
+    """
     import numpy as np
 
     groups = np.full(len(inner), -1)
@@ -211,11 +222,11 @@ class _Labelled:
         words = tokenizer_for(schema.language)
         vectors = embedder.embed(texts)
         functions_known = [schema.function(n) for n in labels.functions]
-        described = embedder.embed(
+        description_vectors = embedder.embed(
             [description_text(f) for f in functions_known if f], side="passage"
         )
         descriptions = np.zeros((len(functions_known), vectors.shape[1]), dtype=np.float32)
-        descriptions[[n for n, f in enumerate(functions_known) if f]] = described
+        descriptions[[n for n, f in enumerate(functions_known) if f]] = description_vectors
         place = {name: n for n, name in enumerate(labels.functions)}
         return cls(
             labels.functions,
@@ -226,15 +237,15 @@ class _Labelled:
             descriptions,
         )
 
-    def voters(self, chosen: NDArray[np.bool_], strength: float) -> Voters:
+    def voters(self, mask: NDArray[np.bool_], strength: float) -> Voters:
         """Those fitted on some of the rows."""
         import numpy as np
 
-        words = [self.words[n] for n in np.flatnonzero(chosen)]
+        words = [self.words[n] for n in np.flatnonzero(mask)]
         return fit_voters(
             self.functions,
-            self.vectors[chosen],
-            self.gold[chosen],
+            self.vectors[mask],
+            self.gold[mask],
             self.descriptions,
             words,
             strength=strength,
@@ -242,13 +253,16 @@ class _Labelled:
 
 
 def _out_of_fold(
-    data: _Labelled, folds: NDArray[np.int64], strength: float, wanted: NDArray[np.bool_]
+    data: _Labelled, folds: NDArray[np.int64], strength: float, mask: NDArray[np.bool_]
 ) -> tuple[Scores, float]:
-    """The scores of the rows ``wanted`` by voters fitted on the other folds, and the mean loss of
-    the regression on all rows: a table of all their scores would take gigabytes."""
+    """The scores of the rows ``mask`` by voters fitted on the other folds.
+
+    And the mean loss of the regression on all rows: a table of all their scores would take
+    gigabytes.
+    """
     import numpy as np
 
-    place = np.cumsum(wanted) - 1
+    place = np.cumsum(mask) - 1
     scores_by_source: dict[str, NDArray[np.float32]] = {}
     loss = 0.0
     for fold in np.unique(folds):
@@ -261,8 +275,8 @@ def _out_of_fold(
             data.vectors[is_held], data.asked[is_held], words
         )
         loss -= float(voter_scores["linear"][np.arange(is_held.sum()), data.gold[is_held]].sum())
-        wanted_held = wanted[is_held]
+        wanted_held = mask[is_held]
         for name, scores in voter_scores.items():
-            empty = np.zeros((int(wanted.sum()), len(data.functions)), dtype=np.float32)
-            scores_by_source.setdefault(name, empty)[place[is_held & wanted]] = scores[wanted_held]
+            empty = np.zeros((int(mask.sum()), len(data.functions)), dtype=np.float32)
+            scores_by_source.setdefault(name, empty)[place[is_held & mask]] = scores[wanted_held]
     return scores_by_source, loss / len(folds)

@@ -14,8 +14,9 @@ ENOUGH = 400  # rows to fit a head's few weights on: more folds would only take 
 
 
 def folds_of(exemplars: Sequence[AnnotatedExemplar], count: int, *, seed: int = 0) -> list[int]:
-    """The fold, 0 to ``count - 1``, of each exemplar, duplicates (same function, and same template
-    or same utterance) in one.
+    """The fold, 0 to ``count - 1``, of each exemplar.
+
+    Duplicates (same function, and same template or same utterance) are in one.
 
     The groups of each function are dealt out in turn, so that every fold holds some of it.
     """

@@ -69,32 +69,33 @@ class Retrieving:
 def retrieve(
     schema: Schema,
     learnt: Sequence[AnnotatedExemplar],
-    asked: Sequence[AnnotatedExemplar],
+    rows: Sequence[AnnotatedExemplar],
     embedder: Embedder,
     how: Retrieving,
 ) -> dict[str, Row]:
-    """Of each row asked, by id, whether its function is among those that its module would retrieve
-    from the rows ``learnt``, and whether the ten nearest utterances of these vote for it, each by
-    its cosine (an index holds templates instead).
+    """Whether the right function of each row asked would be retrieved from the rows ``learnt``.
+
+    By the row's id, and also whether the ten nearest utterances of these vote for it, each by its
+    cosine (an index holds templates instead).
     """
-    if not asked:
+    if not rows:
         return {}
     index = ModuleIndex.build(schema, learnt, embedder, settings=how.settings)
     k_desc, k_exemplar = how.point
     grid = coverage(
-        index, [query_of(e) for e in asked], max_desc=k_desc, max_exemplar=max(k_exemplar, 1)
+        index, [query_of(e) for e in rows], max_desc=k_desc, max_exemplar=max(k_exemplar, 1)
     )
-    covered = grid.covered_at(k_desc, k_exemplar).tolist()
+    is_covered = grid.covered_at(k_desc, k_exemplar).tolist()
     vectors = embedder.embed([e.utterance for e in index.exemplars])
     names = [e.function or "" for e in index.exemplars]
     votes = [
         _vote(names, cosines)
-        for at in range(0, len(asked), _BLOCK)
+        for at in range(0, len(rows), _BLOCK)
         for cosines in grid.ranked.vectors[at : at + _BLOCK] @ vectors.T
     ]
     return {
-        e.id: (None if e.function is None else bool(covered[n]), votes[n] == (e.function or ""))
-        for n, e in enumerate(asked)
+        e.id: (None if e.function is None else bool(is_covered[n]), votes[n] == (e.function or ""))
+        for n, e in enumerate(rows)
     }
 
 
@@ -124,8 +125,10 @@ class Remembering:
 
 
 def _vote(names: Sequence[str], cosines: NDArray[np.float32]) -> str | None:
-    """The function ("" is out of scope) that the nearest exemplars of a query vote for, by its
-    ``cosines`` to all; ``names`` are theirs."""
+    """The function that the nearest exemplars of a query vote for; "" is out of scope.
+
+    They vote by the query's ``cosines`` to all; ``names`` are theirs.
+    """
     import numpy as np
 
     places = best(cosines, _NEAREST)
@@ -182,8 +185,11 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class Compared:
-    """One measure on the same ``rows``: how many each has right; ``gained`` and ``lost`` are rows
-    that only the tuned or only the other one has right. ``p`` is of McNemar's exact test."""
+    """One measure on the same ``rows``: how many each has right.
+
+    ``gained`` and ``lost`` are rows that only the tuned or only the other one has right. ``p`` is
+    of McNemar's exact test.
+    """
 
     measure: str
     rows: int
@@ -243,9 +249,11 @@ class Guard:
             return "There are no rows to measure it on, so the module keeps what it has."
         if not self.worse:
             return f"It is no worse than {self.before}: the module can use it."
-        said = f"It is worse than {self.before} in {' and '.join(m.measure for m in self.worse)}"
+        sentence = (
+            f"It is worse than {self.before} in {' and '.join(m.measure for m in self.worse)}"
+        )
         chance = all(m.p >= _CHANCE for m in self.worse)
-        return f"{said}, so the module keeps that one." + (
+        return f"{sentence}, so the module keeps that one." + (
             " The difference may be chance." if chance else ""
         )
 
@@ -259,21 +267,21 @@ def compare(
 ) -> Guard:
     """Both on the rows that both were asked about."""
     both = sorted(set(untuned) & set(tuned))
-    found = []
+    comparisons = []
     for measure, column in _MEASURES.items():
         pairs = [
             (bool(untuned[i][column]), bool(tuned[i][column]))
             for i in both
             if untuned[i][column] is not None and tuned[i][column] is not None
         ]
-        found.append(_compare(measure, pairs))
-    return Guard(before, point, tuple(found))
+        comparisons.append(_compare(measure, pairs))
+    return Guard(before, point, tuple(comparisons))
 
 
 def _compare(measure: str, pairs: Sequence[tuple[bool, bool]]) -> Compared:
-    gained = sum(after and not before for before, after in pairs)
-    lost = sum(before and not after for before, after in pairs)
+    wins = sum(after and not before for before, after in pairs)
+    losses = sum(before and not after for before, after in pairs)
     before = sum(b for b, _ in pairs)
     return Compared(
-        measure, len(pairs), before, before + gained - lost, gained, lost, mcnemar(gained, lost)
+        measure, len(pairs), before, before + wins - losses, wins, losses, mcnemar(wins, losses)
     )

@@ -73,8 +73,8 @@ def fit_head(functions: Sequence[str], scores: Scores, gold: NDArray[np.int64]) 
         return float(value), -slope.mean(0) + 2 * _RIDGE * weights
 
     start = np.full(len(names), 1.0 / len(names))
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(names))
-    return Head(tuple(functions), dict(zip(names, map(float, found.x), strict=True)))
+    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(names))
+    return Head(tuple(functions), dict(zip(names, map(float, optimum.x), strict=True)))
 
 
 def log_loss(head: Head, scores: Scores, gold: NDArray[np.int64]) -> float:

@@ -31,9 +31,9 @@ def supervised_contrastive(
     itself = torch.eye(len(unit), dtype=torch.bool)
     is_labelled = functions >= 0
     same = (functions[:, None] == functions[None]) & ~itself & is_labelled[:, None]
-    left = itself if unknown is None else itself | unknown
-    same &= ~left
-    shares = near.masked_fill(left, -torch.inf).log_softmax(1).masked_fill(left, 0.0)
+    left_out = itself if unknown is None else itself | unknown
+    same &= ~left_out
+    shares = near.masked_fill(left_out, -torch.inf).log_softmax(1).masked_fill(left_out, 0.0)
     positives = same.sum(1)
     has = positives > 0
     if not bool(has.any()):

@@ -43,8 +43,11 @@ HEADS = "joint.safetensors"
 
 @dataclass(frozen=True)
 class Said:
-    """What a joint encoder says of a batch: ``vectors`` ``(B, dim)`` before normalisation,
-    ``functions`` ``(B, F)`` logits, ``emissions`` ``(B, T, 1 + 2S)``."""
+    """What a joint encoder says of a batch.
+
+    ``vectors`` ``(B, dim)`` before normalisation, ``functions`` ``(B, F)`` logits, ``emissions``
+    ``(B, T, 1 + 2S)``.
+    """
 
     vectors: Tensor
     functions: Tensor
@@ -52,8 +55,10 @@ class Said:
 
 
 class JointEncoder(nn.Module):
-    """A sentence-transformers ``encoder``, a linear head on its embedding, and a tagger on the mean
-    of the tokens of each piece. Heads start at zero, so that models of other folds can be averaged.
+    """A sentence-transformers ``encoder`` with two heads: for the function, and for the values.
+
+    A linear head on its embedding, and a tagger on the mean of the tokens of each piece. Heads
+    start at zero, so that models of other folds can be averaged.
     """
 
     def __init__(self, encoder: Any, labels: Labels, *, dropout: float = 0.1) -> None:
@@ -192,8 +197,9 @@ def _longest(encoder: Any) -> int:
 
 
 def encode(encoder: Any, features: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-    """Embeddings ``(B, dim)`` before normalisation, and tokens ``(B, T, width)``; float32, and
-    float64 if the encoder is.
+    """Embeddings ``(B, dim)`` before normalisation, and tokens ``(B, T, width)``.
+
+    Float32, and float64 if the encoder is.
 
     bf16 is for training alone: an answer is the same on every machine, in a batch or by itself.
     """

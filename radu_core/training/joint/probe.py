@@ -52,8 +52,11 @@ def measure(
     tell: Callable[[Probe], None],
     seconds: float,
 ) -> Probe:
-    """Load, step, save and evaluate in this process; ``scratch`` holds labels, validation rows and
-    the schema, as a run's ``serving`` does. ``tell`` gets what is known after every stage."""
+    """Load, step, save and evaluate in this process.
+
+    ``scratch`` holds labels, validation rows and the schema, as a run's ``serving`` does. ``tell``
+    gets what is known after every stage.
+    """
     end = time.monotonic() + seconds
     tell(probe := Probe(stage="Reading the labels"))
     exemplars = read_exemplars(scratch / LABELS_FILE)
@@ -82,54 +85,66 @@ def measure(
 
 
 def _longest(
-    given: _Given,
+    job: _Given,
     model: JointEncoder,
     rows: Sequence[Row],
-    found: Probe,
+    probe: Probe,
     tell: Callable[[Probe], None],
 ) -> Probe:
     """Steps on a batch of the longest rows, and a checkpoint."""
-    order = sorted(range(len(rows)), key=lambda n: -len(rows[n].ids))[: given.config.batch_size]
-    fitting = JointFitting(model, [given.exemplars[n] for n in order], given.settings)
+    order = sorted(range(len(rows)), key=lambda n: -len(rows[n].ids))[: job.config.batch_size]
+    fitting = JointFitting(model, [job.exemplars[n] for n in order], job.settings)
     sizes = [len(rows[n].ids) for n in order]
-    return step_on_longest(fitting, sizes, given.scratch, found, tell)
+    return step_on_longest(fitting, sizes, job.scratch, probe, tell)
 
 
-def _evaluation(given: _Given, model: JointEncoder, rows: Sequence[Row], found: Probe) -> Probe:
-    """Embed some labels as the untuned model does and fit the head's regression on them; how often
-    a run embeds labels is known."""
+def _evaluation(job: _Given, model: JointEncoder, rows: Sequence[Row], probe: Probe) -> Probe:
+    """Measure embedding some labels as the untuned model does, and fitting the head on them.
+
+    Only the head's regression is fitted. How often a run embeds labels is known.
+    """
     count = min(_ASKED, len(rows))
-    sample = sorted(random.Random(given.config.seed).sample(range(len(rows)), count))
-    embedder = SentenceEmbedder(given.base, name=given.config.base_model, precision="fp32")
+    sample = sorted(random.Random(job.config.seed).sample(range(len(rows)), count))
+    embedder = SentenceEmbedder(job.base, name=job.config.base_model, precision="fp32")
     embedder.load()
     start = time.monotonic()
-    vectors = embedder.embed([given.exemplars[n].utterance for n in sample])
+    vectors = embedder.embed([job.exemplars[n].utterance for n in sample])
     seconds = time.monotonic() - start
     tokens = [len(row.ids) for row in rows]
     return replace(
-        found,
+        probe,
         evaluation_seconds=seconds,
         evaluation_tokens=sum(tokens[n] for n in sample),
-        evaluated_tokens=_count_embedded(given) * sum(tokens) / len(tokens),
-        head_seconds=_head_seconds(given, vectors, [rows[n].function for n in sample]),
+        evaluated_tokens=_count_embedded(job) * sum(tokens) / len(tokens),
+        head_seconds=_head_seconds(job, vectors, [rows[n].function for n in sample]),
     )
 
 
-def _count_embedded(given: _Given) -> int:
-    """How many texts a run embeds: each fold, twice, the rows it learns and those it is asked
-    about; the untuned model all labels; the last model validation rows."""
-    parts = joint_parts(given.exemplars, given.config)
+def _count_embedded(job: _Given) -> int:
+    """How many texts a run embeds.
+
+    Each fold, twice, the rows it learns and those it is asked about; the untuned model all labels;
+    the last model validation rows.
+    """
+    parts = joint_parts(job.exemplars, job.config)
     folds = sum(2 * len(p.learns) + 2 * len(p.asked) for p in parts if p.asked)
-    return folds + _PASSES * len(given.exemplars) + len(given.validation)
+    return folds + _PASSES * len(job.exemplars) + len(job.validation)
 
 
-def _head_seconds(given: _Given, vectors: Any, functions: Sequence[int]) -> float:
+def _head_seconds(job: _Given, vectors: Any, functions: Sequence[int]) -> float:
     """How long the head's regressions will take, by one on some of the rows."""
     import numpy as np
 
-    names = given.labels.functions
-    described = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
+    names = job.labels.functions
+    description_vectors = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
     start = time.monotonic()
-    fit_voters(names, vectors, np.array(functions), described, [()] * len(functions), strength=30.0)
+    fit_voters(
+        names,
+        vectors,
+        np.array(functions),
+        description_vectors,
+        [()] * len(functions),
+        strength=30.0,
+    )
     seconds = time.monotonic() - start
-    return seconds * _FITS * len(given.exemplars) / max(1, len(functions))
+    return seconds * _FITS * len(job.exemplars) / max(1, len(functions))

@@ -22,8 +22,11 @@ NEVER = -1e4  # a score that no path with it survives, and that stays finite
 
 @dataclass(frozen=True)
 class Reading:
-    """``functions`` ``(B, F)`` log-probabilities, ``emissions`` ``(B, T, 1 + 2S)``, the pieces of
-    each utterance, and where what the encoder has read of it ends, in code points."""
+    """What a joint encoder reads in utterances.
+
+    ``functions`` ``(B, F)`` log-probabilities, ``emissions`` ``(B, T, 1 + 2S)``, the pieces of each
+    utterance, and where what the encoder has read of it ends, in code points.
+    """
 
     functions: NDArray[np.float32]
     emissions: NDArray[np.float32]
@@ -56,8 +59,11 @@ class Transitions:
     def best_path(
         self, emissions: NDArray[np.float32], slots: Sequence[int]
     ) -> tuple[list[int], float]:
-        """The likeliest labels of an utterance's pieces, local to a function's ``slots``, and their
-        log-probability (Viterbi, and the forward sums). ``emissions`` are ``(T, 1 + 2S)``."""
+        """The likeliest labels of an utterance's pieces, and their log-probability.
+
+        Labels are local to a function's ``slots``; found by Viterbi, and the forward sums.
+        ``emissions`` are ``(T, 1 + 2S)``.
+        """
         import numpy as np
 
         if not len(emissions):

@@ -24,8 +24,11 @@ _FILE = "joint.json"
 
 @dataclass(frozen=True)
 class Labels:
-    """What a joint encoder tells apart. A function's name is "" for out of scope; ``own`` are the
-    places in ``slots`` of each function's slots, as far as no recognizer fills them."""
+    """What a joint encoder tells apart.
+
+    A function's name is "" for out of scope; ``own`` are the places in ``slots`` of each function's
+    slots, as far as no recognizer fills them.
+    """
 
     functions: tuple[str, ...]
     slots: tuple[str, ...]
@@ -39,10 +42,10 @@ class Labels:
         }
         if any(e.function is None for e in exemplars):
             slots[""] = []
-        known = sorted({name for names in slots.values() for name in names})
-        place = {name: n for n, name in enumerate(known)}
+        slot_names = sorted({name for names in slots.values() for name in names})
+        place = {name: n for n, name in enumerate(slot_names)}
         own = (tuple(place[s] for s in slots[name]) for name in slots)
-        return cls(tuple(slots), tuple(known), tuple(own))
+        return cls(tuple(slots), tuple(slot_names), tuple(own))
 
     def save(self, directory: Path) -> None:
         """Write them to ``directory``."""
@@ -66,9 +69,12 @@ class Labels:
 
 @dataclass(frozen=True)
 class Row:
-    """An utterance in tokens. ``of`` are each token's pieces; ``function`` is -1 where it isn't
-    known, ``labels`` are local to the function's slots, as ``SlotCrf`` has them. ``is_cut``: it has
-    more tokens than the encoder reads."""
+    """An utterance in tokens.
+
+    ``of`` are each token's pieces; ``function`` is -1 where it isn't known, ``labels`` are local to
+    the function's slots, as ``SlotCrf`` has them. ``is_cut``: it has more tokens than the encoder
+    reads.
+    """
 
     ids: tuple[int, ...]
     pieces: tuple[tuple[int, int], ...]
@@ -86,9 +92,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows, padded: ``features`` for the encoder; ``share`` ``(B, T, tokens)`` is the part that a
-    token has in each piece; ``lengths`` ``(B,)`` in pieces; ``functions`` ``(B,)``; ``slots``
-    ``(B, K)`` and ``labels`` ``(B, T)`` of them."""
+    """Rows padded to one length, with ``features`` for the encoder.
+
+    ``share`` ``(B, T, tokens)`` is the part that a token has in each piece; ``lengths`` ``(B,)`` in
+    pieces; ``functions`` ``(B,)``; ``slots`` ``(B, K)`` and ``labels`` ``(B, T)`` of them.
+    """
 
     features: Mapping[str, Any]
     share: Tensor
@@ -111,16 +119,16 @@ def row_of(
 
     Tokens beyond ``longest`` are cut off; pieces without a token are O.
     """
-    encoded = tokenizer(
+    encoding = tokenizer(
         prompt + text, truncation=True, max_length=longest, return_offsets_mapping=True
     )
     pieces = cut(text)
     at = {place: n for n, (start, end) in enumerate(pieces) for place in range(start, end)}
     of = tuple(
         tuple(sorted({at[p] for p in range(start - len(prompt), end - len(prompt)) if p in at}))
-        for start, end in encoded["offset_mapping"]
+        for start, end in encoding["offset_mapping"]
     )
-    ids, pieces_seen = tuple(encoded["input_ids"]), {piece for some in of for piece in some}
+    ids, pieces_seen = tuple(encoding["input_ids"]), {piece for some in of for piece in some}
     is_cut = len(ids) >= longest and len(pieces_seen) < len(pieces)
     if exemplar is None or labels is None:
         return Row(ids, tuple(pieces), of, is_cut)
@@ -137,8 +145,11 @@ def row_of(
 def arrays_of(
     rows: Sequence[Row], *, padding: int, is_right: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Rows as one batch: token ids and their mask ``(B, tokens)``, and the part ``(B, T, tokens)``
-    that each token has in each piece."""
+    """Rows as one batch of arrays.
+
+    Token ids and their mask ``(B, tokens)``, and the part ``(B, T, tokens)`` that each token has in
+    each piece.
+    """
     import numpy as np
 
     width = max(len(r.ids) for r in rows)

@@ -50,15 +50,17 @@ def train_retriever(
     tell_trained(run, work.step)
     tell_saving(run, "Fitting the head")
     embedder = SentenceEmbedder(base, name=work.config.base_model, precision="fp32")
-    fitted = fit_head_on(work.schema, work.exemplars, embedder, work.labels, work.held)
-    write_model(run, FastModel.of(model, embedder, fitted, work.schema.language).save)
+    head_parts = fit_head_on(work.schema, work.exemplars, embedder, work.labels, work.held)
+    write_model(run, FastModel.of(model, embedder, head_parts, work.schema.language).save)
     work.retrievals.save(run.path)
-    return work.report() | fitted.report()
+    return work.report() | head_parts.report()
 
 
 class JointTuning(Tuning[JointFitting]):
-    """The parts of a run; ``held`` ``(n, functions)`` is what the folds' models said of the rows
-    that they hadn't learnt."""
+    """The parts of a run that tunes the joint encoder.
+
+    ``held`` ``(n, functions)`` is what the folds' models said of the rows that they hadn't learnt.
+    """
 
     def __init__(self, run: RunDirectory, base: Path) -> None:
         super().__init__(run, base, enough=ENOUGH)

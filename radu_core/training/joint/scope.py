@@ -37,9 +37,12 @@ _FEWEST = 0.95  # of what is in scope is kept where nobody said otherwise
 
 @dataclass(frozen=True)
 class Curve:
-    """How well two kinds of rows are told apart: ``auroc``; the share of ``outside`` rows found
-    (``recall``) where a share of ``inside`` rows is ``kept``. ``by`` says what wasn't in scope:
-    labels, or functions left out (then without the tuned encoder, which knows them)."""
+    """How well two kinds of rows are told apart.
+
+    ``auroc``, and the share of ``outside`` rows found (``recall``) where a share of ``inside`` rows
+    is ``kept``. ``by`` says what wasn't in scope: labels, or functions left out (then without the
+    tuned encoder, which knows them).
+    """
 
     auroc: float
     kept: tuple[float, ...]
@@ -67,18 +70,21 @@ def curve_of(scores: Sequence[float], inside: Sequence[bool], *, by: str) -> Cur
     own, other = values[is_inside], values[~is_inside]
     if not len(own) or not len(other):
         return None
-    ordered = np.sort(own)
+    sorted_scores = np.sort(own)
     recall = []
     for share in KEPT:
-        recall.append(float((other > _last_kept(ordered, share)).mean()))
+        recall.append(float((other > _last_kept(sorted_scores, share)).mean()))
     auroc = float(roc_auc_score(~is_inside, values))
     return Curve(auroc, KEPT, tuple(recall), len(own), len(other), by)
 
 
 @dataclass(frozen=True)
 class Scope:
-    """``weights`` of the features, greater where less in scope; ``inside`` are points of the
-    distribution of rows in scope, ascending. ``kept`` is the share of them that isn't refused."""
+    """How to tell whether an utterance is in scope.
+
+    ``weights`` of the features are greater where less in scope; ``inside`` are points of the
+    distribution of rows in scope, ascending. ``kept`` is the share of them that isn't refused.
+    """
 
     weights: Mapping[str, float]
     inside: tuple[float, ...]
@@ -124,28 +130,30 @@ def features_of(
     vectors: NDArray[np.float32],
     joint: NDArray[np.float32],
     logs: NDArray[np.float64],
-    known: NDArray[np.bool_],
+    is_known: NDArray[np.bool_],
 ) -> dict[str, NDArray[np.float64]]:
-    """What a ``Scope`` weighs, each ``(rows,)``, of utterances with these vectors and scores, among
-    the functions ``known`` ``(functions,)``."""
+    """What a ``Scope`` weighs of utterances, each ``(rows,)``.
+
+    From their vectors and scores, among the functions ``is_known`` ``(functions,)``.
+    """
     import numpy as np
 
-    inner = known & np.array([name != "" for name in voters.functions])
-    sure = among(logs, known)
+    inner = is_known & np.array([name != "" for name in voters.functions])
+    sure = among(logs, is_known)
     features = {
         **voters.nearness(vectors, inner),
         "joint": among(joint.astype(np.float64) / _SOFT, inner).max(1),
     }
-    if (~inner & known).any():
-        features["labelled"] = sure[:, inner].max(1) - sure[:, ~inner & known].max(1)
+    if (~inner & is_known).any():
+        features["labelled"] = sure[:, inner].max(1) - sure[:, ~inner & is_known].max(1)
     return features
 
 
-def among(logs: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Log-probabilities, had there only been the functions ``known``."""
+def among(logs: NDArray[np.float64], is_known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Log-probabilities, had there only been the functions ``is_known``."""
     import numpy as np
 
-    level = np.where(known, logs, -np.inf)
+    level = np.where(is_known, logs, -np.inf)
     level = level - level.max(1, keepdims=True)
     result: NDArray[np.float64] = level - np.log(np.exp(level).sum(1, keepdims=True))
     return result
@@ -157,10 +165,12 @@ def fit_scope(
     labelled: NDArray[np.bool_],
     right: NDArray[np.bool_],
 ) -> Scope:
-    """The weights that tell rows ``inside`` ``(rows,)`` from others. ``features`` have to be out of
-    fold; ``labelled`` are the rows whose being outside is a label, not a function left out: of the
-    latter only the distances are looked at, and the curve is of these where nothing is labelled so;
-    ``right``, whether a row is answered rightly where nothing is refused.
+    """The weights that tell rows ``inside`` ``(rows,)`` from others.
+
+    ``features`` have to be out of fold; ``labelled`` are the rows whose being outside is a label,
+    not a function left out: of the latter only the distances are looked at, and the curve is of
+    these where nothing is labelled so; ``right``, whether a row is answered rightly where nothing
+    is refused.
 
     What is kept by default: everything, unless there are labels of what isn't in scope; then the
     share that answers most rows rightly, of those from 95 % on.
@@ -174,24 +184,26 @@ def fit_scope(
         "near": _weigh(near, features),
         **{n: -features[n] for n in ("joint", "labelled") if n in features},
     }
-    measured = inside | labelled
-    mix = _mix({n: part[measured] for n, part in parts.items()}, labelled[measured])
+    is_measured = inside | labelled
+    mix = _mix({n: part[is_measured] for n, part in parts.items()}, labelled[is_measured])
     weights = {n: mix["near"] * w for n, w in near.items()}
     weights |= {n: -w for n, w in mix.items() if n != "near"}
     raw = _weigh(weights, features)
     own = np.sort(raw[inside])
     points = np.quantile(own, np.linspace(0, 1, min(_POINTS, len(own))))
     if labelled.any():
-        curve = curve_of(raw[measured].tolist(), inside[measured].tolist(), by="labels")
+        curve = curve_of(raw[is_measured].tolist(), inside[is_measured].tolist(), by="labels")
     else:
         curve = curve_of(parts["near"].tolist(), inside.tolist(), by=LEFT_OUT)
-    kept = _best_share(raw, inside, right, measured) if labelled.any() else 1.0
-    return Scope(weights, tuple(map(float, points)), kept, curve)
+    share_kept = _best_share(raw, inside, right, is_measured) if labelled.any() else 1.0
+    return Scope(weights, tuple(map(float, points)), share_kept, curve)
 
 
 def _mix(parts: Mapping[str, NDArray[np.float64]], outside: NDArray[np.bool_]) -> dict[str, float]:
-    """The weights of the parts: by rows labelled ``outside``, or each by its own spread where these
-    are few."""
+    """The weights of the parts of a scope's score.
+
+    By rows labelled ``outside``, or each by its own spread where these are few.
+    """
     if outside.sum() >= _ENOUGH:
         return _weights(parts, outside)
     scale = {n: float(part[~outside].std()) for n, part in parts.items()}
@@ -202,25 +214,27 @@ def _best_share(
     raw: NDArray[np.float64],
     inside: NDArray[np.bool_],
     right: NDArray[np.bool_],
-    measured: NDArray[np.bool_],
+    is_measured: NDArray[np.bool_],
 ) -> float:
-    """The share of rows ``inside`` to keep with which most rows ``measured`` are answered rightly;
-    of several the greatest."""
+    """The share of rows ``inside`` to keep with which most rows ``is_measured`` are answered right.
+
+    Of several the greatest.
+    """
     import numpy as np
 
-    ordered = np.sort(raw[inside])
+    sorted_scores = np.sort(raw[inside])
     counts: dict[float, int] = {}
     for share in (k for k in KEPT if k >= _FEWEST):
-        refused = raw > (_last_kept(ordered, share) if share < 1 else np.inf)
-        counts[share] = int((np.where(refused, ~inside, right) & measured).sum())
+        is_refused = raw > (_last_kept(sorted_scores, share) if share < 1 else np.inf)
+        counts[share] = int((np.where(is_refused, ~inside, right) & is_measured).sum())
     return max(counts, key=lambda k: (counts[k], k))
 
 
-def _last_kept(ordered: NDArray[np.float64], kept: float) -> float:
+def _last_kept(scores: NDArray[np.float64], share: float) -> float:
     """The greatest score that isn't refused."""
     import numpy as np
 
-    return float(ordered[max(0, int(np.ceil(kept * len(ordered) - 1e-9)) - 1)])
+    return float(scores[max(0, int(np.ceil(share * len(scores) - 1e-9)) - 1)])
 
 
 def _weigh(

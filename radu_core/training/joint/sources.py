@@ -38,9 +38,11 @@ _ARRAYS = ("vectors", "labels", "centroids", "coefficients", "intercepts", "desc
 
 @dataclass(frozen=True)
 class Voters:
-    """Sources fitted on labelled vectors ``(n, dim)``; ``labels`` ``(n,)`` are places in
-    ``functions``. ``descriptions`` ``(functions, dim)``: zeros where there is none. With a ``salt``
-    the ``words`` are hashes (``word_key``)."""
+    """Sources fitted on labelled vectors ``(n, dim)``.
+
+    ``labels`` ``(n,)`` are places in ``functions``. ``descriptions`` ``(functions, dim)``: zeros
+    where there is none. With a ``salt`` the ``words`` are hashes (``word_key``).
+    """
 
     functions: tuple[str, ...]
     vectors: NDArray[np.float32]
@@ -62,8 +64,8 @@ class Voters:
         from safetensors.numpy import save_file
 
         save_file({n: getattr(self, n) for n in _ARRAYS}, str(directory / _VECTORS))
-        told = {"functions": self.functions, "words": self.words, "salt": self.salt}
-        write_json(directory / _WORDS, told)
+        data = {"functions": self.functions, "words": self.words, "salt": self.salt}
+        write_json(directory / _WORDS, data)
 
     def hide_words(self, salt: str) -> Voters:
         """The same, with hashes for words, in no order: BM25 only counts them."""
@@ -87,8 +89,11 @@ class Voters:
         asked: NDArray[np.float32],
         words: Sequence[Sequence[str]],
     ) -> dict[str, NDArray[np.float32]]:
-        """The scores of utterances by source: their ``vectors`` as exemplars are embedded,
-        ``asked`` as descriptions are asked with, and their ``words``."""
+        """The scores of utterances by source.
+
+        From their ``vectors`` as exemplars are embedded, ``asked`` as descriptions are asked with,
+        and their ``words``.
+        """
         import numpy as np
 
         some = _blocks(len(vectors))
@@ -113,20 +118,22 @@ class Voters:
     def nearness(
         self, vectors: NDArray[np.float32], scoped: NDArray[np.bool_]
     ) -> dict[str, NDArray[np.float64]]:
-        """How near utterances are to the functions ``scoped`` ``(functions,)``, each ``(rows,)``:
-        the greatest cosine to a centroid, the mean of the three greatest cosines to an exemplar,
-        and the greatest score of the regression."""
+        """How near utterances are to the functions ``scoped`` ``(functions,)``, each ``(rows,)``.
+
+        The greatest cosine to a centroid, the mean of the three greatest cosines to an exemplar,
+        and the greatest score of the regression.
+        """
         import numpy as np
 
         inside = scoped[self.labels]
         nearest = [self._nearness(vectors[s], inside) for s in _blocks(len(vectors))]
         logits = vectors @ self.coefficients[scoped].T + self.intercepts[scoped]
-        found = {
+        values_by_name = {
             "centroid": (vectors @ self.centroids[scoped].T).max(1),
             "nearest": np.concatenate(nearest),
             "regression": logits.max(1),
         }
-        return {name: values.astype(np.float64) for name, values in found.items()}
+        return {name: values.astype(np.float64) for name, values in values_by_name.items()}
 
     def _nearness(
         self, vectors: NDArray[np.float32], inside: NDArray[np.bool_]
@@ -147,18 +154,18 @@ class Voters:
 
         count = min(_NEAREST, near.shape[1])
         places = np.argpartition(-near, count - 1, axis=1)[:, :count]
-        found = np.take_along_axis(near, places, 1)
-        votes = np.exp(_SHARP * (found - found.max(1, keepdims=True)))
+        cosines = np.take_along_axis(near, places, 1)
+        votes = np.exp(_SHARP * (cosines - cosines.max(1, keepdims=True)))
         return self._shares(votes, places)
 
     def _by_words(self, words: Sequence[Sequence[str]]) -> NDArray[np.float32]:
         import numpy as np
 
         key = word_key(self.salt)
-        found = np.stack([self.lexical.scores([key(w) for w in some]) for some in words])
-        count = min(_NEAREST, found.shape[1])
-        places = np.argpartition(-found, count - 1, axis=1)[:, :count]
-        return self._shares(np.maximum(np.take_along_axis(found, places, 1), 0.0), places)
+        scores = np.stack([self.lexical.scores([key(w) for w in some]) for some in words])
+        count = min(_NEAREST, scores.shape[1])
+        places = np.argpartition(-scores, count - 1, axis=1)[:, :count]
+        return self._shares(np.maximum(np.take_along_axis(scores, places, 1), 0.0), places)
 
     def _shares(self, votes: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
         import numpy as np
@@ -173,8 +180,10 @@ class Voters:
 
 
 def word_key(salt: str) -> Callable[[str], str]:
-    """What stands for a word in what is kept: itself, or with a ``salt`` a hash. Who has the salt
-    can still try whether a word is there."""
+    """What stands for a word that is kept: itself, or with a ``salt`` a hash.
+
+    Who has the salt can still try whether a word is there.
+    """
     return (lambda word: content_hash([salt, word])[:16]) if salt else str
 
 
@@ -215,26 +224,28 @@ def fit_voters(
 def _regression(
     count: int, vectors: NDArray[np.float32], labels: NDArray[np.int64], strength: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights ``(functions, dim)`` and intercepts of a multinomial logistic regression; what has no
-    exemplar is never chosen."""
+    """Fit the weights ``(functions, dim)`` and intercepts of a multinomial logistic regression.
+
+    What has no exemplar is never chosen.
+    """
     import numpy as np
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     weights = np.zeros((count, vectors.shape[1]), dtype=np.float32)
     intercepts = np.full(count, -30.0, dtype=np.float32)
-    known = np.unique(labels)
-    intercepts[known] = 0.0
-    if len(known) < 2:
+    places = np.unique(labels)
+    intercepts[places] = 0.0
+    if len(places) < 2:
         return weights, intercepts
     model = LogisticRegression(max_iter=300, C=strength)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(vectors, labels)
-    if len(known) == 2:  # one row, for the second
-        weights[known[1]], intercepts[known[1]] = model.coef_[0], model.intercept_[0]
+    if len(places) == 2:  # one row, for the second
+        weights[places[1]], intercepts[places[1]] = model.coef_[0], model.intercept_[0]
     else:
-        weights[known], intercepts[known] = model.coef_, model.intercept_
+        weights[places], intercepts[places] = model.coef_, model.intercept_
     return weights, intercepts
 
 

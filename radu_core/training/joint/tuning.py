@@ -103,17 +103,19 @@ class Tuning(ABC, Generic[F]):
         """Read what ``write_more`` wrote."""
 
     def do(self, *, stopping: Callable[[], bool], check: Callable[[], None], limit: TimeLimit) -> F:
-        """Make every step that is left; the last part's fitting. ``check`` raises when the run is
-        gone or is to stop, after what it has learnt is kept."""
+        """Make every step that is left, and return the last part's fitting.
+
+        ``check`` raises when the run is gone or is to stop, after what it has learnt is kept.
+        """
         limit.steps_begin()
-        number, state_kept, done = self._continuation()
+        number, state_kept, is_done = self._continuation()
         self._first = self.step
         self._begun = time.monotonic()
         for at, part in enumerate(self.parts[number:], start=number):
             fitting = self.begin(part.learns)
             if state_kept is not None:
                 fitting.load(state_kept)
-            if state_kept is None or not done:
+            if state_kept is None or not is_done:
                 self._train(at, fitting, stopping, check, limit)
             state_kept = None
             self._tokens += fitting.tokens
@@ -123,7 +125,7 @@ class Tuning(ABC, Generic[F]):
                 self._retrieve(part, fitting)
             else:
                 self.measure(part, fitting)
-            self._keep(at, fitting, done=True)
+            self._keep(at, fitting, is_done=True)
             check()
             if part.asked:
                 del fitting  # the next part needs its memory
@@ -138,8 +140,8 @@ class Tuning(ABC, Generic[F]):
     @property
     def retrievals(self) -> Retrieved:
         """What was retrieved so far."""
-        tuned, untuned = ({i: pair[n] for i, pair in self.rows.items()} for n in (1, 0))
-        return Retrieved(self.how, self.untuned.name, self.untuned.identity, tuned, untuned)
+        tuned_rows, untuned = ({i: pair[n] for i, pair in self.rows.items()} for n in (1, 0))
+        return Retrieved(self.how, self.untuned.name, self.untuned.identity, tuned_rows, untuned)
 
     def report(self) -> dict[str, Any]:
         """What is known of any such run at its end."""
@@ -170,7 +172,7 @@ class Tuning(ABC, Generic[F]):
             fitting,
             seconds=limit.seconds_left * todo / (todo + self._later(at)),
             tell=lambda loss: self._tell(at, fitting, loss, limit),
-            keep=lambda: self._keep(at, fitting, done=False),
+            keep=lambda: self._keep(at, fitting, is_done=False),
             stopping=stopping,
             check=check,
         )
@@ -178,11 +180,11 @@ class Tuning(ABC, Generic[F]):
     def _retrieve(self, part: Part, fitting: F) -> None:
         """What the part's encoder and the untuned one retrieve for the rows that were held out."""
         exemplars_asked = [self.exemplars[n] for n in part.asked]
-        untuned, tuned = (
+        untuned, tuned_rows = (
             retrieve(self.schema, part.learns, exemplars_asked, embedder, self.how)
             for embedder in (self.untuned, self.embedder(self.encoder_of(fitting)))
         )
-        self.rows |= {i: (row, tuned[i]) for i, row in untuned.items()}
+        self.rows |= {i: (row, tuned_rows[i]) for i, row in untuned.items()}
 
     def _later(self, at: int) -> int:
         """The steps of the parts behind one."""
@@ -190,7 +192,7 @@ class Tuning(ABC, Generic[F]):
 
     def _tell(self, part: int, fitting: F, loss: float, limit: TimeLimit) -> None:
         self.step += 1
-        left = fitting.steps - fitting.step + self._later(part)
+        steps_left = fitting.steps - fitting.step + self._later(part)
         tokens = self._tokens + fitting.tokens
         tell_step(
             self.run,
@@ -201,18 +203,22 @@ class Tuning(ABC, Generic[F]):
             part=part,
             parts=len(self.parts),
             **pace(
-                self._begun, made=self.step - self._first, left=left, tokens=tokens, limit=limit
+                self._begun,
+                steps_made=self.step - self._first,
+                steps_left=steps_left,
+                tokens=tokens,
+                limit=limit,
             ),
         )
 
-    def _keep(self, part: int, fitting: F, *, done: bool) -> None:
+    def _keep(self, part: int, fitting: F, *, is_done: bool) -> None:
         """A checkpoint of the step, in place of the one before."""
 
         def more(new: Path) -> None:
             self.write_more(new)
             self.retrievals.save(new)
 
-        keep_checkpoint(self.run, self.step, fitting.state(), {"part": part, "done": done}, more)
+        keep_checkpoint(self.run, self.step, fitting.state(), {"part": part, "done": is_done}, more)
 
     def _continuation(self) -> tuple[int, dict[str, Any] | None, bool]:
         """The part to continue with, its state if it was begun, and whether its steps are done."""
@@ -227,10 +233,10 @@ class Tuning(ABC, Generic[F]):
             i: (retrieval_so_far.untuned[i], row) for i, row in retrieval_so_far.tuned.items()
         }
         state = read_json(place / "trainer_state.json")
-        part, done = int(state["part"]), bool(state["done"])
-        if done and part + 1 < len(self.parts):
+        part, is_done = int(state["part"]), bool(state["done"])
+        if is_done and part + 1 < len(self.parts):
             return part + 1, None, False
-        return part, torch.load(place / "state.pt", weights_only=True), done
+        return part, torch.load(place / "state.pt", weights_only=True), is_done
 
 
 def parts_of(
@@ -240,8 +246,10 @@ def parts_of(
     *,
     enough: int,
 ) -> list[Part]:
-    """A model without a fold, asked about it, fold by fold until enough rows are asked about, and
-    then the one that learns all. ``steps`` of so many rows."""
+    """The parts of a run: folds until enough rows are asked about, then the one that learns all.
+
+    A fold's model is asked about the rows of the fold. ``steps`` of so many rows.
+    """
     folds = folds_of(exemplars, config.folds, seed=config.seed)
     parts: list[Part] = []
     for fold in range(config.folds):

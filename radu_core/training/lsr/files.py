@@ -21,8 +21,10 @@ ANSWERS_FILE = "teacher.jsonl"  # in the run's directory
 
 @dataclass(frozen=True)
 class Source:
-    """A teacher and where its model lies: ``template`` is its chat template, ``hashes`` are those
-    of the files that make it."""
+    """A teacher and where its model lies.
+
+    ``template`` is its chat template, ``hashes`` are those of the files that make it.
+    """
 
     teacher: Teacher
     directory: Path
@@ -87,8 +89,8 @@ class AnswerFile:
             text = self._path.read_text(encoding="utf-8", errors="replace")
         for line in text.split("\n"):
             with suppress(ValueError, KeyError, TypeError):  # a killed process leaves half a line
-                told = json.loads(line)
-                self._known[(told["row"], tuple(told["chunks"]))] = told["answers"]
+                answer = json.loads(line)
+                self._known[(answer["row"], tuple(answer["chunks"]))] = answer["answers"]
         if text and not text.endswith("\n"):
             self._write("\n")
 

@@ -35,8 +35,10 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Lesson:
-    """An utterance, the places of its chunks, and how probable the teacher found the right answer
-    with each."""
+    """An utterance, the places of its chunks, and what the teacher says of each.
+
+    That is how probable it found the right answer with the chunk.
+    """
 
     utterance: str
     chunks: tuple[int, ...]
@@ -45,8 +47,11 @@ class Lesson:
 
 @dataclass(frozen=True)
 class LsrSettings:
-    """How a retriever learns from a teacher. ``tower`` ``query``: only the encoder of utterances is
-    trained, and chunks keep their vectors (RA-DIT); ``shared``: one encoder of both (REPLUG)."""
+    """How a retriever learns from a teacher.
+
+    ``tower`` ``query``: only the encoder of utterances is trained, and chunks keep their vectors
+    (RA-DIT); ``shared``: one encoder of both (REPLUG).
+    """
 
     epochs: float | None = None
     max_steps: int | None = None
@@ -77,9 +82,12 @@ def is_flat(answers: Sequence[float], *, temperature: float) -> bool:
 
 
 class LsrFitting(Fitting[Lesson]):
-    """An encoder in training. ``texts`` are the chunks; ``vectors`` ``(chunks, dim)``,
-    L2-normalised, are theirs where they stay. ``renew`` gives the lessons of the encoder as it is
-    by then; it is called before a step whenever ``reembed_every`` steps were made."""
+    """An encoder in training.
+
+    ``texts`` are the chunks; ``vectors`` ``(chunks, dim)``, L2-normalised, are theirs where they
+    stay. ``renew`` gives the lessons of the encoder as it is by then; it is called before a step
+    whenever ``reembed_every`` steps were made.
+    """
 
     def __init__(
         self,

@@ -34,14 +34,20 @@ FLAT = 0.95  # a teacher whose entropy is a greater share of the greatest prefer
 def retriever_log_probabilities(
     queries: Tensor, chunks: Tensor, present: Tensor, *, temperature: float
 ) -> Tensor:
-    """log softmax(cos / γ): ``queries`` ``(B, dim)``, ``chunks`` ``(B, k, dim)``, L2-normalised."""
+    """The log of softmax(cos / γ) over the chunks of each query.
+
+    ``queries`` ``(B, dim)``, ``chunks`` ``(B, k, dim)``, L2-normalised.
+    """
     near = torch.einsum("bd,bkd->bk", queries, chunks)
     return _log_softmax(near / temperature, present)
 
 
 def teacher_log_probabilities(answers: Tensor, present: Tensor, *, temperature: float) -> Tensor:
-    """log softmax(P / β). ``answers`` ``(B, k)``: how probable the right answer is with each chunk;
-    probabilities and not their logarithms, as both papers have it."""
+    """The log of softmax(P / β) over the chunks of each query.
+
+    ``answers`` ``(B, k)``: how probable the right answer is with each chunk; probabilities and not
+    their logarithms, as both papers have it.
+    """
     return _log_softmax(answers / temperature, present)
 
 

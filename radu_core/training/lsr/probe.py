@@ -1,5 +1,7 @@
-"""What a run that learns from a language model will need, measured: rows that its teacher is asked
-about, and steps of its own encoder on what the teacher said."""
+"""Measure what a run that learns from a language model will need.
+
+Rows that its teacher is asked about, and steps of its own encoder on what the teacher said.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,10 @@ def measure(
     tell: Callable[[Probe], None],
     seconds: float,
 ) -> Probe:
-    """As ``joint.probe.measure``. Every teacher is loaded, as a run with several does; the first
-    one is asked."""
+    """Measure as ``joint.probe.measure`` does.
+
+    Every teacher is loaded, as a run with several does; the first one is asked.
+    """
     end = time.monotonic() + seconds
     tell(probe := Probe(stage="Reading the labels"))
     exemplars = read_exemplars(scratch / LABELS_FILE)
@@ -66,17 +70,17 @@ def measure(
     sample = random.Random(config.seed).sample(exemplars, min(_SAMPLE, len(exemplars)))
     start = time.monotonic()
     index = ModuleIndex.build(schema, sample, embedder)
-    taken = time.monotonic() - start
+    elapsed = time.monotonic() - start
     lengths = {e.id: tokens_read(encoder, e) for e in exemplars}
     passes = 3 + asked_again(config, len(rows))  # before, for the validation rows, and after
-    embedded = passes * len(exemplars) + 2 * len(validation)
+    text_count = passes * len(exemplars) + 2 * len(validation)
     probe = replace(
         probe,
         cut=tuple(find_overlong(encoder, exemplars)),
         train_tokens=sum(lengths.values()),
-        evaluation_seconds=taken,
+        evaluation_seconds=elapsed,
         evaluation_tokens=sum(lengths[e.id] for e in sample),
-        evaluated_tokens=embedded * sum(lengths.values()) / len(lengths),
+        evaluated_tokens=text_count * sum(lengths.values()) / len(lengths),
     )
     tell(probe := replace(probe, stage="Asking the teacher"))
     until = time.monotonic() + _SHARE * max(0.0, end - time.monotonic())
@@ -127,18 +131,18 @@ def _ask(
         [query_of(e) for e in some], k_desc=0, k_exemplar=config.chunks, mode="dense"
     )
     lessons: list[Lesson] = []
-    spent: list[float] = []
+    seconds: list[float] = []
     for row, own in zip(some, hits, strict=True):
         if len(own.exemplars) < 2:
             continue
-        if len(spent) > 1 and time.monotonic() > until:
+        if len(seconds) > 1 and time.monotonic() > until:
             break
         start = time.monotonic()
         answers = answers_of(model, schema, templates, row, own.exemplars)
-        spent.append(time.monotonic() - start)
+        seconds.append(time.monotonic() - start)
         chunks = tuple(place[h.id] for h in own.exemplars)
         lessons.append(Lesson(row.utterance, chunks, tuple(answers)))
-    warm = spent[1:] or spent
+    warm = seconds[1:] or seconds
     mean = sum(warm) / len(warm) if warm else 0.0
     return lessons, replace(found, asking_seconds=mean, peak_bytes=peak_memory())
 

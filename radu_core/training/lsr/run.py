@@ -71,16 +71,16 @@ def tune_by_teacher(
     schema = parse_schema(read_json(run.path / "serving" / "schema.json"))
     exemplars = read_exemplars(run.path / "serving" / LABELS_FILE)
     validation = read_exemplars(run.path / "serving" / VALIDATION_FILE)
-    measured = sorted(validation, key=lambda e: content_hash(e.id))[: config.eval_rows]
+    rows = sorted(validation, key=lambda e: content_hash(e.id))[: config.eval_rows]
     run.append("loading", what="Embedding the exemplars")
     index = ModuleIndex.build(schema, exemplars, SentenceEmbedder(base, name=config.base_model))
     asking = _Asking(run, config, schema, exemplars, index, check)
-    work = _Work(run, config, base, index, asking, measured)
-    until, begun = (
+    work = _Work(run, config, base, index, asking, rows)
+    until, has_begun = (
         limit.seconds_left * (1 - _ASKING),
         bool(run.checkpoints()),
     )  # resumed: it has asked
-    lessons = work.first_lessons(lambda: begun or limit.seconds_left < until)
+    lessons = work.first_lessons(lambda: has_begun or limit.seconds_left < until)
     run.append("state", state="running")
     work.do(lessons, stopping=stopping, check=check, limit=limit)
     tell_trained(run, work.step)
@@ -138,16 +138,19 @@ class _Asking:
     def _retrieve(self, index: ModuleIndex) -> list[tuple[ExemplarHit, ...]]:
         """The chunks of each row; never itself or a duplicate."""
         queries = [query_of(row) for row, _ in self.rows]
-        found = index.search(queries, k_desc=0, k_exemplar=self._chunks, mode="dense")
-        return [hits.exemplars for hits in found]
+        results = index.search(queries, k_desc=0, k_exemplar=self._chunks, mode="dense")
+        return [hits.exemplars for hits in results]
 
     def lessons(self, index: ModuleIndex, over: Callable[[], bool]) -> list[Lesson]:
-        """The rows as lessons, on the chunks that ``index`` gives. Once time is ``over``, a row
-        that the teacher wasn't asked about keeps its first chunks, or is left out."""
+        """The rows as lessons, on the chunks that ``index`` gives.
+
+        Once time is ``over``, a row that the teacher wasn't asked about keeps its first chunks, or
+        is left out.
+        """
         self.skipped = Counter(self.never)
-        found = []
+        lessons_made = []
         start = 0.0
-        begun = time.monotonic()
+        started_at = time.monotonic()
         now = self._first if index is self.base else self._retrieve(index)
         for number, (row, hits) in enumerate(zip(self.rows, now, strict=True)):
             self._check()
@@ -161,9 +164,9 @@ class _Asking:
                 chunks = self._first[number]
                 answers = self._ask(row, chunks, ask=False)
             lesson = self._lesson(row[0], chunks, answers)
-            found += [lesson] if lesson else []
-        self.asked_seconds += time.monotonic() - begun
-        return found
+            lessons_made += [lesson] if lesson else []
+        self.asked_seconds += time.monotonic() - started_at
+        return lessons_made
 
     def _ask(
         self, row: tuple[AnnotatedExemplar, str], hits: Sequence[ExemplarHit], *, ask: bool
@@ -222,8 +225,8 @@ class _Work:
         self.settings = lsr_settings(config)
         self.index = index
         self.encoder = open_encoder(base)
-        shared = config.tower == "shared"
-        self.document = self.encoder if shared else open_encoder(base)
+        is_shared = config.tower == "shared"
+        self.document = self.encoder if is_shared else open_encoder(base)
         self.fitting: LsrFitting
         self.before: float | None = None
         self.measured: dict[str, float] = {}
@@ -257,15 +260,15 @@ class _Work:
         limit: TimeLimit,
     ) -> None:
         """Make every step that is left."""
-        shared = self.config.tower == "shared"
+        is_shared = self.config.tower == "shared"
         self._stopping = stopping
         self.fitting = LsrFitting(
             self.encoder,
             [e.template or "" for e in self.index.exemplars],
             lessons,
             self.settings,
-            vectors=None if shared else self.index.vectors,
-            renew=self._renew if shared else None,
+            vectors=None if is_shared else self.index.vectors,
+            renew=self._renew if is_shared else None,
         )
         self.before = self._measure(self.index, step=0)
         limit.steps_begin()
@@ -314,8 +317,10 @@ class _Work:
         )
 
     def _renew(self) -> list[Lesson]:
-        """Embed the exemplars again and retrieve again, with the encoder as it is. A stop that
-        comes meanwhile loses no step."""
+        """Embed the exemplars again and retrieve again, with the encoder as it is.
+
+        A stop that comes meanwhile loses no step.
+        """
         try:
             return self.asking.lessons(self._tuned_index(), self._over) or self.fitting.rows
         except BaseException:
@@ -331,9 +336,9 @@ class _Work:
         """How often the chunks' vote names the function of a validation row."""
         if not self.validation:
             return None
-        told = (e.data for e in self.run.events() if e.kind == "validation")
+        validations = (e.data for e in self.run.events() if e.kind == "validation")
         if measurement := next(
-            (d for d in told if step == 0 and d["step"] == 0), None
+            (d for d in validations if step == 0 and d["step"] == 0), None
         ):  # before a stop
             return float(measurement["function_accuracy"])
         self.run.append("evaluating", step=step, rows=len(self.validation))
@@ -347,11 +352,11 @@ class _Work:
         return share
 
     def _tell(self, loss: float, limit: TimeLimit) -> None:
-        left = self.fitting.steps - self.step
+        steps_left = self.fitting.steps - self.step
         speed = pace(
             self._begun,
-            made=self.step - self._first,
-            left=left,
+            steps_made=self.step - self._first,
+            steps_left=steps_left,
             tokens=self.fitting.tokens,
             limit=limit,
         )

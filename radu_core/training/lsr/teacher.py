@@ -32,8 +32,10 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Teacher:
-    """A language model by name, and the keys of the exemplars that it was trained on (``keys_of``;
-    a base model: none)."""
+    """A language model by name, and the keys of the exemplars that it was trained on.
+
+    See ``keys_of``; a base model has none.
+    """
 
     name: str
     learnt: frozenset[Key]
@@ -50,8 +52,11 @@ def choose_teacher(teachers: Sequence[Teacher], exemplar: AnnotatedExemplar) -> 
 
 
 def keys_of(exemplar: AnnotatedExemplar) -> set[Key]:
-    """Exemplars that share one are duplicates to a teacher, which reads the utterance: the same
-    utterance may have another template, where another value was marked in it."""
+    """The keys of exemplars: those that share one are duplicates to a teacher.
+
+    It reads the utterance: the same utterance may have another template, where another value was
+    marked in it.
+    """
     return {key_of(exemplar), (exemplar.utterance, exemplar.function)}
 
 
@@ -67,9 +72,9 @@ def answers_of(
     names: list[str | None] = list(dict.fromkeys([*retrieved_chunks.functions, exemplar.function]))
     names = [n for n in names if n is not None] + [None]
     prompts = rag.ask_each(Asking(exemplar.utterance, schema, templates), retrieved_chunks)
-    said = model.score_each([p.text for p in prompts], [rag.completion(n) for n in names])
+    scores = model.score_each([p.text for p in prompts], [rag.completion(n) for n in names])
     right = names.index(exemplar.function)
-    return [_share(row, right) for row in said]
+    return [_share(row, right) for row in scores]
 
 
 def _share(logs: Sequence[float], place: int) -> float:

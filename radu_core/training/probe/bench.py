@@ -55,8 +55,8 @@ class _Clock:
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.save_seconds = time.monotonic() - self._stepped
-        written = Path(args.output_dir).rglob("*")
-        self.save_bytes = sum(path.stat().st_size for path in written if path.is_file())
+        files = Path(args.output_dir).rglob("*")
+        self.save_bytes = sum(path.stat().st_size for path in files if path.is_file())
 
 
 class Bench:
@@ -65,7 +65,7 @@ class Bench:
     def __init__(self, config: TrainConfig, model: Any, tokenizer: Any, scratch: Path) -> None:
         quiet = {"eval_every": _NEVER, "save_every": _NEVER, "max_minutes": None, "best_by": "last"}
         # on a CPU, several processes share the cores: as slow as one with all their rows
-        shared = 1 if on_gpu() else config.processes
+        sharers = 1 if on_gpu() else config.processes
         self.wanted = config
         self._config = config.model_copy(
             update={
@@ -73,7 +73,7 @@ class Bench:
                 "early_stopping": 0,
                 "task_metrics": False,
                 "processes": 1,
-                "batch_size": config.batch_size * shared,
+                "batch_size": config.batch_size * sharers,
                 "report_to": (),
             }
         )
@@ -82,18 +82,21 @@ class Bench:
         self.step_rows = self._config.step_rows
 
     def heaviest_of(self, rows: Sequence[Encoded], steps: int) -> list[Encoded]:
-        """A step's rows: the longest. Where rows are packed, the batch whose longest sequence is
-        the longest of so many as the run has, drawn at random as there: of the longest rows fewer
-        fit into one, and a short run of small batches meets no such thing."""
+        """A step's rows: the longest.
+
+        Where rows are packed, the batch whose longest sequence is the longest of so many as the run
+        has, drawn at random as there: of the longest rows fewer fit into one, and a short run of
+        small batches meets no such thing.
+        """
         if not self._config.packing or on_gpu():
             return longest_of(rows, self.step_rows)
         budget, size = tokens_per_pass(self._config), min(self._config.batch_size, len(rows))
-        draw, found, most = random.Random(self._config.seed), [*rows[:size]], 0
+        draw, heaviest, most = random.Random(self._config.seed), [*rows[:size]], 0
         for _ in range(min(_MOST_DRAWS, steps * self._config.grad_accumulation)):
             batch = draw.sample(rows, size)
             if (tokens := largest_pass([len(row.input_ids) for row in batch], budget)) > most:
-                found, most = batch, tokens
-        return found * self._config.grad_accumulation
+                heaviest, most = batch, tokens
+        return heaviest * self._config.grad_accumulation
 
     def train(
         self,
@@ -116,10 +119,10 @@ class Bench:
     def evaluate(self, rows: Sequence[Encoded]) -> float:
         """Seconds of an evaluation of ``rows``."""
         trainer = self._trainer(rows, rows, steps=1)
-        begun = time.monotonic()
+        start = time.monotonic()
         trainer.evaluate()
         _wait_for_gpu()
-        return time.monotonic() - begun
+        return time.monotonic() - start
 
     def _trainer(self, train: Sequence[Encoded], validation: Sequence[Encoded], steps: int) -> Any:
         from radu_core.training.worker.trainer import make_trainer

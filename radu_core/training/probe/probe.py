@@ -37,8 +37,10 @@ def probe(
     seconds: float = _END_SECONDS,
     prepare: Callable[[Path], object] | None = None,
 ) -> Probe:
-    """Measure in a process of its own; ``scratch`` is where it may write, and is left as it was.
-    ``prepare`` puts into a directory of the process what a run would find in its own.
+    """Measure in a process of its own.
+
+    ``scratch`` is where it may write, and is left as it was. ``prepare`` puts into a directory of
+    the process what a run would find in its own.
 
     Where not one step was done within ``seconds``, ``longest_seconds`` is 0.
     ``RunError`` says why nothing could be measured, and what to do. The process and all it began
@@ -83,12 +85,12 @@ def _follow(
     process: subprocess.Popen[bytes], folder: Path, progress: Progress, seconds: float
 ) -> bool:
     """Wait for the process's end; whether it came within ``seconds``."""
-    begun = time.monotonic()
+    start = time.monotonic()
     while process.poll() is None:
-        spent = time.monotonic() - begun
-        if spent > seconds:
+        elapsed = time.monotonic() - start
+        if elapsed > seconds:
             return False
-        progress(_read(folder).stage, int(spent), int(seconds))
+        progress(_read(folder).stage, int(elapsed), int(seconds))
         time.sleep(_POLL)
     return True
 
@@ -104,17 +106,17 @@ def _read(folder: Path) -> Probe:
     if not (folder / "out.json").is_file():
         return Probe()
     data = read_json(folder / "out.json")
-    known = {f.name: data[f.name] for f in fields(Probe) if f.name in data}
-    return Probe(**{**known, "cut": tuple(known.get("cut", ()))})
+    values = {f.name: data[f.name] for f in fields(Probe) if f.name in data}
+    return Probe(**{**values, "cut": tuple(values.get("cut", ()))})
 
 
 def _outcome(folder: Path, code: int, overrun: float | None) -> Probe:
-    found = _read(folder)
-    if found.failure:
-        raise RunError(found.failure)
+    probe = _read(folder)
+    if probe.failure:
+        raise RunError(probe.failure)
     if overrun is not None or code == 0:
-        return found  # what was measured until the time was over is enough to go by
-    at = f"while it was at: {found.stage}"
+        return probe  # what was measured until the time was over is enough to go by
+    at = f"while it was at: {probe.stage}"
     if code == -signal.SIGKILL:
         raise RunError(
             f"The system ended the trial step, usually because memory ran out ({at})",

@@ -54,10 +54,10 @@ def main(arguments: list[str]) -> int:
     out = Path(arguments[2])
     latest = Probe()
 
-    def tell(found: Probe) -> None:
+    def tell(probe: Probe) -> None:
         nonlocal latest
-        latest = found
-        write_json(out, asdict(found))
+        latest = probe
+        write_json(out, asdict(probe))
 
     try:
         measure(config, Path(arguments[1]), scratch=out.parent, tell=tell)
@@ -75,6 +75,18 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
+def _measure_retriever(config: TrainConfig, model_directory: Path, **options: Any) -> Probe:
+    """Measure a run of the retriever, by what it learns from."""
+    if config.learns_by_teacher:
+        from radu_core.training.lsr.probe import measure
+    elif config.objective == "contrastive":
+        from radu_core.training.contrastive.probe import measure
+    else:
+        from radu_core.training.joint.probe import measure
+
+    return measure(config, model_directory, **options)
+
+
 def measure(
     config: TrainConfig,
     model_directory: Path,
@@ -86,64 +98,61 @@ def measure(
     """Load, step and evaluate in this process. ``tell`` gets what is known after every stage."""
     tell = tell or (lambda _: None)
     if config.target == "retriever":
-        if config.learns_by_teacher:
-            from radu_core.training.lsr.probe import measure as measure_tuning
-        elif config.objective == "contrastive":
-            from radu_core.training.contrastive.probe import measure as measure_tuning
-        else:
-            from radu_core.training.joint.probe import measure as measure_tuning
-
-        return measure_tuning(config, model_directory, scratch=scratch, tell=tell, seconds=seconds)
+        return _measure_retriever(
+            config, model_directory, scratch=scratch, tell=tell, seconds=seconds
+        )
     from transformers import set_seed
 
     from radu_core.training.worker.loading import load_model
 
     end = time.monotonic() + seconds
-    tell(found := Probe(stage="Tokenizing every row"))
+    tell(probe := Probe(stage="Tokenizing every row"))
     set_seed(config.seed)
     tokenizer = load_tokenizer(model_directory)
     rows = preflight(config, tokenizer)
-    tell(found := replace(found, stage="Loading the model"))
-    begun, empty = time.monotonic(), peak_memory()
+    tell(probe := replace(probe, stage="Loading the model"))
+    start, empty = time.monotonic(), peak_memory()
     steady_memory()
     model = load_model(config, model_directory)
-    found = replace(found, load_seconds=time.monotonic() - begun, device=device_name())
+    probe = replace(probe, load_seconds=time.monotonic() - start, device=device_name())
     if not on_gpu():
-        found = replace(found, checking_bytes=empty + checking_bytes(rows, model))
-    tell(found := replace(found, stage="Stepping on the longest rows"))
+        probe = replace(probe, checking_bytes=empty + checking_bytes(rows, model))
+    tell(probe := replace(probe, stage="Stepping on the longest rows"))
     bench = Bench(config, model, tokenizer, scratch)
-    found = _longest(bench, rows, found, end, tell)
-    tell(found := replace(found, stage="Evaluating the longest rows"))
-    found = _evaluation(bench, config, rows, found)
-    tell(found := replace(found, stage="Stepping on typical rows"))
-    found = _typical(bench, config, rows, found, end)
-    tell(found := replace(found, stage="Done"))
-    return found
+    probe = _longest(bench, rows, probe, end, tell)
+    tell(probe := replace(probe, stage="Evaluating the longest rows"))
+    probe = _evaluation(bench, config, rows, probe)
+    tell(probe := replace(probe, stage="Stepping on typical rows"))
+    probe = _typical(bench, config, rows, probe, end)
+    tell(probe := replace(probe, stage="Done"))
+    return probe
 
 
-def _with_peak(found: Probe) -> Probe:
+def _with_peak(probe: Probe) -> Probe:
     """With the most memory that this process has had until now."""
-    return replace(found, peak_bytes=peak_memory(), gpu_bytes=gpu_peak_memory())
+    return replace(probe, peak_bytes=peak_memory(), gpu_bytes=gpu_peak_memory())
 
 
-def _longest(bench: Bench, rows: Preflight, found: Probe, end: float, tell: Any) -> Probe:
-    """Two steps on the rows that take most memory, as the optimizer's state is there from the
-    second on; one if time is over."""
+def _longest(bench: Bench, rows: Preflight, probe: Probe, end: float, tell: Any) -> Probe:
+    """Make two steps on the rows that take most memory; one if time is over.
+
+    The optimizer's state is there from the second step on.
+    """
     config = bench.wanted
     a_pass = math.ceil(len(rows.train) / config.step_rows)
     batch = bench.heaviest_of(rows.train, config.max_steps or math.ceil(config.epochs * a_pass))
     tokens = [len(row.input_ids) for row in batch]
-    found = replace(
-        found, longest_rows=len(batch), longest_tokens=sum(tokens), longest_row=max(tokens)
+    probe = replace(
+        probe, longest_rows=len(batch), longest_tokens=sum(tokens), longest_row=max(tokens)
     )
 
     def after(seconds: float) -> None:
-        tell(_with_peak(replace(found, longest_seconds=seconds)))
+        tell(_with_peak(replace(probe, longest_seconds=seconds)))
 
     clock = bench.train(batch, steps=2, end=end, save=True, after=after)
     return _with_peak(
         replace(
-            found,
+            probe,
             longest_seconds=clock.seconds[-1],
             save_seconds=clock.save_seconds,
             save_bytes=clock.save_bytes,
@@ -151,42 +160,44 @@ def _longest(bench: Bench, rows: Preflight, found: Probe, end: float, tell: Any)
     )
 
 
-def _evaluation(bench: Bench, config: TrainConfig, rows: Preflight, found: Probe) -> Probe:
-    asked = rows_to_evaluate(config, rows)
+def _evaluation(bench: Bench, config: TrainConfig, rows: Preflight, probe: Probe) -> Probe:
+    rows_asked = rows_to_evaluate(config, rows)
     size = int(bench.model.config.vocab_size)
-    found = replace(found, checking_tokens=checking_tokens(rows, size, bf16=uses_bf16(config)))
-    batch = longest_of(asked, config.batch_size)
+    probe = replace(probe, checking_tokens=checking_tokens(rows, size, bf16=uses_bf16(config)))
+    batch = longest_of(rows_asked, config.batch_size)
     if not batch:
-        return found
+        return probe
     seconds = bench.evaluate(batch)
     return _with_peak(
         replace(
-            found,
+            probe,
             evaluation_seconds=seconds,
             evaluation_tokens=sum(len(row.input_ids) for row in batch),
-            evaluated_tokens=evaluation_tokens(asked, answers=config.task_metrics),
+            evaluated_tokens=evaluation_tokens(rows_asked, answers=config.task_metrics),
         )
     )
 
 
-def _typical(bench: Bench, config: TrainConfig, rows: Preflight, found: Probe, end: float) -> Probe:
+def _typical(bench: Bench, config: TrainConfig, rows: Preflight, probe: Probe, end: float) -> Probe:
     """Steps on rows drawn by the seed: every drawn row is used once, so their tokens are known.
 
     Where the time ends before the steps do, the mean of the drawn rows stands for those used.
     """
-    left = _CAUTION * (end - time.monotonic())
-    steps = min(_MOST_STEPS, int(left / max(1e-6, found.longest_seconds)))
-    wanted = min(steps * bench.step_rows, len(rows.train))
-    if wanted < 1:
-        return found
-    drawn = random.Random(config.seed).sample(range(len(rows.train)), wanted)
-    batch = [rows.train[i] for i in sorted(drawn)]
-    planned = math.ceil(wanted / bench.step_rows)
-    clock = bench.train(batch, steps=planned, end=end, save=False)
-    done = len(clock.seconds)
-    tokens = sum(len(row.input_ids) for row in batch) / planned
-    found = replace(found, steps=done, step_seconds=clock.whole / done, step_tokens=tokens)
-    return _with_peak(found)
+    seconds_left = _CAUTION * (end - time.monotonic())
+    steps = min(_MOST_STEPS, int(seconds_left / max(1e-6, probe.longest_seconds)))
+    row_count = min(steps * bench.step_rows, len(rows.train))
+    if row_count < 1:
+        return probe
+    row_places = random.Random(config.seed).sample(range(len(rows.train)), row_count)
+    batch = [rows.train[i] for i in sorted(row_places)]
+    step_plan = math.ceil(row_count / bench.step_rows)
+    clock = bench.train(batch, steps=step_plan, end=end, save=False)
+    step_count = len(clock.seconds)
+    tokens = sum(len(row.input_ids) for row in batch) / step_plan
+    probe = replace(
+        probe, steps=step_count, step_seconds=clock.whole / step_count, step_tokens=tokens
+    )
+    return _with_peak(probe)
 
 
 if __name__ == "__main__":

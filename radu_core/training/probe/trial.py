@@ -24,34 +24,40 @@ def step_on_longest(
     fitting: Fitting[Any],
     tokens: Sequence[int],
     scratch: Path,
-    found: Probe,
+    probe: Probe,
     tell: Callable[[Probe], None],
 ) -> Probe:
-    """Two steps on one batch, of the longest rows (so many ``tokens`` each), and a checkpoint: the
-    optimizer's state is there from the second step on."""
-    found = replace(
-        found, longest_rows=len(tokens), longest_tokens=sum(tokens), longest_row=max(tokens)
+    """Make two steps on one batch of the longest rows (so many ``tokens`` each), and a checkpoint.
+
+    The optimizer's state is there from the second step on.
+    """
+    probe = replace(
+        probe, longest_rows=len(tokens), longest_tokens=sum(tokens), longest_row=max(tokens)
     )
     for _ in range(2):
         start = time.monotonic()
         fitting.make_step(0.0)
-        found = replace(found, longest_seconds=time.monotonic() - start, peak_bytes=peak_memory())
-        tell(found)
+        probe = replace(probe, longest_seconds=time.monotonic() - start, peak_bytes=peak_memory())
+        tell(probe)
     start = time.monotonic()
     torch.save(fitting.state(), scratch / "state.pt")
     seconds, size = time.monotonic() - start, (scratch / "state.pt").stat().st_size
     (scratch / "state.pt").unlink()
-    return replace(found, save_seconds=seconds, save_bytes=size)
+    return replace(probe, save_seconds=seconds, save_bytes=size)
 
 
-def step_on_typical(fitting: Fitting[Any], found: Probe, end: float) -> Probe:
-    """The steps that a run begins with, as far as the time goes (``end``, by the monotonic clock);
-    one at least."""
-    start, left = time.monotonic(), _CAUTION * (end - time.monotonic())
-    while fitting.step < _MOST_STEPS and (time.monotonic() - start < left or not fitting.step):
+def step_on_typical(fitting: Fitting[Any], probe: Probe, end: float) -> Probe:
+    """Make the steps that a run begins with, as far as the time goes; one at least.
+
+    ``end`` is by the monotonic clock.
+    """
+    start, seconds_left = time.monotonic(), _CAUTION * (end - time.monotonic())
+    while fitting.step < _MOST_STEPS and (
+        time.monotonic() - start < seconds_left or not fitting.step
+    ):
         fitting.make_step(0.0)
     return replace(
-        found,
+        probe,
         steps=fitting.step,
         step_seconds=(time.monotonic() - start) / fitting.step,
         step_tokens=fitting.tokens / fitting.step,

@@ -274,8 +274,10 @@ class TrainConfig(BaseModel):
 
     @property
     def unavailable(self) -> dict[str, str]:
-        """What this machine lacks for it, by field. Not looked at when a config is read: that of
-        a run from elsewhere is still one."""
+        """What this machine lacks for the config, by field.
+
+        Not looked at when a config is read: that of a run from elsewhere is still one.
+        """
         reasons = {}
         if self.method == "qlora" and (lack := missing_for_qlora()):
             reasons["method"] = lack
@@ -292,8 +294,11 @@ class TrainConfig(BaseModel):
         return self.batch_size * self.grad_accumulation * self.processes
 
     def evaluations(self, steps: int) -> int:
-        """How often a run of so many steps is evaluated: every ``eval_every`` and after the last,
-        and the best checkpoint, where it is wanted and isn't the last one, once more."""
+        """How often a run of so many steps is evaluated.
+
+        Every ``eval_every`` steps and after the last, and the best checkpoint, where it is wanted
+        and isn't the last one, once more.
+        """
         return math.ceil(steps / self.eval_every) + (self.best_by != "last")
 
     @property

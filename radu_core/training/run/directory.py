@@ -82,38 +82,38 @@ def _read_events(path: Path) -> list[RunEvent]:
     """
     with _READ_LOCK, suppress(FileNotFoundError), path.open("rb") as file:
         status = os.fstat(file.fileno())
-        events_before = _READ.pop(path, None)
-        if events_before is None or not _continues(events_before, status, file):
-            events_before = _Read(status.st_ino, 0, 0, 0, b"", b"", [])
-        if (events_before.size, events_before.changed) != (status.st_size, status.st_mtime_ns):
-            file.seek(events_before.end)
+        reading = _READ.pop(path, None)
+        if reading is None or not _continues(reading, status, file):
+            reading = _Read(status.st_ino, 0, 0, 0, b"", b"", [])
+        if (reading.size, reading.changed) != (status.st_size, status.st_mtime_ns):
+            file.seek(reading.end)
             new = file.read()
             whole = new[: new.rfind(b"\n") + 1]
-            events_before.events += _parse_events(whole)
-            events_before.head = (events_before.head + whole[:_EDGE])[:_EDGE]
-            events_before.tail = (events_before.tail + whole)[-_EDGE:]
-            events_before.end += len(whole)
-            events_before.size, events_before.changed = status.st_size, status.st_mtime_ns
-        _READ[path] = events_before
+            reading.events += _parse_events(whole)
+            reading.head = (reading.head + whole[:_EDGE])[:_EDGE]
+            reading.tail = (reading.tail + whole)[-_EDGE:]
+            reading.end += len(whole)
+            reading.size, reading.changed = status.st_size, status.st_mtime_ns
+        _READ[path] = reading
         while len(_READ) > _READ_FILES:
             _READ.popitem(last=False)
-        return events_before.events
+        return reading.events
     return []
 
 
-def _continues(kept: _Read, status: os.stat_result, file: IO[bytes]) -> bool:
+def _continues(reading: _Read, status: os.stat_result, file: IO[bytes]) -> bool:
     """Whether a file still begins with what was read of it."""
-    if (kept.inode, kept.size, kept.changed) == (
+    if (reading.inode, reading.size, reading.changed) == (
         status.st_ino,
         status.st_size,
         status.st_mtime_ns,
     ):
         return True
-    if kept.inode != status.st_ino or status.st_size <= kept.size:
+    if reading.inode != status.st_ino or status.st_size <= reading.size:
         return False
-    head = file.read(len(kept.head))
-    file.seek(kept.end - len(kept.tail))
-    return head == kept.head and file.read(len(kept.tail)) == kept.tail
+    head = file.read(len(reading.head))
+    file.seek(reading.end - len(reading.tail))
+    return head == reading.head and file.read(len(reading.tail)) == reading.tail
 
 
 def _parse_events(lines: bytes) -> list[RunEvent]:
@@ -128,11 +128,13 @@ def _parse_events(lines: bytes) -> list[RunEvent]:
 
 
 class RunDirectory:
-    """One run: ``config.yaml``, ``events.jsonl`` (what happened, in order) and, as it goes on,
-    ``about.json`` (notes, tags, origin), ``serving/`` (what prompts are made from),
-    ``process.json``, ``heartbeat``, ``stop`` (a request), ``log.txt``, ``checkpoints/``,
-    ``adapter/`` (LoRA), ``model/``, ``model_check.json`` (the model as written beside the one that
-    was trained), ``report.json``, ``README.md`` (the model card), ``evaluation/``.
+    """One run: a directory with its config, what happened, and what came of it.
+
+    ``config.yaml``, ``events.jsonl`` (what happened, in order) and, as it goes on, ``about.json``
+    (notes, tags, origin), ``serving/`` (what prompts are made from), ``process.json``,
+    ``heartbeat``, ``stop`` (a request), ``log.txt``, ``checkpoints/``, ``adapter/`` (LoRA),
+    ``model/``, ``model_check.json`` (the model as written beside the one that was trained),
+    ``report.json``, ``README.md`` (the model card), ``evaluation/``.
 
     What has a dot before its name was being written when its process was killed.
     """
@@ -284,10 +286,10 @@ class RunDirectory:
         record = self._process()
         if record is None:
             return False
-        pid, started = record
+        pid, start = record
         try:
             process = psutil.Process(pid)
-            same = abs(process.create_time() - started) < 2.0
+            same = abs(process.create_time() - start) < 2.0
             return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
@@ -306,9 +308,9 @@ class RunDirectory:
                 remedy="Delete that file when no process of the run is left.",
             ) from error
 
-    def write_process(self, pid: int, started: float) -> None:
+    def write_process(self, pid: int, start: float) -> None:
         """Remember the process that does the run."""
-        write_json(self.path / "process.json", {"pid": pid, "started": started})
+        write_json(self.path / "process.json", {"pid": pid, "started": start})
 
     def pid(self) -> int | None:
         """The process id, if a process was started."""
@@ -359,8 +361,10 @@ class RunDirectory:
 
 
 def list_runs(root: Path) -> list[RunDirectory]:
-    """All runs under ``root``, newest first. A name with a dot before it is of one that is being
-    made, or was when its maker was killed."""
+    """All runs under ``root``, newest first.
+
+    A name with a dot before it is of one that is being made, or was when its maker was killed.
+    """
     if not root.is_dir():
         return []
     paths_named = (p for p in sorted(root.iterdir(), reverse=True) if not p.name.startswith("."))

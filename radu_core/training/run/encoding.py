@@ -58,8 +58,8 @@ def leave_in(model: Any, tokenizer: Any, rows: Preflight) -> None:
     """
     tokenizer.chat_template = rows.template or PLAIN
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    known = base.generation_config.eos_token_id
-    ends = known if isinstance(known, list) else [known]
+    end_tokens = base.generation_config.eos_token_id
+    ends = end_tokens if isinstance(end_tokens, list) else [end_tokens]
     if rows.end is not None and rows.end not in ends:
         base.generation_config.eos_token_id = [rows.end, *(e for e in ends if e is not None)]
 
@@ -80,8 +80,8 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
     _check_lengths(config, encoder, manifest)
     overlong: list[tuple[str, str, int, str]] = []
     special: list[tuple[str, str, int, str, str]] = []
-    taught: set[tuple[str, str]] = set()
-    train = _encode_split(config, encoder, "train", overlong, special, taught)
+    taught_keys: set[tuple[str, str]] = set()
+    train = _encode_split(config, encoder, "train", overlong, special, taught_keys)
     validation = _encode_split(config, encoder, "validation", overlong, special, set())
     if overlong and not config.skip_overlong:
         longest = max(overlong, key=lambda item: item[2])
@@ -111,16 +111,21 @@ def preflight(config: TrainConfig, tokenizer: Any, *, here: bool = True) -> Pref
         encoder.hash,
         manifest.hash,
         tuple(special),
-        frozenset(taught),
+        frozenset(taught_keys),
     )
 
 
 def _check_lengths(config: TrainConfig, encoder: Encoder, manifest: Manifest | Mixture) -> None:
     """What the dataset counted with the same tokenizer needn't be counted to be refused."""
-    counted, longest = manifest.tokenizer, manifest.longest
-    if counted is None or longest is None or config.skip_overlong or longest <= config.max_length:
+    tokenizer_counted, longest = manifest.tokenizer, manifest.longest
+    if (
+        tokenizer_counted is None
+        or longest is None
+        or config.skip_overlong
+        or longest <= config.max_length
+    ):
         return
-    if counted.hash == encoder.hash:
+    if tokenizer_counted.hash == encoder.hash:
         raise DatasetError(
             f"Rows are longer than max_length={config.max_length} tokens: the dataset's manifest "
             f"says that the longest has {longest}",
@@ -134,16 +139,16 @@ def _encode_split(
     split: str,
     overlong: list[tuple[str, str, int, str]],
     special: list[tuple[str, str, int, str, str]],
-    taught: set[tuple[str, str]],
+    taught_keys: set[tuple[str, str]],
 ) -> list[Encoded]:
-    kept = []
+    encoded_rows = []
     for row in read_rows(config.dataset, split):
-        encoded = encode_row(encoder, row.prompt, row.completion)
+        encoded_row = encode_row(encoder, row.prompt, row.completion)
         if sign := encoder.special_in(row.prompt + row.completion):
-            special.append((row.exemplar_id, row.task, len(encoded.input_ids), split, sign))
-        elif len(encoded.input_ids) > config.max_length:
-            overlong.append((row.exemplar_id, row.task, len(encoded.input_ids), split))
+            special.append((row.exemplar_id, row.task, len(encoded_row.input_ids), split, sign))
+        elif len(encoded_row.input_ids) > config.max_length:
+            overlong.append((row.exemplar_id, row.task, len(encoded_row.input_ids), split))
         else:
-            kept.append(replace(encoded, task=row.task))
-            taught.add((row.module, row.exemplar_id))
-    return kept
+            encoded_rows.append(replace(encoded_row, task=row.task))
+            taught_keys.add((row.module, row.exemplar_id))
+    return encoded_rows

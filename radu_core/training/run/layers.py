@@ -96,8 +96,10 @@ def _layers(directory: Path) -> list[str]:
 
 
 def weight_files(directory: Path) -> list[Path]:
-    """The files that a model's weights are read from, by name. Others beside ``model*`` hold the
-    same weights under their makers' names."""
+    """The files that a model's weights are read from, by name.
+
+    Others beside ``model*`` hold the same weights under their makers' names.
+    """
     return sorted(directory.glob("model*.safetensors")) or sorted(directory.glob("*.safetensors"))
 
 
@@ -113,9 +115,9 @@ def _header(file: Path) -> tuple[tuple[str, int], ...]:
 def _tensors(file: Path, _size: int, _changed: int) -> tuple[tuple[str, int], ...]:
     """Names and numbers of dimensions; nothing of a file that isn't what it should be."""
     try:
-        with file.open("rb") as opened:
-            size = int.from_bytes(opened.read(8), "little")
-            header = json.loads(opened.read(size)) if size <= _MOST_HEADER else {}
+        with file.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(size)) if size <= _MOST_HEADER else {}
         return tuple((str(n), len(t["shape"])) for n, t in header.items() if n != "__metadata__")
     except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return ()

@@ -33,11 +33,11 @@ def most_processes() -> int:
     return _count_visible(gpus, os.environ.get(_VISIBLE)) or usable_cores()
 
 
-def _count_visible(gpus: int, listed: str | None) -> int:
+def _count_visible(gpus: int, names_text: str | None) -> int:
     """How many of the GPUs a list lets be seen: those before ``-1``, as CUDA reads it."""
-    if listed is None:
+    if names_text is None:
         return gpus
-    names = [name.strip() for name in listed.split(",") if name.strip()]
+    names = [name.strip() for name in names_text.split(",") if name.strip()]
     return min(gpus, names.index("-1") if "-1" in names else len(names))
 
 

@@ -45,16 +45,16 @@ def turn(run: RunDirectory, *, stopped: Callable[[], bool]) -> Iterator[bool]:
 
 def _wait_for_lock(run: RunDirectory, lock: FileLock, stopped: Callable[[], bool]) -> bool:
     """Whether the lock was got before somebody stopped the run."""
-    told, tries = False, 0
+    is_told, tries = False, 0
     while not _try_lock(run, lock):
         if not run.exists:
             raise RunError(f"Run {run.id} was deleted while it waited", remedy="Launch a new run.")
         if stopped():
             return False
         tries += 1  # at the first, a later run may only be about to let go of the lock
-        if not told and (tries > 1 or ahead(run)):
+        if not is_told and (tries > 1 or ahead(run)):
             run.append("state", state="queued")
-            told = True
+            is_told = True
         time.sleep(_POLL)
     return True
 
@@ -101,14 +101,14 @@ def _earlier(run: RunDirectory) -> list[RunDirectory]:
 
 def _living(run: RunDirectory) -> list[RunDirectory]:
     """The other runs that have a process and use this machine, oldest id first."""
-    found = []
+    runs = []
     for other in reversed(list_runs(run.path.parent)):
         try:
             if other.id != run.id and not other.elsewhere and other.alive():
-                found.append(other)
+                runs.append(other)
         except RaduError:  # damaged: its place in the queue is unknown
             continue
-    return found
+    return runs
 
 
 def _state(run: RunDirectory) -> str:
@@ -118,5 +118,5 @@ def _state(run: RunDirectory) -> str:
 
 def _launch_order(run: RunDirectory) -> tuple[float, str]:
     """When the run was launched, the last time; ties go by id."""
-    told = [e for e in run.events() if e.kind == "state" and e.data.get("state") == "created"]
-    return (told[-1].at if told else 0.0, run.id)
+    creations = [e for e in run.events() if e.kind == "state" and e.data.get("state") == "created"]
+    return (creations[-1].at if creations else 0.0, run.id)

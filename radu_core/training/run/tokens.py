@@ -1,5 +1,7 @@
-"""What is trained is what was checked: every row's hash, kept at launch and compared after
-collation; and the base model is the same one, by its files' hashes."""
+"""What is trained is what was checked: rows by their hashes, and the base model by its files'.
+
+Every row's hash is kept at launch and compared after collation.
+"""
 
 from __future__ import annotations
 
@@ -67,14 +69,16 @@ def base_hashes(directory: Path) -> dict[str, str]:
 
     A file is read once in a process, unless its size or time of change is another one.
     """
-    found = {}
+    hashes = {}
     for path in weight_files(directory):
         with readable(path):
             status = path.stat()
-            found[path.name] = _file_hash(path, status.st_size, status.st_mtime_ns)
+            hashes[path.name] = _file_hash(path, status.st_size, status.st_mtime_ns)
     config = read_json(directory / "config.json")
-    said = {n: v for n, v in config.items() if n not in _ABOUT} if isinstance(config, dict) else {}
-    return {**found, "config.json": content_hash(said)}
+    settings = (
+        {n: v for n, v in config.items() if n not in _ABOUT} if isinstance(config, dict) else {}
+    )
+    return {**hashes, "config.json": content_hash(settings)}
 
 
 @lru_cache(maxsize=256)
@@ -102,47 +106,48 @@ def collated_hashes(collate: Any, rows: Sequence[Encoded]) -> list[str]:
 
     A label on padding counts as part of the row: it would be learnt.
     """
-    found = []
+    hashes = []
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
         batch = collate([{"input_ids": r.input_ids, "labels": r.labels} for r in part])
         real = batch["attention_mask"].bool()
         labelled = real | (batch["labels"] != IGNORED)
-        for ids, labels, kept, said in zip(
+        for ids, labels, is_kept, is_supervised in zip(
             batch["input_ids"], batch["labels"], real, labelled, strict=True
         ):
-            found.append(row_hash(ids[kept].tolist(), labels[said].tolist())[:_DIGITS])
-    return found
+            hashes.append(row_hash(ids[is_kept].tolist(), labels[is_supervised].tolist())[:_DIGITS])
+    return hashes
 
 
 def check_tokens(
     run: RunDirectory, rows: Preflight, collate: Collator, base: Path | None = None
 ) -> None:
-    """``RunError`` unless the collator feeds what was checked at launch, row by row, to the same
-    base model. That is the directory ``base``; without one it isn't looked at.
+    """Raise ``RunError`` unless the collator feeds what was checked at launch, row by row.
+
+    And to the same base model: that is the directory ``base``; without one it isn't looked at.
 
     A run that was never checked (it wasn't launched by a workflow) keeps what it begins with, so
     that it is resumed on the same.
     """
-    checked = _read_kept(run)
-    if checked is None:
+    kept_tokens = _read_kept(run)
+    if kept_tokens is None:
         _same_as_begun(run, rows)
-        checked = _tokens(rows, base)
-        _write(run, checked)
-    why = _describe_change(checked, rows)
-    for split, kept in (("train", checked.train), ("validation", checked.validation)):
+        kept_tokens = _tokens(rows, base)
+        _write(run, kept_tokens)
+    why = _describe_change(kept_tokens, rows)
+    for split, hashes in (("train", kept_tokens.train), ("validation", kept_tokens.validation)):
         fed = collated_hashes(collate, getattr(rows, split))
-        if fed != list(kept):
-            raise _differ(run, f"{_first(fed, kept, split)}{why}")
+        if fed != list(hashes):
+            raise _differ(run, f"{_first(fed, hashes, split)}{why}")
     if base is not None:
-        _check_base(run, checked, base)
+        _check_base(run, kept_tokens, base)
 
 
-def _check_base(run: RunDirectory, checked: Tokens, base: Path) -> None:
-    found = base_hashes(base)
-    if checked.base is None:  # from before it was kept
-        _write(run, checked.model_copy(update={"base": found}))
-    elif what := _differences(checked.base, found):
+def _check_base(run: RunDirectory, kept_tokens: Tokens, base: Path) -> None:
+    hashes = base_hashes(base)
+    if kept_tokens.base is None:  # from before it was kept
+        _write(run, kept_tokens.model_copy(update={"base": hashes}))
+    elif what := _differences(kept_tokens.base, hashes):
         raise RunError(
             f"The base model of run {run.id} has changed since it was launched ({what}; it lies "
             f"in {base})",
@@ -150,23 +155,23 @@ def _check_base(run: RunDirectory, checked: Tokens, base: Path) -> None:
         )
 
 
-def _differences(kept: Mapping[str, str], found: Mapping[str, str]) -> str:
-    said = []
-    for name in sorted({*kept, *found}):
-        old, new = (hashes.get(name, "")[:_DIGITS] for hashes in (kept, found))
+def _differences(old_hashes: Mapping[str, str], new_hashes: Mapping[str, str]) -> str:
+    differences = []
+    for name in sorted({*old_hashes, *new_hashes}):
+        old, new = (hashes.get(name, "")[:_DIGITS] for hashes in (old_hashes, new_hashes))
         if not new:
-            said.append(f"{name} is gone")
+            differences.append(f"{name} is gone")
         elif not old:
-            said.append(f"{name} is new")
-        elif kept[name] != found[name]:
-            said.append(f"{name} was {old} and is {new}")
-    return "; ".join(said)
+            differences.append(f"{name} is new")
+        elif old_hashes[name] != new_hashes[name]:
+            differences.append(f"{name} was {old} and is {new}")
+    return "; ".join(differences)
 
 
 def template_of(run: RunDirectory) -> str | None:
     """The chat template that a run's rows were written with; None: they were plain text."""
-    checked = _read_kept(run)
-    return None if checked is None else checked.template
+    kept_tokens = _read_kept(run)
+    return None if kept_tokens is None else kept_tokens.template
 
 
 def _read_kept(run: RunDirectory) -> Tokens | None:
@@ -184,26 +189,26 @@ def _read_kept(run: RunDirectory) -> Tokens | None:
 
 def _same_as_begun(run: RunDirectory, rows: Preflight) -> None:
     """Of a run from before ``tokens.json``: what its events say it began with."""
-    begun = next((e.data for e in run.events() if e.kind == "preflight"), None)
-    if begun is not None and begun.get("tokens_hash") != rows.tokens_hash:
-        raise _differ(run, f"the hash was {begun.get('tokens_hash')} and is {rows.tokens_hash}")
+    preflight = next((e.data for e in run.events() if e.kind == "preflight"), None)
+    if preflight is not None and preflight.get("tokens_hash") != rows.tokens_hash:
+        raise _differ(run, f"the hash was {preflight.get('tokens_hash')} and is {rows.tokens_hash}")
 
 
-def _first(fed: Sequence[str], kept: Sequence[str], split: str) -> str:
-    if len(fed) != len(kept):
-        checked = quantity(len(kept), f"{split} row was", f"{split} rows were")
-        return f"{checked} checked, and there are {len(fed)}"
-    at = next(i for i, (a, b) in enumerate(zip(fed, kept, strict=True)) if a != b)
-    return f"{split} row {at + 1} was {kept[at]} and is {fed[at]}"
+def _first(fed: Sequence[str], hashes: Sequence[str], split: str) -> str:
+    if len(fed) != len(hashes):
+        count_text = quantity(len(hashes), f"{split} row was", f"{split} rows were")
+        return f"{count_text} checked, and there are {len(fed)}"
+    at = next(i for i, (a, b) in enumerate(zip(fed, hashes, strict=True)) if a != b)
+    return f"{split} row {at + 1} was {hashes[at]} and is {fed[at]}"
 
 
-def _describe_change(checked: Tokens, rows: Preflight) -> str:
+def _describe_change(kept_tokens: Tokens, rows: Preflight) -> str:
     """What makes the difference, as far as it is known."""
-    if checked.template != rows.template:
+    if kept_tokens.template != rows.template:
         return "; the chat template has changed"
-    if checked.tokenizer_hash != rows.tokenizer_hash:
+    if kept_tokens.tokenizer_hash != rows.tokenizer_hash:
         return "; the base model's tokenizer has changed"
-    if checked.dataset_hash != rows.dataset_hash:
+    if kept_tokens.dataset_hash != rows.dataset_hash:
         return "; the dataset has changed"
     if rows.special:  # a run from before such rows were left out
         had = quantity(len(rows.special), "row has", "rows have")

@@ -33,8 +33,8 @@ __all__ = [
     "Ray",
     "check_disk",
     "launch",
-    "launcher",
     "launcher_of",
+    "make_launcher",
     "stop",
 ]
 
@@ -114,11 +114,11 @@ class Ray:
         """Start the follower; it sends the run."""
         if reason := self.unreachable():
             raise RunError(f"The run can't be launched on Ray: {reason}")
-        sent = sent_bytes(run, None if self.model else model)
-        if sent > _MOST_SENT:
+        byte_count = sent_bytes(run, None if self.model else model)
+        if byte_count > _MOST_SENT:
             raise RunError(
-                f"Dataset, base model and checkpoints are {sent / 1e6:,.0f} MB, and a Ray cluster "
-                f"takes at most {_MOST_SENT / 1e6:,.0f} MB",
+                f"Dataset, base model and checkpoints are {byte_count / 1e6:,.0f} MB, and a Ray "
+                f"cluster takes at most {_MOST_SENT / 1e6:,.0f} MB",
                 remedy="Put the base model where the cluster's machines see it, and name its "
                 "directory there: radu train CONFIG.yaml --launcher ray --ray-model DIR.",
             )
@@ -127,7 +127,7 @@ class Ray:
         return _start(run, "radu_core.training.watcher.ray_follower", model)
 
 
-def launcher(name: str, *, address: str | None = None, model: str | None = None) -> Launcher:
+def make_launcher(name: str, *, address: str | None = None, model: str | None = None) -> Launcher:
     """The launcher of that name; Ray's address is that of the environment if none is given."""
     if name not in LAUNCHERS:
         raise InputError(
@@ -147,18 +147,19 @@ def launcher_of(run: RunDirectory) -> Launcher:
     """The launcher that a run was launched with."""
     if not run.elsewhere:
         return Local()
-    told = read_json(run.path / "launcher.json")
-    return Ray(str(told["address"]), told["model"])
+    data = read_json(run.path / "launcher.json")
+    return Ray(str(data["address"]), data["model"])
 
 
 def check_disk(run_root: Path, model: Path) -> None:
     """``DiskFullError`` unless a run of this model fits: three copies of its weights and 200 MB."""
-    needed = 3 * sum(f.stat().st_size for f in model.glob("*.safetensors")) + 200_000_000
+    needed_bytes = 3 * sum(f.stat().st_size for f in model.glob("*.safetensors")) + 200_000_000
     run_root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(run_root).free
-    if free < needed:
+    if free < needed_bytes:
         raise DiskFullError(
-            f"A run needs about {needed / 1e9:.1f} GB, and {run_root} has {free / 1e9:.1f} GB left",
+            f"A run needs about {needed_bytes / 1e9:.1f} GB, and {run_root} has "
+            f"{free / 1e9:.1f} GB left",
             remedy="Delete old runs or point RADU_HOME at a larger disk.",
         )
 

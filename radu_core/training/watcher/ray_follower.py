@@ -27,8 +27,8 @@ from urllib.parse import urlencode
 
 from radu_core.errors import NotFoundError, RaduError, RunError
 from radu_core.files import read_json, write_json
+from radu_core.training.run import tokens
 from radu_core.training.run.directory import FINAL, RunDirectory
-from radu_core.training.run.tokens import FILE as TOKENS
 from radu_core.training.watcher.ray_job import APPENDED, PLACE, relocate
 
 __all__ = ["main", "sent_bytes"]
@@ -73,13 +73,13 @@ class _Follower:
         from ray.job_submission import JobSubmissionClient
 
         self._run, self._model = run, model
-        told = read_json(run.path / "launcher.json")
-        self._address: str = told["address"]
-        self._cluster_model: str | None = told["model"]
+        answer = read_json(run.path / "launcher.json")
+        self._address: str = answer["address"]
+        self._cluster_model: str | None = answer["model"]
         self._client = JobSubmissionClient(self._address)
         self._told_to_stop = False
-        for left in [*run.path.glob(".sent-*"), *run.path.glob(".taken-*")]:
-            shutil.rmtree(left)  # by a follower that was killed
+        for path in [*run.path.glob(".sent-*"), *run.path.glob(".taken-*")]:
+            shutil.rmtree(path)  # by a follower that was killed
 
     def follow(self) -> None:
         """Continue with a job that was sent before, or send one; return once it has ended."""
@@ -100,8 +100,8 @@ class _Follower:
             return False
 
     def _state(self) -> str:
-        said = [e.data.get("state") for e in self._run.events() if e.kind == "state"]
-        return str(said[-1]) if said else ""
+        states = [e.data.get("state") for e in self._run.events() if e.kind == "state"]
+        return str(states[-1]) if states else ""
 
     def _is_stop_asked(self) -> bool:
         return (self._run.path / "stop").exists()
@@ -153,7 +153,7 @@ class _Follower:
             _link(self._model, there / "model")
         copy = there / "runs" / run.id
         copy.mkdir(parents=True)
-        for name in ("config.yaml", "events.jsonl", TOKENS):
+        for name in ("config.yaml", "events.jsonl", tokens.FILE):
             if (run.path / name).exists():
                 shutil.copy2(run.path / name, copy / name)
         for path in run.checkpoints().values():
@@ -179,10 +179,10 @@ class _Follower:
     def _watch(self) -> None:
         """Bring back what the job writes until it has an end, and the run with it."""
         job: dict[str, Any] = read_json(self._run.path / _JOB)
-        heard, ended = time.monotonic(), False
+        heard, has_ended = time.monotonic(), False
         end: dict[str, Any] | None = None
         node = ""
-        while not ended:
+        while not has_ended:
             try:
                 info = self._client.get_job_info(job["job"])
                 self._stop_if_asked(job)
@@ -192,8 +192,8 @@ class _Follower:
             except (OSError, RuntimeError, ValueError, tarfile.TarError) as error:
                 self._check_patience(error, heard)
             else:
-                ended = end is not None or self._ended_by_status(info)
-            if not ended:
+                has_ended = end is not None or self._ended_by_status(info)
+            if not has_ended:
                 self._pause(job)
         write_json(self._run.path / _JOB, {**job, "done": True})
         if end is not None:
@@ -271,8 +271,8 @@ class _Follower:
         """Take the packets that are there; the job's last words once it has no more."""
         name = job["job"]
         answer = json.loads(self._get("/api/v0/logs", node_id=node, glob=f"{name}/*").read())
-        found = answer["data"]["result"] if answer["result"] else {}
-        names = {each for group in found.values() for each in group}
+        groups = answer["data"]["result"] if answer["result"] else {}
+        names = {each for group in groups.values() for each in group}
         while (packet := f"{name}/{job['packets']:06d}.tar") in names:
             self._unpack(packet, node)
             job["packets"] += 1
@@ -296,8 +296,8 @@ class _Follower:
             with tarfile.open(new / "packet") as tar:
                 tar.extractall(new / "files", filter="data")
             files = new / "files"
-            kept = read_json(files / "checkpoints.json")
-            said = {name: (files / name).read_bytes() for name in APPENDED}
+            checkpoints = read_json(files / "checkpoints.json")
+            contents = {name: (files / name).read_bytes() for name in APPENDED}
             for name in ("checkpoints.json", *APPENDED):
                 (files / name).unlink()
             self._relocate(files)
@@ -305,9 +305,9 @@ class _Follower:
                 if path != files / "checkpoints":
                     _put(path, run.path / path.relative_to(files))
             for step, path in run.checkpoints().items():
-                if step not in kept:
+                if step not in checkpoints:
                     shutil.rmtree(path)
-            for name, data in said.items():
+            for name, data in contents.items():
                 _append(run.path / name, data)
 
     def _relocate(self, files: Path) -> None:

@@ -54,8 +54,8 @@ def check_alike(trainer: Any) -> None:
 
     if trainer.accelerator.num_processes == 1:
         return
-    trained = [p.detach() for p in trainer.model.parameters() if p.requires_grad]
-    sums = torch.stack([p.sum(dtype=torch.float64) for p in trained])
+    parameters = [p.detach() for p in trainer.model.parameters() if p.requires_grad]
+    sums = torch.stack([p.sum(dtype=torch.float64) for p in parameters])
     total_sums = trainer.accelerator.gather(sums[None])
     if not torch.isclose(total_sums, total_sums[:1], rtol=0.0, atol=0.0, equal_nan=True).all():
         raise RunError(
@@ -65,8 +65,10 @@ def check_alike(trainer: Any) -> None:
 
 
 def keep_last(run: RunDirectory, trainer: Any) -> None:
-    """Save the last whole step. What an interrupted step or evaluation drew at random is drawn
-    again when the run continues."""
+    """Save the last whole step.
+
+    What an interrupted step or evaluation drew at random is drawn again when the run continues.
+    """
     step = trainer.state.global_step
     if of_first(step > 0 and step not in run.checkpoints()):
         if trainer.drawn is not None:
@@ -85,8 +87,10 @@ def catch_up(trainer: Any, config: TrainConfig, last: Path) -> None:
 
     state = TrainerState.load_from_json(str(last / "trainer_state.json"))
     step = state.global_step
-    done = any(entry.get("step") == step and "eval_loss" in entry for entry in state.log_history)
-    due = trainer.eval_dataset is not None and step % config.eval_every == 0 and not done
+    is_measured = any(
+        entry.get("step") == step and "eval_loss" in entry for entry in state.log_history
+    )
+    due = trainer.eval_dataset is not None and step % config.eval_every == 0 and not is_measured
     if not of_first(due):  # the others may look when it has been done
         return
     if trainer.is_world_process_zero():
@@ -103,10 +107,14 @@ def catch_up(trainer: Any, config: TrainConfig, last: Path) -> None:
 
 def _measured_before(run: RunDirectory, step: int) -> tuple[int, dict[str, float]]:
     """What an earlier process of the run measured at that step, so that it isn't done again."""
-    told = [e.data for e in run.events() if e.kind == "validation" and e.data.get("step") == step]
-    if not told:
+    validations = [
+        e.data for e in run.events() if e.kind == "validation" and e.data.get("step") == step
+    ]
+    if not validations:
         return -1, {}
-    return step, {f"eval_{name}": value for name, value in told[-1].items() if name != "step"}
+    return step, {
+        f"eval_{name}": value for name, value in validations[-1].items() if name != "step"
+    }
 
 
 def clear(run: RunDirectory, whole: Mapping[int, Path]) -> None:
@@ -137,17 +145,19 @@ def is_over(run: RunDirectory, trainer: Any, config: TrainConfig, last: str) -> 
 
 
 def early_end(config: TrainConfig, state: Any, step: int) -> str:
-    """Why a run finished before its last step, and which step's weights it kept if not the last;
-    empty if neither."""
+    """Why a run finished before its last step, and which step's weights it kept if not the last.
+
+    Empty if neither.
+    """
     reasons = []
     if state.global_step < state.max_steps:
-        done = f"step {state.global_step} of {state.max_steps}"
+        position = f"step {state.global_step} of {state.max_steps}"
         why = ""
         if config.max_minutes is not None:
-            why = f"Its time limit of {config.max_minutes:g} min was reached at {done}."
+            why = f"Its time limit of {config.max_minutes:g} min was reached at {position}."
         if _stale(config, state):
             why = (
-                f"Stopped early at {done}: {config.early_stopping} evaluations weren't better "
+                f"Stopped early at {position}: {config.early_stopping} evaluations weren't better "
                 f"({config.best_by}) than that of step {state.best_global_step}."
             )
         reasons.append(why)

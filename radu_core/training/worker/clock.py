@@ -35,8 +35,11 @@ class Clock:
 
     @property
     def per_token(self) -> float:
-        """Seconds of a step for each token, over the later half of the steps so far: the first
-        also makes the optimizer's state, and the next few still touch memory for the first time."""
+        """Seconds of a step for each token, over the later half of the steps so far.
+
+        The first also makes the optimizer's state, and the next few still touch memory for the
+        first time.
+        """
         half = len(self.after[0]) // 2
         seconds, tokens = (sums[half - 1] if half else 0.0 for sums in self.after)
         return (self.stepping - seconds) / max(1.0, self.tokens - tokens)

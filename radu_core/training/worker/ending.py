@@ -21,8 +21,11 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
 
 
 def tell_end(run: RunDirectory, state: RunState, reason: str) -> None:
-    """Write how the run ended; on a full disk in the room that was held for it, else in that of
-    half a checkpoint, which may be what fills it."""
+    """Write how the run ended.
+
+    On a full disk in the room that was held for it, else in that of half a checkpoint, which may be
+    what fills it.
+    """
     rooms: tuple[Callable[[], object], ...] = (
         lambda: None,
         run.free_room,

@@ -98,29 +98,31 @@ def _save(
     heart: Heart,
     seconds: float,
 ) -> None:
-    """Write the model that a run of so many ``seconds`` has trained, checked, with report and
-    card."""
+    """Write the model that a run has trained, checked, with report and card.
+
+    ``seconds`` is how long it was trained.
+    """
     import torch
 
     run.append("state", state="saving")
-    ended = trainer.state.global_step
+    last_step = trainer.state.global_step
     progress = _Telling(run, heart.check)
     progress("Measuring the model", 0, 0)
-    step, measured = best(trainer, config)
+    step, measures = best(trainer, config)
     leave_in(trainer.model, tokenizer, rows)
-    checked = save_model(
+    check = save_model(
         run, config, trainer.model, tokenizer, rows, base=model_directory, progress=progress
     )
     heart.check()
     report = {
-        "steps": ended,
+        "steps": last_step,
         "epochs": round(float(trainer.state.epoch or 0), 4),
         "model_of_step": step,
         "seconds": round(seconds, 1),
-        "validation_loss": measured.get("loss"),
-        "task_metrics": {n: v for n, v in measured.items() if n != "loss"},
+        "validation_loss": measures.get("loss"),
+        "task_metrics": {n: v for n, v in measures.items() if n != "loss"},
         "dataset": read_dataset(config.dataset).hash,
-        "model_check": checked,
+        "model_check": check,
         "torch": torch.__version__,
         **_of_rows(rows),
     }
@@ -134,8 +136,10 @@ def _save(
 def _encode_rows(
     run: RunDirectory, config: TrainConfig, tokenizer: Any, model_directory: Path
 ) -> Preflight:
-    """The dataset's rows as tokens; an error where they or the base model aren't those of the
-    launch."""
+    """The dataset's rows as tokens.
+
+    An error where they or the base model aren't those of the launch.
+    """
     rows = preflight(config, tokenizer)
     run.append("loading", what="Comparing rows and base model with those at its launch")
     base = None if own_rank() else model_directory  # one of the processes reads its weights
@@ -170,18 +174,20 @@ def _check_processes(config: TrainConfig, trainer: Any) -> None:
             f"A process of the run sees {trainer.args.n_gpu} GPUs, but uses only one",
             remedy="Set CUDA_VISIBLE_DEVICES to one of them; set processes to use more.",
         )
-    found = trainer.accelerator.num_processes
-    if found != config.processes:
+    count = trainer.accelerator.num_processes
+    if count != config.processes:
         raise RunError(
-            f"{quantity(found, 'process works', 'processes work')} together, and the config says "
+            f"{quantity(count, 'process works', 'processes work')} together, and the config says "
             f"processes={config.processes}",
             remedy="Launch it as `radu train` does; accelerate and torch have to agree on it.",
         )
 
 
 class _Telling:
-    """Turns the progress of saving into events, one a second and step at most, and looks between
-    them whether the run is to stop."""
+    """Turns the progress of saving into events, one a second and step at most.
+
+    Between them it looks whether the run is to stop.
+    """
 
     def __init__(self, run: RunDirectory, check: Callable[[], None]) -> None:
         self._run, self._check = run, check
@@ -228,8 +234,9 @@ def _train_or_keep(run: RunDirectory, trainer: Any, config: TrainConfig, heart: 
 
 
 def _interruptible(model: Any, check: Callable[[], None], limit: TimeLimit) -> None:
-    """Let ``check`` raise between any two layers of ``model``, on the way forward and back, and
-    ``limit`` in steps.
+    """Let ``check`` raise between any two layers of ``model``, and ``limit`` in steps.
+
+    On the way forward and back.
 
     So a stop needn't wait for a step that takes minutes. The weights are those of the step before:
     they change in the optimizer only. An evaluation is done whatever the time: the run's end would

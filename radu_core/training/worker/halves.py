@@ -22,8 +22,10 @@ __all__ = ["multiply_by_halves"]
 
 
 def multiply_by_halves(model: Any) -> None:
-    """Have all linear layers of a model do so wherever autocast makes them compute in bf16, and the
-    output layer compute in float32."""
+    """Let all linear layers of a model multiply by halves wherever autocast computes in bf16.
+
+    The output layer then computes in float32.
+    """
     last: Any = getattr(model, "get_output_embeddings", lambda: None)()
     for layer in model.modules():
         if type(layer) is nn.Linear:
@@ -58,11 +60,11 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, value: Tensor, weight: Tensor) -> Tensor:
         near, first = value.bfloat16(), weight.bfloat16()
-        left = (weight - first).bfloat16()
+        remainder = (weight - first).bfloat16()
         ctx.save_for_backward(near, first)
         ctx.kinds = value.dtype, weight.dtype
         linear = nn.functional.linear
-        return linear(near, first) + linear(near, left)
+        return linear(near, first) + linear(near, remainder)
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, Tensor | None]:

@@ -94,8 +94,11 @@ class RandomState:
 
 
 class CompletionTrainer(Trainer):  # type: ignore[misc]
-    """A Trainer whose batches go through the model in passes, whose learning rate comes to
-    its end with the time, and which measures the task on validation rows."""
+    """A Trainer that packs its batches, follows the time and measures the task.
+
+    Batches go through the model in passes, the learning rate comes to its end with the time, and
+    the task is measured on validation rows.
+    """
 
     lr_scheduler: Any
     measured: tuple[int, dict[str, float]] = (-1, {})  # step and metrics, of the last time
@@ -111,10 +114,10 @@ class CompletionTrainer(Trainer):  # type: ignore[misc]
         if self.lr_scheduler is not None:
             return self.lr_scheduler
         config = self._loop.config
-        begun, seconds = time.monotonic(), max(1e-9, self._loop.limit.seconds_left)
+        start, seconds = time.monotonic(), max(1e-9, self._loop.limit.seconds_left)
 
         def share(step: int) -> float:
-            by_time = (time.monotonic() - begun) / seconds
+            by_time = (time.monotonic() - start) / seconds
             if config.max_minutes is not None:
                 by_time = of_first(by_time)  # one clock for all processes
             progress = max(step / num_training_steps, by_time)
@@ -151,7 +154,7 @@ class CompletionTrainer(Trainer):  # type: ignore[misc]
         self.accelerator.wait_for_everyone()  # whole is a checkpoint only with all of them
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        loop, begun = self._loop, time.time()
+        loop, start = self._loop, time.time()
         loop.run.append("evaluating", step=self.state.global_step, rows=len(loop.asked))
         found: dict[str, float] = {}
         if self.is_world_process_zero():
@@ -165,7 +168,7 @@ class CompletionTrainer(Trainer):  # type: ignore[misc]
                 )
         if self.is_in_train:
             found = of_first(found)
-        loop.clock.evaluating += time.time() - begun
+        loop.clock.evaluating += time.time() - start
         loop.clock.evaluations += 1
         loop.run.append("validation", step=self.state.global_step, **found)
         metrics = {f"eval_{name}": value for name, value in found.items()}
@@ -250,11 +253,11 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         once = clock.evaluation(loop.evaluation_tokens) if loop.asked else 0.0
         to_come = config.evaluations(state.max_steps)
         to_come -= (state.global_step - 1) // config.eval_every
-        left: float = clock.training((state.max_steps - state.global_step) * loop.step_tokens)
-        left += (to_come - 1) * once
-        left = min(left, loop.limit.seconds_left)
+        seconds: float = clock.training((state.max_steps - state.global_step) * loop.step_tokens)
+        seconds += (to_come - 1) * once
+        seconds = min(seconds, loop.limit.seconds_left)
         checking: float = self.checking * clock.forward
-        return left + once + checking  # these come after the limit
+        return seconds + once + checking  # these come after the limit
 
     def _figures(self, state: Any, logs: Any) -> dict[str, Any]:
         clock = self._loop.clock

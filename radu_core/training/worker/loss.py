@@ -50,14 +50,14 @@ def completion_loss(
     """
     import torch
 
-    logits, wanted = completion_logits(model, inputs)
+    logits, targets = completion_logits(model, inputs)
     loss = torch.nn.functional.cross_entropy(
         logits.reshape(-1, logits.shape[-1]),
-        wanted.reshape(-1),
+        targets.reshape(-1),
         ignore_index=IGNORED,
         reduction="sum",
     )
-    count = (wanted != IGNORED).sum() if num_items is None else num_items
+    count = (targets != IGNORED).sum() if num_items is None else num_items
     return loss / count
 
 
@@ -86,7 +86,7 @@ def rate_share(progress: float, warmup_share: float, schedule: str = "linear") -
     """
     if progress < warmup_share:
         return progress / warmup_share
-    left = max(0.0, (1.0 - progress) / (1.0 - warmup_share))
+    share_left = max(0.0, (1.0 - progress) / (1.0 - warmup_share))
     if schedule == "cosine":
-        return 0.5 * (1.0 - math.cos(math.pi * left))
-    return 1.0 if schedule == "constant" else left
+        return 0.5 * (1.0 - math.cos(math.pi * share_left))
+    return 1.0 if schedule == "constant" else share_left

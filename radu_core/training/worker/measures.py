@@ -58,13 +58,16 @@ def measure_rows(
     model.eval()
     try:
         with torch.no_grad():
-            seen = list(_measure_rows(model, rows, tokenizer.eos_token_id, tokens, device))
-            found = {"loss": sum(s.loss for s in seen) / max(1, sum(s.tokens for s in seen))}
+            measured_rows = list(_measure_rows(model, rows, tokenizer.eos_token_id, tokens, device))
+            measures = {
+                "loss": sum(s.loss for s in measured_rows)
+                / max(1, sum(s.tokens for s in measured_rows))
+            }
             if task_metrics:
-                found |= _task_metrics(model, tokenizer, rows, seen, device)
+                measures |= _task_metrics(model, tokenizer, rows, measured_rows, device)
     finally:
         model.train(was_training)
-    return found
+    return measures
 
 
 def _measure_rows(
@@ -73,7 +76,7 @@ def _measure_rows(
     import torch
 
     collate = Collator(pad)
-    found: dict[int, _Seen] = {}
+    row_by_number: dict[int, _Seen] = {}
     order = sorted(range(len(rows)), key=lambda i: (len(rows[i].input_ids), i))
     for start in range(0, len(order), _BATCH):
         part = order[start : start + _BATCH]
@@ -81,39 +84,43 @@ def _measure_rows(
         batch["row"] = torch.tensor([[i] * batch["labels"].shape[1] for i in part])
         for some in passes(batch, tokens):
             numbers = some.pop("row")[:, 0].tolist()
-            logits, wanted = completion_logits(model, {k: v.to(device) for k, v in some.items()})
+            logits, targets = completion_logits(model, {k: v.to(device) for k, v in some.items()})
             losses = torch.nn.functional.cross_entropy(
-                logits.transpose(1, 2), wanted, ignore_index=IGNORED, reduction="none"
+                logits.transpose(1, 2), targets, ignore_index=IGNORED, reduction="none"
             ).sum(dim=1)
-            counted = wanted != IGNORED
-            right = ((logits.argmax(dim=-1) == wanted) | ~counted).all(dim=1)
+            is_counted = targets != IGNORED
+            right = ((logits.argmax(dim=-1) == targets) | ~is_counted).all(dim=1)
             for at, number in enumerate(numbers):
-                found[number] = _Seen(float(losses[at]), int(counted[at].sum()), bool(right[at]))
-    return iter(found[i] for i in range(len(rows)))
+                row_by_number[number] = _Seen(
+                    float(losses[at]), int(is_counted[at].sum()), bool(right[at])
+                )
+    return iter(row_by_number[i] for i in range(len(rows)))
 
 
 def _task_metrics(
-    model: Any, tokenizer: Any, rows: Sequence[Encoded], seen: Sequence[_Seen], device: Any
+    model: Any, tokenizer: Any, rows: Sequence[Encoded], measured_rows: Sequence[_Seen], device: Any
 ) -> dict[str, float]:
     can = tasks_of(rows)
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     if can["function_accuracy"]:
-        chosen = [s.right for r, s in zip(rows, seen, strict=True) if r.task in CHOOSES]
-        found["function_accuracy"] = sum(chosen) / len(chosen)
+        choices = [s.right for r, s in zip(rows, measured_rows, strict=True) if r.task in CHOOSES]
+        metrics["function_accuracy"] = sum(choices) / len(choices)
     if can["slot_f1"]:
-        wrong = [r for r, s in zip(rows, seen, strict=True) if r.task in FILLS and not s.right]
-        said = iter(_generate(model, tokenizer, wrong, device))
-        both = told = labelled = 0
-        for row, one in zip(rows, seen, strict=True):
+        wrong = [
+            r for r, s in zip(rows, measured_rows, strict=True) if r.task in FILLS and not s.right
+        ]
+        answers = iter(_generate(model, tokenizer, wrong, device))
+        both = answered = labelled = 0
+        for row, one in zip(rows, measured_rows, strict=True):
             if row.task not in FILLS:
                 continue
             gold = slot_pairs(_completion(tokenizer, row))
-            own = gold if one.right else slot_pairs(next(said))
+            own = gold if one.right else slot_pairs(next(answers))
             both += (gold & own).total()
-            told += own.total()
+            answered += own.total()
             labelled += gold.total()
-        found["slot_f1"] = 2 * both / max(1, told + labelled)
-    return found
+        metrics["slot_f1"] = 2 * both / max(1, answered + labelled)
+    return metrics
 
 
 def _completion(tokenizer: Any, row: Encoded) -> str:
@@ -151,13 +158,13 @@ def _generate(model: Any, tokenizer: Any, rows: Sequence[Encoded], device: Any) 
 def slot_pairs(completion: str) -> Counter[tuple[str, str]]:
     """(slot, value as JSON) pairs of an answer; none where it is null or isn't JSON."""
     try:
-        said = parse_json(completion.strip())
+        data = parse_json(completion.strip())
     except (RaduError, ValueError):
         return Counter()
-    given = said if isinstance(said, Mapping) else {"": said}
+    arguments = data if isinstance(data, Mapping) else {"": data}
     return Counter(
         (str(slot), json.dumps(value, sort_keys=True))
-        for slot, values in given.items()
+        for slot, values in arguments.items()
         for value in (values if isinstance(values, list) else [values])
         if value is not None
     )

@@ -32,8 +32,10 @@ _TOLERANCE = {"float32": 1e-3, "other": 0.02}  # of the largest logit
 
 
 def packer(model: Any, rows: Sequence[Encoded]) -> tuple[Callable[..., Any] | None, str]:
-    """What cuts a batch of ``rows`` into packed sequences for ``model``, and sets the model up for
-    them; else None, and why rows are padded."""
+    """Make what cuts a batch of ``rows`` into packed sequences for ``model``.
+
+    The model is set up for them; else None, and why rows are padded.
+    """
     if not attend_by_row(model):
         return None, "attention can't go row by row: that takes a CPU, and a model that has sdpa"
     if why := why_not_apart(model, rows):
@@ -48,8 +50,10 @@ def _base(model: Any) -> Any:
 
 
 def attend_by_row(model: Any) -> bool:
-    """Let a model on a CPU attend to packed rows one by one, where their sizes are given. False if
-    that isn't possible; then the model is unchanged."""
+    """Let a model on a CPU attend to packed rows one by one, where their sizes are given.
+
+    False if that isn't possible; then the model is unchanged.
+    """
     import torch
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
@@ -75,7 +79,9 @@ def _attention_by_row(
     scaling: float | None = None,
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' sdpa; where ``row_sizes`` are given, causal attention within each row.
+    """Attend as transformers' sdpa does.
+
+    Where ``row_sizes`` are given, causal attention within each row.
 
     ``query`` is ``(1, heads, tokens, size)``; key and value may have fewer heads. Gives
     ``(1, tokens, heads, size)``.
@@ -85,10 +91,10 @@ def _attention_by_row(
     from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 
     if row_sizes is None:
-        found, _ = sdpa_attention_forward(
+        output, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )
-        return found, None
+        return output, None
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     queries, keys, values = (torch.split(t, list(row_sizes), dim=2) for t in (query, key, value))
@@ -114,8 +120,8 @@ def packed_passes(batch: dict[str, torch.Tensor], tokens: int) -> Iterator[dict[
 
 def largest_pass(widths: Sequence[int], tokens: int) -> int:
     """Tokens of the longest sequence that a batch of rows so long is cut into."""
-    shared = _share_rows(widths, min(tokens, _MOST))
-    return max(sum(widths[row] for row in rows) for rows in shared)
+    passes = _share_rows(widths, min(tokens, _MOST))
+    return max(sum(widths[row] for row in rows) for rows in passes)
 
 
 def _share_rows(widths: Sequence[int], most: int) -> list[list[int]]:
@@ -123,14 +129,14 @@ def _share_rows(widths: Sequence[int], most: int) -> list[list[int]]:
     order = sorted(range(len(widths)), key=lambda row: (-widths[row], row))
     least = -(-sum(min(n, most) for n in widths) // most)
     for count in range(max(1, least), len(widths) + 1):
-        shared: list[list[int]] = [[] for _ in range(count)]
+        shares: list[list[int]] = [[] for _ in range(count)]
         sizes = [0] * count
         for row in order:
             shortest = sizes.index(min(sizes))
-            shared[shortest].append(row)
+            shares[shortest].append(row)
             sizes[shortest] += widths[row]
-        if all(n <= most or len(rows) == 1 for n, rows in zip(sizes, shared, strict=True)):
-            return [rows for rows in shared if rows]
+        if all(n <= most or len(rows) == 1 for n, rows in zip(sizes, shares, strict=True)):
+            return [rows for rows in shares if rows]
     return [[row] for row in order]
 
 
@@ -150,8 +156,10 @@ def _pack(batch: dict[str, torch.Tensor], rows: Sequence[int]) -> dict[str, Any]
 def packed_logits(
     model: Callable[..., Any], inputs: dict[str, Any]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits ``(1, n, vocabulary)`` float32 that predict the ``n`` supervised tokens, and those
-    ``(1, n)``: others aren't computed."""
+    """The logits ``(1, n, vocabulary)`` float32 that predict the ``n`` supervised tokens.
+
+    With these tokens ``(1, n)``; other logits aren't computed.
+    """
     labels = inputs["labels"]
     supervised = (labels[0] != IGNORED).nonzero().squeeze(1)
     outputs = model(
@@ -178,7 +186,7 @@ def why_not_apart(model: Any, rows: Sequence[Encoded]) -> str:
     one, two = (list(r.input_ids) for r in (by_length[0], by_length[-1]))
 
     def logits(parts: list[list[int]], **more: Any) -> torch.Tensor:
-        found = model(
+        output = model(
             input_ids=torch.tensor([[i for part in parts for i in part]], device=device),
             position_ids=torch.tensor(
                 [[i for part in parts for i in range(len(part))]], device=device
@@ -188,7 +196,7 @@ def why_not_apart(model: Any, rows: Sequence[Encoded]) -> str:
             logits_to_keep=len(two),
             **more,
         )
-        return torch.as_tensor(found.logits[0]).float()
+        return torch.as_tensor(output.logits[0]).float()
 
     was_training = model.training
     model.eval()

@@ -88,7 +88,7 @@ def _work(run: RunDirectory, model_directory: Path, heart: Heart) -> None:
         run,
         model_directory,
         config.processes,
-        gone=lambda: heart.gone or late(),
+        is_gone=lambda: heart.gone or late(),
         stopping=heart.stop.is_set,
     )
     heart.check_gone()
@@ -179,9 +179,13 @@ def _train_retriever(
     report |= {"dataset": learnt["dataset"], "negatives": learnt["negatives"]}
     write_text(run.path / "README.md", model_card(run.id, config, report, base=base))
     write_json(run.path / "report.json", report)
-    made, planned = report["steps"], report["planned_steps"]
+    steps_made, planned = report["steps"], report["planned_steps"]
     cut = f"Its time limit of {config.max_minutes:g} min ended it" if config.max_minutes else ""
-    reason = f"{cut} after step {made:,} (planned: {planned:,})." if cut and made < planned else ""
+    reason = (
+        f"{cut} after step {steps_made:,} (planned: {planned:,})."
+        if cut and steps_made < planned
+        else ""
+    )
     run.append("state", state="finished", reason=reason)
 
 

@@ -49,24 +49,24 @@ def distribute(
     model: Path,
     processes: int,
     *,
-    gone: Callable[[], bool],
+    is_gone: Callable[[], bool],
     stopping: Callable[[], bool],
 ) -> None:
     """Do the run in so many processes; returns once that of rank 0 has ended well.
 
     ``RunError`` with the reason when one has failed before. None is left at the end: the others get
-    a moment to end by themselves, and to say why if they failed. ``gone`` says that the run was
+    a moment to end by themselves, and to say why if they failed. ``is_gone`` says that the run was
     deleted: they are ended, too. ``stopping`` says that this process was told to end: they are
     asked to stop, by the file that they look for.
     """
     for old in run.path.glob("rank-*.json"):
         old.unlink()
     with _reserved_port() as port:
-        started = _start(run, model, processes, port)
+        rank_processes = _start(run, model, processes, port)
         try:
-            codes = _codes(run, started, gone=gone, stopping=stopping)
+            codes = _codes(run, rank_processes, is_gone=is_gone, stopping=stopping)
         finally:
-            for process in started:
+            for process in rank_processes:
                 process.kill()
                 process.wait()
     if codes[0] != 0 and any(codes):
@@ -75,16 +75,16 @@ def distribute(
 
 def _codes(
     run: RunDirectory,
-    started: Sequence[subprocess.Popen[bytes]],
+    rank_processes: Sequence[subprocess.Popen[bytes]],
     *,
-    gone: Callable[[], bool],
+    is_gone: Callable[[], bool],
     stopping: Callable[[], bool],
 ) -> list[int | None]:
     """The exit codes, by rank, once the run is over; None of one that hasn't ended."""
     end = math.inf
     while True:
-        codes = [process.poll() for process in started]
-        if None not in codes or gone() or time.monotonic() > end:
+        codes = [process.poll() for process in rank_processes]
+        if None not in codes or is_gone() or time.monotonic() > end:
             return codes
         if math.isinf(end) and (codes[0] == 0 or any(codes)):
             end = time.monotonic() + _GRACE
@@ -122,11 +122,13 @@ def _start(
     if not common.get("GLOO_SOCKET_IFNAME") and Path("/sys/class/net/lo").exists():
         common["GLOO_SOCKET_IFNAME"] = "lo"  # all of them are on this machine
     command = [sys.executable, "-m", "radu_core.training.worker.process", str(run.path), str(model)]
-    started: list[subprocess.Popen[bytes]] = []
+    rank_processes: list[subprocess.Popen[bytes]] = []
     for rank in range(processes):
         place = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-        started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**common, **place}))
-    return started
+        rank_processes.append(
+            subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**common, **place})
+        )
+    return rank_processes
 
 
 def tell(run: RunDirectory, rank: int, reason: str) -> None:
@@ -173,17 +175,17 @@ def _reasons(run: RunDirectory) -> list[str]:
     reasons = []
     for path in sorted(run.path.glob("rank-*.json")):
         with suppress(RaduError, KeyError, TypeError, ValueError):
-            said = read_json(path)
-            reasons.append((float(said["at"]), str(said["reason"])))
+            data = read_json(path)
+            reasons.append((float(data["at"]), str(data["reason"])))
     return [reason for _, reason in sorted(reasons)]
 
 
 def of_first(value: Any) -> Any:
     """What the process of rank 0 says, in all of them: they have to decide alike."""
-    import torch.distributed as processes
+    from torch import distributed
 
-    if not (processes.is_available() and processes.is_initialized()):
+    if not (distributed.is_available() and distributed.is_initialized()):
         return value
     message = [value]
-    processes.broadcast_object_list(message, src=0)
+    distributed.broadcast_object_list(message, src=0)
     return message[0]

@@ -91,26 +91,26 @@ def shortfalls(check: Mapping[str, Any]) -> tuple[str, ...]:
 
     ``check`` has the figures of a ``ModelCheck`` by name. Those shown are those that decided.
     """
-    tokens, trained, written = (
+    tokens, loss_trained, loss_written = (
         check["supervised_tokens"],
         check["loss_trained"],
         check["loss_written"],
     )
-    bound = _LOSS_SHARE * trained + _LOSS_PLUS
-    found = []
+    bound = _LOSS_SHARE * loss_trained + _LOSS_PLUS
+    problems = []
     if not check["equal_argmax"] >= _LEAST_EQUAL:
         other = round(tokens * (1 - check["equal_argmax"]))
-        found.append(
+        problems.append(
             f"{other:,} of {quantity(tokens, 'token')} differ from the trained model's, more than "
             f"the "
             f"{percent(1 - _LEAST_EQUAL, 0)} allowed"
         )
-    if not abs(written - trained) <= bound:
-        found.append(
-            f"the loss is {written:.4g} instead of {trained:.4g}, further off than the "
+    if not abs(loss_written - loss_trained) <= bound:
+        problems.append(
+            f"the loss is {loss_written:.4g} instead of {loss_trained:.4g}, further off than the "
             f"{bound:.2g} allowed"
         )
-    return tuple(found)
+    return tuple(problems)
 
 
 def save_model(
@@ -155,9 +155,9 @@ def _merge(config: TrainConfig, model: Any, adapter: Path, base: Path | None) ->
     if config.method != "qlora" or base is None:
         return model.merge_and_unload()
     ends = model.get_base_model().generation_config
-    merged = dequantized_and_merged(base, adapter)
-    merged.generation_config = ends
-    return merged.eval()
+    merged_model = dequantized_and_merged(base, adapter)
+    merged_model.generation_config = ends
+    return merged_model.eval()
 
 
 def _part(progress: Progress, what: str) -> Told:
@@ -199,13 +199,13 @@ def _sample(rows: Preflight, vocabulary: int) -> list[Encoded]:
     source = rows.validation or rows.train
     count = min(_ROWS, len(source))
     spread = [source[i * len(source) // count] for i in range(count)]
-    kept, tokens = spread[:1], spread[0].supervised_tokens
+    sample, tokens = spread[:1], spread[0].supervised_tokens
     for row in spread[1:]:
         tokens += row.supervised_tokens
         if tokens * vocabulary > _MOST_LOGITS:
             break
-        kept.append(row)
-    return kept
+        sample.append(row)
+    return sample
 
 
 def checking_tokens(rows: Preflight, vocabulary: int, *, bf16: bool) -> float:
@@ -220,22 +220,24 @@ def checking_tokens(rows: Preflight, vocabulary: int, *, bf16: bool) -> float:
     sample = _sample(rows, vocabulary)
     widths = [len(row.input_ids) for row in sample]
     parts = [widths[i : i + _ROWS_AT_ONCE] for i in range(0, len(widths), _ROWS_AT_ONCE)]
-    padded = sum(len(part) * max(part) for part in parts)
+    padded_tokens = sum(len(part) * max(part) for part in parts)
     native = native_bf16()
     if torch.cuda.is_available() or not (native or bf16):
-        return 2.0 * padded
+        return 2.0 * padded_tokens
     full, half = _product_seconds(torch.float32), _product_seconds(torch.bfloat16)
-    return padded * (full + (half if native else full)) / (half if bf16 else full)
+    return padded_tokens * (full + (half if native else full)) / (half if bf16 else full)
 
 
 def checking_bytes(rows: Preflight, model: Any) -> int:
-    """Memory of ``model`` in float32, its optimizer, what is written of it, and both their logits,
-    as they are when the saved model is checked on a CPU."""
+    """The memory that checking the saved model on a CPU takes.
+
+    ``model`` in float32, its optimizer, what is written of it, and both their logits.
+    """
     size = int(model.config.vocab_size)
     weights: int = sum(p.numel() for p in model.parameters())
-    trained: int = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    parameter_count: int = sum(p.numel() for p in model.parameters() if p.requires_grad)
     logits = sum(row.supervised_tokens for row in _sample(rows, size)) * size
-    return (4 + (2 if native_bf16() else 4)) * weights + 8 * trained + 2 * 4 * logits
+    return (4 + (2 if native_bf16() else 4)) * weights + 8 * parameter_count + 2 * 4 * logits
 
 
 def _product_seconds(dtype: torch.dtype) -> float:
@@ -247,30 +249,30 @@ def _product_seconds(dtype: torch.dtype) -> float:
     from torch.nn.functional import linear
 
     rows, weight = torch.ones(256, 1024, dtype=dtype), torch.ones(1024, 1024, dtype=dtype)
-    found = []
+    times = []
     for _ in range(3):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         linear(rows, weight)
-        found.append(time.perf_counter() - begun)
-    return min(found)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def supervised_logits(
-    model: Any, rows: Sequence[Encoded], pad_id: int, told: Told = lambda done, total: None
+    model: Any, rows: Sequence[Encoded], pad_id: int, report: Told = lambda done, total: None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The logits ``(tokens, vocabulary)`` that predict each supervised token, and those tokens.
 
-    Both on the CPU, logits in float32, rows in order. ``model`` computes as it is; ``told`` gets
+    Both on the CPU, logits in float32, rows in order. ``model`` computes as it is; ``report`` gets
     the rows done and those in all.
     """
     import torch
 
     parts: list[tuple[torch.Tensor, torch.Tensor]] = []
-    told(0, len(rows))
+    report(0, len(rows))
     with torch.no_grad():
         for batch in _batches(rows, pad_id):
             parts.append(_batch_logits(model, batch))
-            told(min(len(rows), len(parts) * _ROWS_AT_ONCE), len(rows))
+            report(min(len(rows), len(parts) * _ROWS_AT_ONCE), len(rows))
     return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
 
 
@@ -287,9 +289,9 @@ def _batch_logits(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Ten
     keep = labels.shape[1] - first + 1  # the position before a token predicts it
     inputs = {k: v.to(model.device) for k, v in batch.items() if k != "labels"}
     logits = model(**inputs, logits_to_keep=keep).logits[:, :-1]
-    wanted = labels[:, first:]
-    supervised = wanted != IGNORED
-    return logits.cpu()[supervised].float(), wanted[supervised]
+    targets = labels[:, first:]
+    supervised = targets != IGNORED
+    return logits.cpu()[supervised].float(), targets[supervised]
 
 
 def _write_checked(
@@ -314,8 +316,8 @@ def _write_checked(
         _write(new, model, tokenizer, dtype)
         if dtype == dtypes[-1]:
             _free(model)
-        told = _part(progress, f"Checking the model in {dtype}")
-        checks.append(_check(new, device, tokenizer.eos_token_id, sample, expected, dtype, told))
+        report = _part(progress, f"Checking the model in {dtype}")
+        checks.append(_check(new, device, tokenizer.eos_token_id, sample, expected, dtype, report))
         if checks[-1].is_same:
             break
     return checks
@@ -325,13 +327,13 @@ def _write(new: Path, model: Any, tokenizer: Any, dtype: Dtype) -> None:
     """``save_pretrained`` in ``dtype``, leaving ``model`` as it is; tied weights stay tied."""
     import torch
 
-    wanted = getattr(torch, dtype)
+    torch_dtype = getattr(torch, dtype)
     cast: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}
     weights = {}
     for name, weight in model.state_dict().items():
         key = (weight.data_ptr(), tuple(weight.shape))
         if key not in cast:
-            cast[key] = weight.to(wanted) if weight.is_floating_point() else weight
+            cast[key] = weight.to(torch_dtype) if weight.is_floating_point() else weight
         weights[name] = cast[key]
     model.save_pretrained(new, state_dict=weights)
     config = read_json(new / "config.json")  # it says the dtype of the model in memory
@@ -355,7 +357,7 @@ def _check(
     sample: Sequence[Encoded],
     expected: tuple[torch.Tensor, torch.Tensor],
     dtype: Dtype,
-    told: Told,
+    report: Told,
 ) -> ModelCheck:
     """Load what ``directory`` holds, as anybody would, and compare it with ``expected``.
 
@@ -366,22 +368,22 @@ def _check(
     from transformers import AutoModelForCausalLM
 
     quiet_loading()
-    written = AutoModelForCausalLM.from_pretrained(
+    copy = AutoModelForCausalLM.from_pretrained(
         str(directory), dtype="auto", local_files_only=True, use_safetensors=True
     )
     computed_in: Dtype = "float32" if not native_bf16() else dtype
     if computed_in == "float32":
-        written = written.float()
-    logits, _ = supervised_logits(written.to(device).eval(), sample, pad_id, told)
-    trained, tokens = expected
-    same = (logits.argmax(dim=-1) == trained.argmax(dim=-1)).float().mean()
+        copy = copy.float()
+    logits, _ = supervised_logits(copy.to(device).eval(), sample, pad_id, report)
+    original, tokens = expected
+    same = (logits.argmax(dim=-1) == original.argmax(dim=-1)).float().mean()
     return ModelCheck(
         rows=len(sample),
         supervised_tokens=len(tokens),
         equal_argmax=float(same),
-        loss_trained=float(cross_entropy(trained, tokens)),
+        loss_trained=float(cross_entropy(original, tokens)),
         loss_written=float(cross_entropy(logits, tokens)),
-        max_logit_difference=float((logits - trained).abs().max()),
+        max_logit_difference=float((logits - original).abs().max()),
         dtype=dtype,
         computed_in=computed_in,
     )

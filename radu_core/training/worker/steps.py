@@ -114,8 +114,11 @@ class Fitting(ABC, Generic[Row]):
         """The mean loss of a batch."""
 
     def make_step(self, progress: float | None = None) -> float:
-        """One optimizer step; its loss. ``progress``, 0 to 1, moves the learning rate to its end;
-        by default the share of the steps that are done."""
+        """Make one optimizer step, and return its loss.
+
+        ``progress``, 0 to 1, moves the learning rate to its end; by default the share of the steps
+        that are done.
+        """
         self.step += 1
         share = (self.step - 1) / self.steps if progress is None else progress
         part = rate_share(min(1.0, share + 0.5 / self.steps), self._common.warmup_share)
@@ -173,10 +176,12 @@ def make_steps(
     stopping: Callable[[], bool],
     check: Callable[[], None],
 ) -> None:
-    """Make the steps that are left, or as many as ``seconds`` allow: the learning rate comes to its
-    end by then. ``keep`` is called once a minute and when the run is ``stopping``, before ``check``
-    raises."""
-    start = saved = time.monotonic()
+    """Make the steps that are left, or as many as ``seconds`` allow.
+
+    The learning rate comes to its end by then. ``keep`` is called once a minute and when the run is
+    ``stopping``, before ``check`` raises.
+    """
+    start = saved_at = time.monotonic()
     first = fitting.step / fitting.steps
     while fitting.step < fitting.steps:
         by_time = first + (1 - first) * (time.monotonic() - start) / max(_ROOM, seconds)
@@ -184,9 +189,9 @@ def make_steps(
         if progress >= 1.0 and fitting.step > 0:
             break
         tell(fitting.make_step(min(progress, 1.0)))
-        if stop := stopping() or time.monotonic() - saved > _SAVE_SECONDS:
+        if stop := stopping() or time.monotonic() - saved_at > _SAVE_SECONDS:
             keep()
-            saved = time.monotonic()
+            saved_at = time.monotonic()
         if stop:
             check()
 
@@ -212,12 +217,14 @@ def tell_step(
     )
 
 
-def pace(begun: float, *, made: int, left: int, tokens: int, limit: TimeLimit) -> dict[str, float]:
-    """What a step's event says of speed. ``begun``: when this process began with its steps."""
-    elapsed = time.monotonic() - begun
+def pace(
+    start: float, *, steps_made: int, steps_left: int, tokens: int, limit: TimeLimit
+) -> dict[str, float]:
+    """What a step's event says of speed. ``start``: when this process began with its steps."""
+    elapsed = time.monotonic() - start
     return {
         "tokens_per_second": round(tokens / max(_ROOM, elapsed), 1),
-        "eta_seconds": round(min(elapsed / max(1, made) * left, limit.seconds_left), 1),
+        "eta_seconds": round(min(elapsed / max(1, steps_made) * steps_left, limit.seconds_left), 1),
     }
 
 
@@ -225,7 +232,7 @@ def keep_checkpoint(
     run: RunDirectory,
     step: int,
     state: dict[str, Any],
-    told: dict[str, Any],
+    trainer_state: dict[str, Any],
     write: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a checkpoint of the step, in place of the one before. ``write`` adds files to it."""
@@ -236,7 +243,7 @@ def keep_checkpoint(
         torch.save(state, new / "state.pt")
         if write:
             write(new)
-        write_json(new / "trainer_state.json", told)
+        write_json(new / "trainer_state.json", trainer_state)
     for other in folder.glob("checkpoint-*"):
         if other != target:
             shutil.rmtree(other, ignore_errors=True)

@@ -77,14 +77,17 @@ def make_trainer(
     stopping: Callable[[], bool],
     limit: TimeLimit | None = None,
 ) -> Any:
-    """A Trainer that writes the run's events. ``check`` raises when the run is gone; ``stopping``
-    says that it was asked to stop; ``limit`` began with the run (None: it begins here)."""
+    """A Trainer that writes the run's events.
+
+    ``check`` raises when the run is gone; ``stopping`` says that it was asked to stop; ``limit``
+    began with the run (None: it begins here).
+    """
     from transformers import PrinterCallback, ProgressCallback
 
     from radu_core.training.worker.loop import CompletionTrainer, Loop, Reporter
 
-    asked = rows_to_evaluate(config, rows)
-    _check_best(config, asked)
+    eval_rows = rows_to_evaluate(config, rows)
+    _check_best(config, eval_rows)
     if config.method == "full" and uses_bf16(config):
         from radu_core.training.worker.halves import multiply_by_halves
 
@@ -94,8 +97,8 @@ def make_trainer(
         config,
         rows,
         tokenizer,
-        asked,
-        evaluation_tokens(asked, answers=config.task_metrics),
+        eval_rows,
+        evaluation_tokens(eval_rows, answers=config.task_metrics),
         limit or TimeLimit(config.max_minutes),
         _split(run, config, model, rows),
         tokens_per_pass(config),
@@ -105,7 +108,7 @@ def make_trainer(
         model=model,
         args=_arguments(run, config, rows),
         train_dataset=_Rows(rows.train),
-        eval_dataset=_Rows(asked) if asked else None,
+        eval_dataset=_Rows(eval_rows) if eval_rows else None,
         data_collator=Collator(tokenizer.eos_token_id),
         callbacks=[Reporter(loop, check=check, stopping=stopping)],
     )
@@ -140,30 +143,32 @@ class _Rows:
 
 
 def rows_to_evaluate(config: TrainConfig, rows: Preflight) -> tuple[Encoded, ...]:
-    """The validation rows that a run looks at: every n-th, at most ``eval_rows``, so that all
-    functions are among them."""
+    """The validation rows that a run looks at.
+
+    Every n-th, at most ``eval_rows``, so that all functions are among them.
+    """
     step = max(1, math.ceil(len(rows.validation) / max(1, config.eval_rows)))
     return rows.validation[::step][: config.eval_rows]
 
 
-def evaluation_tokens(asked: Sequence[Encoded], *, answers: bool) -> float:
+def evaluation_tokens(rows: Sequence[Encoded], *, answers: bool) -> float:
     """How many tokens a forward pass over which takes about as long as an evaluation.
 
     ``answers`` are those of slot rows: read once more, and then written a token at a time.
     """
-    read = sum(len(row.input_ids) for row in asked)
+    read = sum(len(row.input_ids) for row in rows)
     if not answers:
         return float(read)
-    return read + _ANSWER_SHARE * sum(len(row.input_ids) for row in asked if row.task in FILLS)
+    return read + _ANSWER_SHARE * sum(len(row.input_ids) for row in rows if row.task in FILLS)
 
 
-def _check_best(config: TrainConfig, asked: tuple[Encoded, ...]) -> None:
+def _check_best(config: TrainConfig, rows: tuple[Encoded, ...]) -> None:
     """``DatasetError`` unless the validation rows can say which checkpoint is best."""
-    can = {"last": True, "loss": bool(asked), **tasks_of(asked)}
+    can = {"last": True, "loss": bool(rows), **tasks_of(rows)}
     if not can[config.best_by]:
         raise DatasetError(
             f"best_by={config.best_by} can't be measured: no row of the dataset's validation "
-            f"split that is looked at ({len(asked)}) is of a task that gives it",
+            f"split that is looked at ({len(rows)}) is of a task that gives it",
             remedy="Build the dataset with such rows in validation, or set best_by: last.",
         )
 

@@ -37,8 +37,8 @@ from radu_core.training.watcher.launcher import (
     Launcher,
     Local,
     check_disk,
-    launcher,
     launcher_of,
+    make_launcher,
     stop,
 )
 from radu_core.workflows.coverage.report import load_index
@@ -61,8 +61,8 @@ __all__ = [
     "check",
     "check_unchanged",
     "generator_methods",
-    "launcher",
     "layers",
+    "make_launcher",
     "reachable_launchers",
     "read_serving",
     "resume",
@@ -107,7 +107,7 @@ class RunView:
 
 def reachable_launchers() -> list[str]:
     """The launchers that can be used now; one that doesn't answer takes 2 s to say so."""
-    return [name for name in LAUNCHERS if not launcher(name).unreachable()]
+    return [name for name in LAUNCHERS if not make_launcher(name).unreachable()]
 
 
 def generator_methods() -> list[str]:

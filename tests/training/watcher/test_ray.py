@@ -20,7 +20,7 @@ from radu_core.errors import InputError
 from radu_core.files import read_json, write_json
 from radu_core.training.run.config import TrainConfig
 from radu_core.training.run.directory import FINAL, RunDirectory
-from radu_core.training.watcher.launcher import Ray, launcher, launcher_of, stop
+from radu_core.training.watcher.launcher import Ray, launcher_of, make_launcher, stop
 from radu_core.workflows.frame import run_list
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs import launch as train
@@ -225,10 +225,10 @@ def test_a_cluster_that_does_not_answer_is_said_before_anything_is_left(
 def test_an_address_that_is_none_of_a_job_api_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    assert "begins with http://" in launcher("ray").unreachable()
+    assert "begins with http://" in make_launcher("ray").unreachable()
     monkeypatch.delenv("RAY_ADDRESS")
-    assert "Set RAY_ADDRESS" in launcher("ray").unreachable()
+    assert "Set RAY_ADDRESS" in make_launcher("ray").unreachable()
     with pytest.raises(InputError, match=r"no such launcher.*slurm"):
-        launcher("slurm")
+        make_launcher("slurm")
     with pytest.raises(InputError, match="--launcher ray"):
-        launcher("local", address="http://x:8265")
+        make_launcher("local", address="http://x:8265")

@@ -38,7 +38,7 @@ def test_the_time_left_never_exceeds_the_limit() -> None:
     ten_seconds_ago = time.monotonic() - 10
 
     def left(limit: TimeLimit) -> float:
-        told = pace(ten_seconds_ago, made=1, left=100, tokens=50, limit=limit)
+        told = pace(ten_seconds_ago, steps_made=1, steps_left=100, tokens=50, limit=limit)
         assert told["tokens_per_second"] == pytest.approx(5, abs=0.1)
         return told["eta_seconds"]
 

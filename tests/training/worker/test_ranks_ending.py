@@ -52,7 +52,7 @@ def do(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Ranks:
             for script in scripts
         ]
         monkeypatch.setattr(ranks, "_start", lambda *_: started)
-        ranks.distribute(run, run.path, len(scripts), gone=lambda: gone, stopping=lambda: False)
+        ranks.distribute(run, run.path, len(scripts), is_gone=lambda: gone, stopping=lambda: False)
         return started
 
     return distributed

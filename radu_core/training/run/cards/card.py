@@ -72,8 +72,8 @@ def _dataset(config: TrainConfig) -> Manifest | Mixture | None:
 
 
 def _what(config: TrainConfig, modules: Sequence[str]) -> str:
-    text = ", ".join(f"`{m}`" for m in modules)
-    where = f"the module {text}" if len(modules) == 1 else f"the modules {text}"
+    names = ", ".join(f"`{m}`" for m in modules)
+    where = f"the module {names}" if len(modules) == 1 else f"the modules {names}"
     how = {"lora": "LoRA", "qlora": "QLoRA (base in 4 bits)", "full": "full"}[config.method]
     return (
         f"A {how} fine-tune of **{config.base_model}** that turns an utterance of {where} into a "
@@ -111,24 +111,25 @@ def _training_text(config: TrainConfig, report: Mapping[str, Any]) -> str:
     steps, rows, seconds = (report.get(n) for n in ("steps", "train_rows", "seconds"))
     size = config.step_rows
     steps_text = quantity(steps, "step") if isinstance(steps, int) else "an unknown number of steps"
-    text = f"{steps_text} of {quantity(size, 'row')}, in {format_number(seconds)} s"
+    amount = f"{steps_text} of {quantity(size, 'row')}, in {format_number(seconds)} s"
     if not isinstance(rows, int):
-        return text
+        return amount
     if not (isinstance(steps, int) and rows):
-        return f"{text}, from {quantity(rows, 'row')}"
+        return f"{amount}, from {quantity(rows, 'row')}"
     epochs = f"{report.get('epochs', steps * size / rows):.3g}"
-    return f"{text}: {epochs} epoch{'s' * (epochs != '1')} of {quantity(rows, 'row')}"
+    return f"{amount}: {epochs} epoch{'s' * (epochs != '1')} of {quantity(rows, 'row')}"
 
 
 def _check(config: TrainConfig, check: Mapping[str, Any] | None) -> str:
     """What the written model was found to do beside the trained one."""
     if not check:
         return ""
-    trained = "base and adapter" if config.adapts else "the model as trained"
-    text = f", computing in {check['computed_in']}," if "computed_in" in check else ""
+    original = "base and adapter" if config.adapts else "the model as trained"
+    precision = f", computing in {check['computed_in']}," if "computed_in" in check else ""
     lines = [
-        f"The weights are safetensors in {check['dtype']}. As written they were loaded again{text} "
-        f"and compared with {trained}, in float32, on "
+        f"The weights are safetensors in {check['dtype']}. As written they were loaded "
+        f"again{precision} "
+        f"and compared with {original}, in float32, on "
         f"{quantity(check['rows'], 'row')} "
         f"({quantity(check['supervised_tokens'], 'supervised token')}):",
         "",

@@ -40,8 +40,10 @@ def metrics_section(report: Mapping[str, Any], evaluations: Sequence[Mapping[str
 
 
 def _evaluation(report: Mapping[str, Any]) -> list[str]:
-    """The lines of the table, from an evaluation report as JSON: one, or more where the model was
-    measured in other ways as well."""
+    """The lines of the card's table, from an evaluation report as JSON.
+
+    One line, or more where the model was measured in other ways as well.
+    """
     own = (report.get(name) for name in ("ensemble", "full", "full_ensemble"))
     others = (*own, *report.get("others", ()))
     return [

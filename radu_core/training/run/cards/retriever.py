@@ -152,16 +152,16 @@ It answers nothing by itself. In Radu Studio, choose `{cell(run)}` as the module
 `model/encoder/` loads with sentence-transformers.{both if towers else ""}"""
 
 
-def _retrieval(told: Mapping[str, Any] | None) -> str:
+def _retrieval(settings: Mapping[str, Any] | None) -> str:
     """The tuned encoder beside the untuned one, as what a module retrieves with."""
-    if not told:
+    if not settings:
         return ""
-    k_desc, k_exemplar = told["point"]
+    k_desc, k_exemplar = settings["point"]
     lines = [
         f"| {m['measure']} | {m['rows']:,} | {percent(m['before'] / max(1, m['rows']))} | "
         f"{percent(m['after'] / max(1, m['rows']))} | {m['gained']:,} | {m['lost']:,} | "
         f"{m['p']:.2g} |"
-        for m in told["measures"]
+        for m in settings["measures"]
     ]
     table = "\n".join(lines)
     return (
@@ -171,7 +171,7 @@ def _retrieval(told: Mapping[str, Any] | None) -> str:
         "utterances vote "
         "on the function; p is of McNemar's exact test.\n\n| measure | rows | untuned | tuned | "
         "gained | lost | p |\n|---|---:|---:|---:|---:|---:|---:|\n"
-        f"{table}\n\n{told['verdict']}"
+        f"{table}\n\n{settings['verdict']}"
     )
 
 

@@ -53,9 +53,9 @@ base = AutoModelForCausalLM.from_pretrained({base}, dtype="float32")
 model = PeftModel.from_pretrained(base, {place})"""
 
 
-def example_prompt(directory: Path, kept: str) -> str:
-    """The file of a prompt that lies in ``kept``, as seen from ``directory``; or ""."""
-    prompt_files = sorted((directory / kept).glob(f"**/{PROMPT_FILE}"))
+def example_prompt(directory: Path, folder: str) -> str:
+    """The file of a prompt that lies in ``folder``, as seen from ``directory``; or ""."""
+    prompt_files = sorted((directory / folder).glob(f"**/{PROMPT_FILE}"))
     return prompt_files[0].relative_to(directory).as_posix() if prompt_files else ""
 
 
@@ -74,8 +74,8 @@ def vllm_command(
     """
     length = f"--max-model-len {config.max_length}"
     if not adapter:
-        text = " --dtype float32" if dtype == "float32" else ""
-        return f"vllm serve {shlex.quote(place)} {length}{text}"
+        option = " --dtype float32" if dtype == "float32" else ""
+        return f"vllm serve {shlex.quote(place)} {length}{option}"
     rank = next((r for r in _VLLM_RANKS if r >= config.lora_rank), _VLLM_RANKS[-1])
     return (
         f"vllm serve {shlex.quote(base or config.base_model)} --enable-lora "
@@ -126,12 +126,12 @@ def use_without_studio(
     beside = beside if config.adapts and form == "run" else ""
     chat = bool(report.get("chat_template"))
     like = f", as that in `{prompt}` is" if prompt else ""
-    text = f'Path({json.dumps(prompt)}).read_text(encoding="utf-8")' if prompt else '"…"'
+    prompt_code = f'Path({json.dumps(prompt)}).read_text(encoding="utf-8")' if prompt else '"…"'
     return f"""Without it, in the directory of this file:
 
 ```python
 {load.format(place=json.dumps(place), base=json.dumps(base_name))}
-prompt = {text}
+prompt = {prompt_code}
 {_ASK[chat]}
 answer = model.generate(**inputs, max_new_tokens=256, do_sample=False)
 print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
