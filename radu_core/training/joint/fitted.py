@@ -255,7 +255,7 @@ class _Labelled:
 def _out_of_fold(
     data: _Labelled, folds: NDArray[np.int64], strength: float, mask: NDArray[np.bool_]
 ) -> tuple[Scores, float]:
-    """The scores of the rows ``mask`` by voters fitted on the other folds.
+    """The scores of the rows that ``mask`` marks, by voters fitted on the other folds.
 
     And the mean loss of the regression on all rows: a table of all their scores would take
     gigabytes.

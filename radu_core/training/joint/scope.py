@@ -134,7 +134,7 @@ def features_of(
 ) -> dict[str, NDArray[np.float64]]:
     """What a ``Scope`` weighs of utterances, each ``(rows,)``.
 
-    From their vectors and scores, among the functions ``is_known`` ``(functions,)``.
+    From their vectors and scores, among the functions that ``is_known`` ``(functions,)`` marks.
     """
     import numpy as np
 
@@ -150,7 +150,7 @@ def features_of(
 
 
 def among(logs: NDArray[np.float64], is_known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Log-probabilities, had there only been the functions ``is_known``."""
+    """Log-probabilities, had there only been the functions that ``is_known`` marks."""
     import numpy as np
 
     level = np.where(is_known, logs, -np.inf)
@@ -216,7 +216,7 @@ def _best_share(
     right: NDArray[np.bool_],
     is_measured: NDArray[np.bool_],
 ) -> float:
-    """The share of rows ``inside`` to keep with which most rows ``is_measured`` are answered right.
+    """The share of rows ``inside`` to keep with which most measured rows are answered right.
 
     Of several the greatest.
     """
