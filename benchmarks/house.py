@@ -159,7 +159,7 @@ class House:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 if is_participle(node.name) and node.name.strip("_") not in _VERBS:
                     functions.append(f"{file}:{node.lineno}: {node.name}")
-                names = dict(_bound_in(node))
+                names = dict(_bindings(node))
                 sides = {"left"} if "right" in names.values() else set()
                 for place, name in names.items():
                     if is_participle(name) and name not in _TERMS | sides:
@@ -207,7 +207,7 @@ def is_participle(name: str) -> bool:
     return _PARTICIPLE.fullmatch(name) is not None
 
 
-def _bound_in(function: ast.AST) -> Iterator[tuple[tuple[int, int], str]]:
+def _bindings(function: ast.AST) -> Iterator[tuple[tuple[int, int], str]]:
     """The variables and parameters of a function: where each is given a value, and its name."""
     for node in ast.walk(function):
         if isinstance(node, ast.arg):

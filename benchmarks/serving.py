@@ -140,10 +140,10 @@ def clients(server: Running, utterances: Sequence[str], **plan: Any) -> Iterator
 def load(server: Running, utterances: Sequence[str], **plan: Any) -> dict[str, Any]:
     """What clients saw who did what the plan says."""
     with clients(server, utterances, **plan) as process:
-        return seen_by(process)
+        return answers_seen(process)
 
 
-def seen_by(process: subprocess.Popen[str]) -> dict[str, Any]:
+def answers_seen(process: subprocess.Popen[str]) -> dict[str, Any]:
     """What the clients have written at their end."""
     assert process.stdout is not None
     answers: dict[str, Any] = json.loads(process.stdout.read())
@@ -203,7 +203,7 @@ def endure(
                     use(both[number % 2], place)
                     swaps += server.ask("/reload", {})["changed"]
                     memory.append(server.megabytes())
-                answers = seen_by(process)
+                answers = answers_seen(process)
             memory.append(server.megabytes())
     sizes = " → ".join(f"{size:.0f}" for size in memory)
     yield Row(
@@ -249,10 +249,10 @@ def measure_full(directory: Path, utterances: Sequence[str]) -> Iterator[Row]:
         alone = load(server, utterances[5:], clients=1, requests=60)
         yield Row("full: p50 / p95, one at a time", "p50 350 ms", spread_text(alone))
         yield Row("full: memory", "1,200 MB", f"{server.megabytes():,.0f} MB")
-    yield from compared_with_generate(directory, self_test_utterances(directory))
+    yield from compare_with_generate(directory, self_test_utterances(directory))
 
 
-def compared_with_generate(directory: Path, utterances: Sequence[str]) -> Iterator[Row]:
+def compare_with_generate(directory: Path, utterances: Sequence[str]) -> Iterator[Row]:
     """Measure the full bundle beside a bare generate of its language model.
 
     It generates from the prompts for function and values of every utterance: in this process, one

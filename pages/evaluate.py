@@ -28,7 +28,7 @@ with page(
         "Row limit", 0, 1_000_000, 0, help="Measures a fixed sample of this many rows (0 = all)."
     )
     run = next(r for r in answering if r.id == id)
-    more = views.measured_too(here, run, answering)
+    more = views.choose_extras(here, run, answering)
     key = ("evaluate", id, here.module, split)
     if fourth.button(
         "Evaluate",

@@ -151,7 +151,7 @@ class Generator:
         """The model behind a prompt, ready to say what follows."""
         return _Walk(self, prompt)
 
-    def _begun_by(self, first: str) -> list[int]:
+    def _tokens_starting(self, first: str) -> list[int]:
         """The tokens that begin with one of the characters ``first``."""
         if first not in self._begun:
             vocabulary = self._tokenizer.get_vocab()
@@ -262,7 +262,7 @@ class Generator:
         """A row's answer, however long the others of its batch are."""
         own = ids[:budget]
         text = str(self._tokenizer.decode(own, skip_special_tokens=True))
-        end = closed_at(text)
+        end = json_end(text)
         return Generated(text[:end], cut=end is None and not set(self._stops) & set(own))
 
 
@@ -287,7 +287,7 @@ class _Walk:
 
     def closing(self, first: str) -> Sequence[int]:
         """The tokens that begin with one of ``first``, or, where it isn't ``"``, end an answer."""
-        openers = self._generator._begun_by(first)
+        openers = self._generator._tokens_starting(first)
         return openers if '"' in first else sorted({*openers, *self._generator._stops})
 
     def after(self, path: Sequence[int]) -> NDArray[np.float64]:
@@ -335,14 +335,14 @@ class _Closed:
         last = self._tokenizer.batch_decode(ids[:, -1:])
         is_closed = [
             bool(set(token) & set('}]"'))
-            and closed_at(self._tokenizer.decode(row[self._width :], skip_special_tokens=True))
+            and json_end(self._tokenizer.decode(row[self._width :], skip_special_tokens=True))
             is not None
             for row, token in zip(ids, last, strict=True)
         ]
         return torch.tensor(is_closed, device=ids.device)
 
 
-def closed_at(text: str) -> int | None:
+def json_end(text: str) -> int | None:
     """Where the JSON object, list or string that ``text`` begins with ends, if it does.
 
     None for a number: more digits may follow.

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["Words", "instruct", "put_into_words", "worded_in"]
+__all__ = ["Words", "instruct", "put_into_words", "reword"]
 
 _BEGIN, _NEXT, _END = "\ufdd0", "\ufdd2", "\ufdd1"
 _INSTRUCTION = re.compile(f"{_BEGIN}([^{_BEGIN}{_END}]*){_END}")
@@ -43,12 +43,12 @@ def put_into_words(text: str, words: Words) -> str:
     return _INSTRUCTION.sub(say, text)
 
 
-def worded_in(value: Any, words: Words) -> Any:
+def reword(value: Any, words: Words) -> Any:
     """Plain data (objects, lists, texts) with all instructions in it worded."""
     if isinstance(value, str):
         return put_into_words(value, words)
     if isinstance(value, Mapping):
-        return {key: worded_in(inner, words) for key, inner in value.items()}
+        return {key: reword(inner, words) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [worded_in(inner, words) for inner in value]
+        return [reword(inner, words) for inner in value]
     return value

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radu_core.cli.words import in_shell
-from radu_core.instructions import instruct, put_into_words, worded_in
+from radu_core.instructions import instruct, put_into_words, reword
 from studio.frame.words import on_page
 
 WORDS = {"open": lambda what="it": f"open {what}"}
@@ -49,7 +49,7 @@ def test_what_helps_after_lsr_is_said_by_each_border() -> None:
 
 def test_nested_data_is_worded_and_keeps_what_else_it_holds() -> None:
     data = {"a": [instruct("open", "x"), 1, None], "b": ({"c": "text"},)}
-    assert worded_in(data, WORDS) == {"a": ["Open x", 1, None], "b": [{"c": "text"}]}
+    assert reword(data, WORDS) == {"a": ["Open x", 1, None], "b": [{"c": "text"}]}
 
 
 @given(st.text())

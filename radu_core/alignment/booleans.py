@@ -29,7 +29,7 @@ def statements(text: Text, slot: Slot | None) -> list[tuple[Place, bool]]:
         if [stem(t.word) for t in tokens[first : first + len(stems)]] != stems:
             continue
         last = first + len(stems) - 1
-        ahead, behind = _negation(text, first), _negated_behind(text, last)
+        ahead, behind = _negation(text, first), _negation_behind(text, last)
         start = tokens[first if ahead is None else ahead].start
         end = tokens[last if behind is None else behind].end
         mentions.append(((start, end), ahead is None and behind is None))
@@ -58,7 +58,7 @@ def _negation(text: Text, before: int) -> int | None:
     return None
 
 
-def _negated_behind(text: Text, last: int) -> int | None:
+def _negation_behind(text: Text, last: int) -> int | None:
     """The index of the "not" that follows token ``last``: "pets are not allowed"."""
     for i in range(last + 1, min(len(text.tokens), last + 3)):
         word = text.utterance[text.tokens[i].start : text.tokens[i].end].lower()

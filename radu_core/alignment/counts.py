@@ -149,7 +149,7 @@ class Counts:
         """
         if longer := longer_number(text, place):
             return Candidate(*place, "doubted", DOUBTFUL, f"is part of {longer!r}")
-        if twice := self._said_twice(text, place, form):
+        if twice := self._repetition(text, place, form):
             return Candidate(*place, "doubted", DOUBTFUL, f"stands beside {twice!r}")
         words = self._words_of(function, slot) if slot is not None else _NO_WORDS
         number = Number(*place, form.amount, *place)
@@ -170,7 +170,7 @@ class Counts:
         """The date or time, said with a word of its own ("2 pm"), that ``place`` is in, or ""."""
         if not self._in_clock(text, Number(*place, 0, *place), words):
             return ""
-        around = (c for c in text.taken_by_clock if c[0] < place[1] and place[0] < c[1])
+        around = (c for c in text.clock_places if c[0] < place[1] and place[0] < c[1])
         surface = text.utterance[slice(*next(around))]
         return surface if any(c.isalpha() for c in surface) else ""
 
@@ -181,7 +181,7 @@ class Counts:
         topic_words = set(plain_words(f"{slot.name} {slot.description}"))
         return not (topic_words | set(map(self.language.stem, topic_words))) & _CLOCK_WORDS
 
-    def _said_twice(self, text: Text, place: Place, form: Form) -> str:
+    def _repetition(self, text: Text, place: Place, form: Form) -> str:
         """The same number in words right beside it ("four 4 days"), or ""."""
         for token in (text.token_before(place[0]), text.token_after(place[1])):
             if token is None:
@@ -210,7 +210,7 @@ class Counts:
         """Whether a number is part of a date or a time; what counts the slot's own noun isn't."""
         if words.name & {self.language.stem(w) for w in _words_after(text, number.whole_end)}:
             return False
-        return any(s < number.end and number.start < e for s, e in text.taken_by_clock)
+        return any(s < number.end and number.start < e for s, e in text.clock_places)
 
     def _doubt(self, text: Text, number: Number, words: _SlotWords, *, alone: bool) -> str:
         """What speaks against a number being the slot's ("2 children" for adults), or ""."""

@@ -138,7 +138,7 @@ def _clock_with(text: Text, value: Scalar) -> str:
     if isinstance(value, str):
         return ""
     numbers = [n for n in text.quantities if n.value == value]
-    clocks = (c for n in numbers for c in text.taken_by_clock if c[0] <= n.start and n.end <= c[1])
+    clocks = (c for n in numbers for c in text.clock_places if c[0] <= n.start and n.end <= c[1])
     place = next(clocks, None)
     return text.utterance[slice(*place)] if place else ""
 

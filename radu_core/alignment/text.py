@@ -138,7 +138,7 @@ class Text:
         return find_durations(self.utterance, self.quantities, self.language)
 
     @cached_property
-    def taken_by_clock(self) -> tuple[Place, ...]:
+    def clock_places(self) -> tuple[Place, ...]:
         """Where dates and times stand: a number in there is no count of anything."""
         sure = [d for d in self.dates if not d.weak] + [t for t in self.times if not t.weak]
         return tuple((e.start, e.end) for e in sure)

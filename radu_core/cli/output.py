@@ -28,7 +28,7 @@ from radu_core import __version__
 from radu_core.cli.words import WORDS, in_shell
 from radu_core.errors import InputError, RaduError, shorten
 from radu_core.extras import as_missing_package
-from radu_core.instructions import worded_in
+from radu_core.instructions import reword
 from radu_core.progress import Progress
 from radu_core.workflows.frame.workspace import Workspace
 
@@ -65,11 +65,11 @@ def command(name: str, *, group: typer.Typer = app) -> Callable[..., Callable[..
     def register(work: Callable[..., Output]) -> Callable[..., None]:
         @functools.wraps(work)
         def run(*args: Any, json: bool = False, **kwargs: Any) -> None:
-            def checked_work() -> Output:
+            def work_and_check() -> Output:
                 _check_text([*args, *kwargs.values()])
                 return work(*args, **kwargs)
 
-            raise typer.Exit(_answer(checked_work, as_json=json))
+            raise typer.Exit(_answer(work_and_check, as_json=json))
 
         as_json = inspect.Parameter(
             "json",
@@ -126,7 +126,7 @@ def _answer(work: Callable[[], Output], *, as_json: bool) -> int:
 def _tell(output: Output, *, as_json: bool) -> None:
     if as_json:
         data = json.loads(json.dumps(output.data, default=_plain))
-        print(json.dumps(worded_in(data, WORDS), ensure_ascii=False))
+        print(json.dumps(reword(data, WORDS), ensure_ascii=False))
     else:
         for part in output.text:
             _print(part)

@@ -338,7 +338,7 @@ def runs_scope(
     name = open_run(space, run).id
     if share is not None:
         scope.set_kept(space, name, share)
-    share_kept = scope.kept_by(space, name)
+    share_kept = scope.share_kept_by(space, name)
     sentence = (
         "refuses nothing by its score"
         if share_kept == 1

@@ -22,7 +22,7 @@ from radu_core.formats.tidy import tidy
 from radu_core.numbers import NUMBER_REMEDY
 from radu_core.schema import Schema, argument_problems
 
-__all__ = ["REPEATED", "Collected", "derived_id", "taken_again", "to_exemplar"]
+__all__ = ["REPEATED", "Collected", "derived_id", "replace_rows", "to_exemplar"]
 
 REPEATED = "the same row as one before it"
 
@@ -206,7 +206,7 @@ class Collected:
         )
 
 
-def taken_again(imported: Imported, rows: Iterable[Given], wrong: Collection[int]) -> Imported:
+def replace_rows(imported: Imported, rows: Iterable[Given], wrong: Collection[int]) -> Imported:
     """The import with these rows in the place of its own, and without the rejections ``wrong``.
 
     They are told apart again: one that now equals another is counted as repeated, and one

@@ -91,7 +91,7 @@ class Sheet:
         return book, book[name]
 
     def _rows(self, book: Any, sheet: Any) -> Iterator[Cells]:
-        blocks, empty = _merged_and_empty(book, sheet)
+        blocks, empty = _scan_cells(book, sheet)
         rows: dict[str, str] = {}
         width = 0
         for number, row in enumerate(sheet.iter_rows(), start=1):
@@ -166,7 +166,7 @@ def _not_xlsx(path: Path, error: Exception) -> RaduError:
     )
 
 
-def _merged_and_empty(book: Any, sheet: Any) -> tuple[list[_Block], dict[int, list[int]]]:
+def _scan_cells(book: Any, sheet: Any) -> tuple[list[_Block], dict[int, list[int]]]:
     """Merged cells, and by row the columns (from 1) of formulas without a value.
 
     Reading row by row, openpyxl tells neither. The sheet's XML is parsed for them only where a

@@ -86,7 +86,7 @@ class CoverageGrid:
         """Its 95 % Wilson interval."""
         return wilson(int(self.hits[k_desc, k_exemplar]), self.total)
 
-    def covered_at(self, k_desc: int, k_exemplar: int) -> NDArray[np.bool_]:
+    def coverage_at(self, k_desc: int, k_exemplar: int) -> NDArray[np.bool_]:
         """``(n,)``: which queries are covered at a point."""
         return _within(self.first["descriptions"], k_desc) | _within(
             self.first["fused"], k_exemplar
@@ -94,7 +94,7 @@ class CoverageGrid:
 
     def is_covered(self, number: int, k_desc: int, k_exemplar: int) -> bool:
         """Whether query ``number`` is covered at a point."""
-        return bool(self.covered_at(k_desc, k_exemplar)[number])
+        return bool(self.coverage_at(k_desc, k_exemplar)[number])
 
     def curve(self, ranking: str) -> list[int]:
         """How many queries are covered by one ranking alone, for k = 0, 1, … up to the largest.
@@ -115,7 +115,7 @@ class CoverageGrid:
     def per_function(self, k_desc: int, k_exemplar: int) -> dict[str, tuple[int, int]]:
         """Function → (covered, total), by name."""
         counts: dict[str, list[int]] = {}
-        is_covered = self.covered_at(k_desc, k_exemplar).tolist()
+        is_covered = self.coverage_at(k_desc, k_exemplar).tolist()
         for query, right in zip(self.queries, is_covered, strict=True):
             pair = counts.setdefault(query.function or "", [0, 0])
             pair[0] += right
@@ -124,7 +124,7 @@ class CoverageGrid:
 
     def misses(self, k_desc: int, k_exemplar: int) -> list[Miss]:
         """Every query that isn't covered at a point."""
-        is_covered = self.covered_at(k_desc, k_exemplar).tolist()
+        is_covered = self.coverage_at(k_desc, k_exemplar).tolist()
         return [
             Miss(
                 query.exemplar_id or "",

@@ -14,7 +14,7 @@ from radu_core.store.derived import DISAGREEMENT
 from radu_core.store.rows import aware
 from radu_core.store.tables import exemplars, leases, opinions
 
-__all__ = ["LEASE", "Lease", "blocked_items", "held_by_others", "keep", "take"]
+__all__ = ["LEASE", "Lease", "blocked_items", "keep", "other_leases", "take"]
 
 LEASE = timedelta(minutes=10)
 
@@ -57,7 +57,7 @@ def keep(
         w.connection.execute(update(leases).where(mine).values(**values))
     lost_ids = set(ids) - had
     if lost_ids:
-        others = held_by_others(w.connection, w.module, client, w.now)
+        others = other_leases(w.connection, w.module, client, w.now)
         items_taken = blocked_items(
             w.connection, w.module, others, who=w.who, annotators=annotators
         )
@@ -84,7 +84,7 @@ def take(w: Writing, client: str, ids: Iterable[str], *, opened: int = 0) -> Non
         w.connection.execute(insert(leases), rows)
 
 
-def held_by_others(connection: Connection, module: str, client: str, now: datetime) -> list[Lease]:
+def other_leases(connection: Connection, module: str, client: str, now: datetime) -> list[Lease]:
     """The leases of all other tabs, the first to expire first."""
     same = (exemplars.c.module == leases.c.module) & (exemplars.c.id == leases.c.exemplar)
     columns = (leases.c.exemplar, leases.c.who, leases.c.until)

@@ -45,13 +45,13 @@ def progress(connection: Connection, module: str, *, who: str, since: datetime) 
     )
     rows = connection.execute(decisions.group_by(events.c.who))
     people = Counter({row.who: int(row[1]) for row in rows})
-    people.subtract(_taken_back(connection, module, since))
+    people.subtract(_count_withdrawn(connection, module, since))
     return Progress(
         int(connection.scalar(resolved) or 0), int(total), sum(people.values()), people[who]
     )
 
 
-def _taken_back(connection: Connection, module: str, since: datetime) -> Counter[str]:
+def _count_withdrawn(connection: Connection, module: str, since: datetime) -> Counter[str]:
     """By person, how many of the decisions since then were taken back."""
     recent = (events.c.module == module) & (events.c.at >= since)
     undone = select(events.c.exemplar).where(recent, events.c.kind.in_(_TAKES_BACK)).distinct()

@@ -216,7 +216,7 @@ def _reasons(w: Writing, batch: ImportRecord, rows: Sequence[Row[Any]]) -> dict[
     since = {row.exemplar: row.event for row in rows}
     added_ids = {row.exemplar for row in rows if row.kind == "added"}
     return {
-        **_changed_by_imports(w, batch, list(since)),
+        **_later_imports(w, batch, list(since)),
         **_judgements_since(w, batch, list(since)),
         **_decisions_since(w, since, added_ids),
     }
@@ -276,7 +276,7 @@ def _judgements_since(w: Writing, batch: ImportRecord, ids: Sequence[str]) -> di
     }
 
 
-def _changed_by_imports(w: Writing, batch: ImportRecord, ids: Sequence[str]) -> dict[str, str]:
+def _later_imports(w: Writing, batch: ImportRecord, ids: Sequence[str]) -> dict[str, str]:
     """Which of these exemplars a later import has changed, and which one."""
     query = select(import_rows.c.exemplar, import_rows.c.batch).where(
         import_rows.c.module == w.module,

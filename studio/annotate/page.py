@@ -162,7 +162,7 @@ def version(here: Page) -> str:
 
 def tools(here: Page) -> None:
     """One tool at a time below the marker: none is computed before it is asked for."""
-    _asked_to_add(here)
+    _begin_linked(here)
     name = st.pills(
         "Tools",
         list(_TOOLS),
@@ -181,7 +181,7 @@ def tools(here: Page) -> None:
             parts[name](here)
 
 
-def _asked_to_add(here: Page) -> None:
+def _begin_linked(here: Page) -> None:
     """A link may ask for an utterance of a function to be added; it asks once."""
     function = read_address(
         "add",

@@ -16,14 +16,14 @@ from radu_core.words import percent
 from radu_core.workflows.evaluate.evaluation import SPLITS
 from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.frame.run_names import run_label
-from radu_core.workflows.runs.scope import kept_by, set_kept
+from radu_core.workflows.runs.scope import set_kept, share_kept_by
 from studio.frame import show
 from studio.frame.address import position
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page
 
-__all__ = ["ask", "choose_run", "choose_split", "measured_too", "scope", "sources"]
+__all__ = ["ask", "choose_extras", "choose_run", "choose_split", "scope", "sources"]
 
 _TOO = {
     "untrained": "the model before training",
@@ -50,7 +50,7 @@ def choose_split() -> Split:
     return st.selectbox("Split", SPLITS, index=first)
 
 
-def measured_too(here: Page, run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any]:
+def choose_extras(here: Page, run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any]:
     """What else is measured on the same rows.
 
     Of a language model's run what it was before and what it generates, of a retriever's run it and
@@ -94,7 +94,7 @@ def scope(here: Page, report: EvaluationReport) -> None:
         st.line_chart(points, x=kept_title, y=found_title, height=220, alt=alt)
     st.caption(plain(str(report.scope)))
     first, second = st.columns([4, 2], vertical_alignment="bottom")
-    now = kept_by(here.workspace, report.run)
+    now = share_kept_by(here.workspace, report.run)
     keep = first.slider(
         "In scope, kept (%)",
         50.0,

@@ -56,7 +56,7 @@ def gate(*, ask: bool = True) -> str:
     """
     login = require_login()
     with st.sidebar:
-        return _logged_in() if login else _browser_name(ask)
+        return _show_account() if login else _browser_name(ask)
 
 
 def ask_name() -> None:
@@ -117,7 +117,7 @@ def _login_screen(auth: Mapping[str, Any]) -> None:
         _run("keep place", _KEEP_PLACE)
 
 
-def _logged_in() -> str:
+def _show_account() -> str:
     """Who is logged in, with a button to leave."""
     who = _who(dict(st.user))
     st.caption(plain(who))

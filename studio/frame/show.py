@@ -15,7 +15,7 @@ import streamlit as st
 
 from radu_core.exemplars import Span
 from radu_core.files import content_hash
-from radu_core.instructions import worded_in
+from radu_core.instructions import reword
 from radu_core.words import quantity
 from studio.frame.words import WORDS, on_page
 
@@ -263,4 +263,4 @@ def _cell(value: Any) -> Any:
 
 def as_json(value: Any) -> str:
     """A value as compact JSON that keeps its letters, its messages in the words of the pages."""
-    return json.dumps(worded_in(value, WORDS), ensure_ascii=False)
+    return json.dumps(reword(value, WORDS), ensure_ascii=False)

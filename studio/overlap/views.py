@@ -16,7 +16,7 @@ from radu_core.workflows.coverage import judgements
 from radu_core.workflows.overlap.report import (
     OverlapReport,
     flag,
-    moved_on,
+    has_changed_since,
     overlap_report,
     pairs_confused,
 )
@@ -82,7 +82,7 @@ def measurement_line(here: Page, report: OverlapReport) -> None:
         f"Measured on {quantity(report.distinct, 'distinct exemplar')} of {report.exemplars:,} "
         f"resolved training exemplars, each compared with its {report.k} nearest."
     )
-    if moved_on(here.workspace, report):
+    if has_changed_since(here.workspace, report):
         st.warning("The module has changed since. Measure again.", icon=":material/refresh:")
 
 

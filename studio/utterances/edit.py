@@ -218,12 +218,12 @@ def _report(here: Page, report: edit.EditReport) -> None:
                     icon=":material/undo:",
                     key="edit undo",
                     on_click=_start,
-                    args=(here, "Undoing the edit", partial(_taken_back, here, report)),
+                    args=(here, "Undoing the edit", partial(_take_back, here, report)),
                 )
             st.button("Close", key="edit close", on_click=_close, args=(here,))
 
 
-def _taken_back(here: Page, report: edit.EditReport, _: Progress) -> edit.Undone:
+def _take_back(here: Page, report: edit.EditReport, _: Progress) -> edit.Undone:
     return edit.undo_edit(here.workspace, report, who=here.who)
 
 

@@ -13,7 +13,7 @@ from fakes import ScriptedModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radu_core.generator import closed_at
+from radu_core.generator import json_end
 from radu_core.inference import Generator, Parser, ParserSettings
 from radu_core.inference.budget import answer_tokens
 from radu_core.prompts import TemplateSet
@@ -137,7 +137,7 @@ def test_a_cut_answer_is_reported_as_such(loaded: Workspace) -> None:
     ],
 )
 def test_where_a_json_value_is_closed(text: str, end: int | None) -> None:
-    assert closed_at(text) == end
+    assert json_end(text) == end
 
 
 def test_generation_ends_where_the_value_is_closed(

@@ -85,7 +85,7 @@ def retrieve(
     grid = coverage(
         index, [query_of(e) for e in rows], max_desc=k_desc, max_exemplar=max(k_exemplar, 1)
     )
-    is_covered = grid.covered_at(k_desc, k_exemplar).tolist()
+    is_covered = grid.coverage_at(k_desc, k_exemplar).tolist()
     vectors = embedder.embed([e.utterance for e in index.exemplars])
     names = [e.function or "" for e in index.exemplars]
     votes = [

@@ -31,7 +31,7 @@ from radu_core.training.probe.trial import step_on_longest, step_on_typical
 from radu_core.training.run.config import TrainConfig
 from radu_core.training.run.machine import peak_memory
 
-__all__ = ["asked_again", "measure"]
+__all__ = ["count_renewals", "measure"]
 
 _SAMPLE = 256  # labels that are embedded, and retrieved among
 _MOST_ASKED = 12  # rows; the first ones warm up
@@ -72,7 +72,7 @@ def measure(
     index = ModuleIndex.build(schema, sample, embedder)
     elapsed = time.monotonic() - start
     lengths = {e.id: tokens_read(encoder, e) for e in exemplars}
-    passes = 3 + asked_again(config, len(rows))  # before, for the validation rows, and after
+    passes = 3 + count_renewals(config, len(rows))  # before, for the validation rows, and after
     text_count = passes * len(exemplars) + 2 * len(validation)
     probe = replace(
         probe,
@@ -147,7 +147,7 @@ def _ask(
     return lessons, replace(found, asking_seconds=mean, peak_bytes=peak_memory())
 
 
-def asked_again(config: TrainConfig, rows: int) -> int:
+def count_renewals(config: TrainConfig, rows: int) -> int:
     """How often a shared encoder retrieves again, and the teacher is asked about what it finds."""
     if config.tower != "shared" or not rows:
         return 0

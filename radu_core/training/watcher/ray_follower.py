@@ -192,7 +192,7 @@ class _Follower:
             except (OSError, RuntimeError, ValueError, tarfile.TarError) as error:
                 self._check_patience(error, heard)
             else:
-                has_ended = end is not None or self._ended_by_status(info)
+                has_ended = end is not None or self._is_over(info)
             if not has_ended:
                 self._pause(job)
         write_json(self._run.path / _JOB, {**job, "done": True})
@@ -215,10 +215,10 @@ class _Follower:
                 "running.",
             ) from error
 
-    def _ended_by_status(self, info: Any) -> bool:
+    def _is_over(self, info: Any) -> bool:
         """Whether the job has ended without an end that it wrote itself."""
         if info.status.is_terminal():
-            self._ended_without_a_word(info)
+            self._write_missing_end(info)
             return True
         if info.status == "PENDING":
             if self._told_to_stop:  # Ray keeps it until there is room, and ends it then
@@ -246,7 +246,7 @@ class _Follower:
             ) from None
         time.sleep(_POLL)
 
-    def _ended_without_a_word(self, info: Any) -> None:
+    def _write_missing_end(self, info: Any) -> None:
         """Say the end of a job that said none itself: it was killed, or couldn't begin."""
         if self._state() in FINAL:
             return

@@ -105,7 +105,7 @@ def catch_up(trainer: Any, config: TrainConfig, last: Path) -> None:
     trainer.accelerator.wait_for_everyone()
 
 
-def _measured_before(run: RunDirectory, step: int) -> tuple[int, dict[str, float]]:
+def _earlier_measures(run: RunDirectory, step: int) -> tuple[int, dict[str, float]]:
     """What an earlier process of the run measured at that step, so that it isn't done again."""
     validations = [
         e.data for e in run.events() if e.kind == "validation" and e.data.get("step") == step
@@ -139,7 +139,7 @@ def is_over(run: RunDirectory, trainer: Any, config: TrainConfig, last: str) -> 
         trainer._load_from_checkpoint(last)
         trainer.accelerator.prepare_model(trainer.model)  # computes as it did while it trained
         trainer.state = state
-        trainer.measured = _measured_before(run, state.global_step)
+        trainer.measured = _earlier_measures(run, state.global_step)
         return True
     return False
 

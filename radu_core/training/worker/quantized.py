@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["dequantized_and_merged", "load_quantized", "own_gpu"]
+__all__ = ["dequantize_and_merge", "load_quantized", "own_gpu"]
 
 
 def own_gpu(environment: Mapping[str, str]) -> int:
@@ -50,7 +50,7 @@ def _load(directory: Path) -> Any:
     )
 
 
-def dequantized_and_merged(directory: Path, adapter: Path) -> Any:
+def dequantize_and_merge(directory: Path, adapter: Path) -> Any:
     """A plain float32 model that does what base and adapter did in training.
 
     Merging into 4-bit weights would round them again, and the weights of the base before they

@@ -21,7 +21,7 @@ from radu_core.tokenizing import IGNORED, Collator, Encoded
 from radu_core.training.run.config import TrainConfig
 from radu_core.training.run.directory import RunDirectory
 from radu_core.training.run.encoding import Preflight
-from radu_core.training.worker.quantized import dequantized_and_merged
+from radu_core.training.worker.quantized import dequantize_and_merge
 from radu_core.words import percent, quantity
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _merge(config: TrainConfig, model: Any, adapter: Path, base: Path | None) ->
     if config.method != "qlora" or base is None:
         return model.merge_and_unload()
     ends = model.get_base_model().generation_config
-    merged_model = dequantized_and_merged(base, adapter)
+    merged_model = dequantize_and_merge(base, adapter)
     merged_model.generation_config = ends
     return merged_model.eval()
 

@@ -131,7 +131,7 @@ def serve(workspace: Workspace, *, who: str, module: str, request: Request) -> d
             opened=request.opened,
             annotators=module_known.annotators,
         )
-        others = leases.held_by_others(w.connection, module, request.client, w.now)
+        others = leases.other_leases(w.connection, module, request.client, w.now)
         counts = queues.waiting(w.connection, module) if request.want else None
         filter_wanted = filter_of(request)
         items = []

@@ -28,10 +28,10 @@ __all__ = [
     "build_index",
     "choose_point",
     "chosen_point",
-    "chosen_with",
     "data_state",
     "index_fingerprint",
     "load_index",
+    "point_embedder",
     "resolved_exemplars",
     "retrieval_before",
     "retrieval_settings",
@@ -110,7 +110,7 @@ def choose_point(workspace: Workspace, module: str, point: tuple[int, int], *, w
     workspace.store.change_settings(module, values, who=who)
 
 
-def chosen_with(workspace: Workspace, module: str) -> str | None:
+def point_embedder(workspace: Workspace, module: str) -> str | None:
     """The identity of the embedder that the module's point was chosen with.
 
     None where nobody has chosen one.

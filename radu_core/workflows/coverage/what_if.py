@@ -187,8 +187,8 @@ def difference(
     """The same queries under two grids, each at its point."""
     if [q.exemplar_id for q in one.queries] != [q.exemplar_id for q in two.queries]:
         raise InputError("The two weren't measured on the same utterances", remedy="Measure again.")
-    first = one.covered_at(*at_one).tolist()
-    second = two.covered_at(*at_two).tolist()
+    first = one.coverage_at(*at_one).tolist()
+    second = two.coverage_at(*at_two).tolist()
     pairs = list(enumerate(zip(first, second, strict=True)))
     gains = tuple(n for n, (a, b) in pairs if b and not a)
     losses = tuple(n for n, (a, b) in pairs if a and not b)

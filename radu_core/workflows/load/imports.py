@@ -124,7 +124,7 @@ def undo(
         trial = w.connection.begin_nested()
         result = undoing.undo(w, batch)
         if batch.undone and not result.removed and not result.returned:
-            raise _undone_before(batch, result)
+            raise _undo_conflict(batch, result)
         schema, returned = _schema_back(w, batch)
         if dry_run:
             trial.rollback()
@@ -181,7 +181,7 @@ def _check(batch: ImportRecord) -> None:
         )
 
 
-def _undone_before(batch: ImportRecord, result: Moved) -> ConflictError:
+def _undo_conflict(batch: ImportRecord, result: Moved) -> ConflictError:
     when = f"{batch.moved:%Y-%m-%d %H:%M}" if batch.moved else "before"
     still = Counter(why for _, why in result.kept)
     rest = "; ".join(f"{count} still stay ({why})" for why, count in still.most_common(_EXAMPLES))

@@ -12,7 +12,7 @@ from radu_core.alignment.corrections import Correction, corrections
 from radu_core.alignment.shifts import Shift
 from radu_core.exemplars import AnnotatedExemplar
 from radu_core.formats import Imported
-from radu_core.formats.collected import taken_again
+from radu_core.formats.collected import replace_rows
 from radu_core.formats.common import Given
 from radu_core.progress import Progress, silent
 from radu_core.schema import Schema
@@ -126,7 +126,7 @@ def _with_corrections(
         if correction is not None:
             rows.append(_correct(given_row, correction.after))
             accepted.add(number)
-    return taken_again(imported, rows, accepted)
+    return replace_rows(imported, rows, accepted)
 
 
 def _correct(row: Given, right: AnnotatedExemplar) -> Given:

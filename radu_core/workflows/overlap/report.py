@@ -26,7 +26,7 @@ __all__ = [
     "K",
     "OverlapReport",
     "flag",
-    "moved_on",
+    "has_changed_since",
     "overlap_report",
     "pairs_confused",
 ]
@@ -39,7 +39,8 @@ class OverlapReport:
     """What was found in a module, measured on its distinct resolved training exemplars.
 
     ``findings`` are those of the exemplars, then the schema's; ``k`` is how many neighbours were
-    looked at. ``state`` changes with what it was measured on; ``moved_on`` compares ``seen``.
+    looked at. ``state`` changes with what it was measured on; ``has_changed_since`` compares
+    ``seen``.
     """
 
     module: str
@@ -92,7 +93,7 @@ def overlap_report(
     )
 
 
-def moved_on(workspace: Workspace, report: OverlapReport) -> bool:
+def has_changed_since(workspace: Workspace, report: OverlapReport) -> bool:
     """Whether the schema, an exemplar, the settings or the judgements have changed since."""
     return _state(workspace, report.module) != report.seen
 

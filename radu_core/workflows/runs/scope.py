@@ -11,12 +11,12 @@ from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.frame.run_list import check_answers, open_run
 from radu_core.workflows.frame.workspace import Workspace
 
-__all__ = ["LEAST", "check_kept", "curve_of_run", "fast_of", "kept_by", "set_kept"]
+__all__ = ["LEAST", "check_kept", "curve_of_run", "fast_of", "set_kept", "share_kept_by"]
 
 LEAST = min(KEPT)
 
 
-def kept_by(workspace: Workspace, name: str) -> float:
+def share_kept_by(workspace: Workspace, name: str) -> float:
     """The share of utterances in scope that a run's model keeps."""
     return float(read_head(_model(workspace, name).model)["scope"]["kept"])
 

@@ -165,14 +165,14 @@ def rename_recognizer(schema: Schema, old: str, new: str) -> Schema:
     renamed = tuple(
         r.model_copy(update={"name": new}) if r.name == old else r for r in schema.recognizers
     )
-    return _with(schema, recognizers=renamed, functions=_filled_by(schema, old, new))
+    return _with(schema, recognizers=renamed, functions=_with_recognizer(schema, old, new))
 
 
 def remove_recognizer(schema: Schema, name: str) -> Schema:
     """Without the recognizer; the model fills its slots."""
     _require_recognizer(schema, name)
     recognizers = tuple(r for r in schema.recognizers if r.name != name)
-    return _with(schema, recognizers=recognizers, functions=_filled_by(schema, name, None))
+    return _with(schema, recognizers=recognizers, functions=_with_recognizer(schema, name, None))
 
 
 def _require_recognizer(schema: Schema, name: str) -> None:
@@ -185,7 +185,7 @@ def _require_recognizer(schema: Schema, name: str) -> None:
         )
 
 
-def _filled_by(schema: Schema, old: str, new: str | None) -> tuple[Function, ...]:
+def _with_recognizer(schema: Schema, old: str, new: str | None) -> tuple[Function, ...]:
     def change(slot: Slot) -> Slot:
         return slot.model_copy(update={"recognizer": new}) if slot.recognizer == old else slot
 

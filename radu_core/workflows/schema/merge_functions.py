@@ -107,7 +107,7 @@ def _merge(schema: Schema, target: Function, source: Function) -> Schema:
         s.model_copy(update={"required": False}) for s in source.slots if not target.slot(s.name)
     ]
     theirs = {s.name: s for s in source.slots}
-    own = [_required_in_both(s, theirs.get(s.name)) for s in target.slots]
+    own = [_merge_requirement(s, theirs.get(s.name)) for s in target.slots]
     whole = target.model_copy(update={"slots": (*own, *more)})
     functions = [whole if f.name == target.name else f for f in schema.functions if f != source]
     return schema.model_copy(update={"functions": tuple(functions)})
@@ -122,7 +122,7 @@ def _problems(schema: Schema) -> list[str]:
     return []
 
 
-def _required_in_both(slot: Slot, other: Slot | None) -> Slot:
+def _merge_requirement(slot: Slot, other: Slot | None) -> Slot:
     required = slot.required and other is not None and other.required
     return slot.model_copy(update={"required": required})
 

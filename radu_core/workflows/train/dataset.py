@@ -250,18 +250,18 @@ def _stale_reason(workspace: Workspace, directory: Path, manifest: Manifest | Mi
     if note := note_of(directory):
         return note
     if isinstance(manifest, Manifest):
-        return _moved_on(workspace, manifest)
+        return _describe_changes(workspace, manifest)
     parts_changed = _changed_parts(directory, manifest)
     if parts_changed:
         return f"its parts were built again since, or are gone: {', '.join(parts_changed)}"
     for module in manifest.parts:
-        why = _moved_on(workspace, read_dataset(directory.parent / module))
+        why = _describe_changes(workspace, read_dataset(directory.parent / module))
         if why:
             return f"{module}: {why}"
     return ""
 
 
-def _moved_on(workspace: Workspace, manifest: Manifest | Mixture) -> str:
+def _describe_changes(workspace: Workspace, manifest: Manifest | Mixture) -> str:
     """In what a module differs from what its dataset was built of."""
     if not isinstance(manifest, Manifest):
         return ""

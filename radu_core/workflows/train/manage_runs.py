@@ -34,7 +34,7 @@ from radu_core.workflows.frame.run_list import (
 from radu_core.workflows.frame.run_names import BESIDE, run_name
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.runs.launch import start
-from radu_core.workflows.train.retriever import asked_by, used_by
+from radu_core.workflows.train.retriever import modules_using, runs_using
 
 __all__ = [
     "LONGEST_NAME",
@@ -191,13 +191,13 @@ def trash(workspace: Workspace, name: str) -> Path:
     state, _ = run.state()
     if state not in FINAL or lives(run):
         raise InputError(f"Run {run.id} is {state}", remedy="Stop it first, then delete it.")
-    if modules := used_by(workspace, run.id):
+    if modules := modules_using(workspace, run.id):
         raise InputError(
             f"{' and '.join(modules)} retrieves with it",
             value=run.id,
             remedy=f"{instruct('restore retriever', modules[0])} first.",
         )
-    if others := asked_by(workspace, run.id):
+    if others := runs_using(workspace, run.id):
         raise InputError(
             f"{quantity(len(others), 'run retrieves', 'runs retrieve')} with its encoder",
             value=", ".join(others),

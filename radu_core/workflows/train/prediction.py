@@ -130,10 +130,10 @@ def _asking_seconds(config: TrainConfig, probe: Probe) -> tuple[float, float]:
     """
     if not config.learns_by_teacher:
         return 0.0, 0.0
-    from radu_core.training.lsr.probe import asked_again
+    from radu_core.training.lsr.probe import count_renewals
 
     once = probe.asking_seconds * probe.asked_rows
-    return once, once * asked_again(config, probe.asked_rows)
+    return once, once * count_renewals(config, probe.asked_rows)
 
 
 def _by_time(training: float, save_seconds: float) -> float:

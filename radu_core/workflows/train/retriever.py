@@ -36,7 +36,7 @@ from radu_core.workflows.coverage.indexing import (
     build_index,
     choose_point,
     chosen_point,
-    chosen_with,
+    point_embedder,
     retrieval_before,
     retrieval_settings,
     switch_retrieval,
@@ -51,14 +51,14 @@ __all__ = [
     "Standing",
     "Step",
     "Switch",
-    "asked_by",
     "has_encoder",
     "judge",
     "kept_guard",
+    "modules_using",
     "restore",
+    "runs_using",
     "standing",
     "use",
-    "used_by",
 ]
 
 _TARGET = 0.99  # coverage that a point is chosen for, as everywhere
@@ -177,13 +177,13 @@ def kept_guard(run: RunDirectory) -> Guard | None:
         return None
 
 
-def used_by(workspace: Workspace, name: str) -> list[str]:
+def modules_using(workspace: Workspace, name: str) -> list[str]:
     """The modules that retrieve with a run's encoder."""
     modules = workspace.store.modules()
     return [m for m in modules if retrieval_settings(workspace, m).embedder == name]
 
 
-def asked_by(workspace: Workspace, name: str) -> list[str]:
+def runs_using(workspace: Workspace, name: str) -> list[str]:
     """The other runs that retrieve with a run's encoder, as they were trained."""
     pairs_asked = []
     for run in runs(workspace):
@@ -298,7 +298,7 @@ def _listing(unbuilt: list[str], what: str) -> Iterator[None]:
 
 def _point(workspace: Workspace, module: str, who: str, progress: Progress) -> list[Step]:
     """Choose the point again, where somebody has chosen one; the default stays the default."""
-    if chosen_with(workspace, module) is None:
+    if point_embedder(workspace, module) is None:
         return []
     before = chosen_point(workspace, module)
     choice = coverage_report(workspace, module, target=_TARGET, progress=progress).choice
@@ -333,7 +333,7 @@ def _stale(workspace: Workspace, module: str) -> Iterator[str]:
     """What of a module is of another embedding model than it retrieves with now."""
     now = workspace.embedder(retrieval_settings(workspace, module).embedder)
     k_desc, k_exemplar = chosen_point(workspace, module)
-    if chosen_with(workspace, module) not in (None, "", now.identity):
+    if point_embedder(workspace, module) not in (None, "", now.identity):
         yield (
             f"{describe_point(k_desc, k_exemplar)} were chosen with another embedding model: "
             "measure coverage again."

@@ -17,7 +17,12 @@ from radu_core.workflows.coverage.judgements import judge, judged_pairs, withdra
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.load.files import import_file
 from radu_core.workflows.load.outcomes import resolve
-from radu_core.workflows.overlap.report import flag, moved_on, overlap_report, pairs_confused
+from radu_core.workflows.overlap.report import (
+    flag,
+    has_changed_since,
+    overlap_report,
+    pairs_confused,
+)
 from radu_core.workflows.prompts.negatives import POSITIONS, dial, mine_negatives, retrieve
 from radu_core.workflows.prompts.preview import preview
 from radu_core.workflows.train import dataset
@@ -162,7 +167,7 @@ def test_overlap_lists_pairs_lint_and_sends_to_annotation(space: Workspace) -> N
     after = overlap_report(space, MODULE, near_duplicate=1.0)
     assert "near duplicates" not in {f.kind for f in after.findings}
     assert after.state != report.state
-    assert (moved_on(space, report), moved_on(space, after)) == (True, False)
+    assert (has_changed_since(space, report), has_changed_since(space, after)) == (True, False)
 
 
 def test_rows_and_index_are_of_one_state(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from radu_core.training.run.directory import RunDirectory
 from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.frame.workspace import Workspace
-from radu_core.workflows.runs.scope import curve_of_run, kept_by, set_kept
+from radu_core.workflows.runs.scope import curve_of_run, set_kept, share_kept_by
 from radu_core.workflows.train.dataset import build
 
 HEAD = {
@@ -43,7 +43,7 @@ def fast(run: RunDirectory, loaded: Workspace) -> RunDirectory:
 
 def test_the_share_to_keep_is_changed_in_place(loaded: Workspace, fast: RunDirectory) -> None:
     assert set_kept(loaded, fast.id, 0.9) == 1.0
-    assert kept_by(loaded, fast.id) == 0.9
+    assert share_kept_by(loaded, fast.id) == 0.9
     assert curve_of_run(loaded, fast.id) is None
     changed = {**HEAD, "scope": {**HEAD["scope"], "kept": 0.9}}  # type: ignore[dict-item]
     assert read_json(fast.model / HEAD_FILE) == changed
@@ -55,7 +55,7 @@ def test_a_head_without_a_part_says_what_to_do(loaded: Workspace, fast: RunDirec
     write_json(fast.model / HEAD_FILE, {n: v for n, v in HEAD.items() if n != "scope"})
     said = r"head\.json has no scope.*Delete that run, and fit the module again"
     for ask in (
-        lambda: kept_by(loaded, fast.id),
+        lambda: share_kept_by(loaded, fast.id),
         lambda: curve_of_run(loaded, fast.id),
         lambda: set_kept(loaded, fast.id, 0.9),
         lambda: evaluate(loaded, fast.id),
@@ -68,4 +68,4 @@ def test_a_head_without_a_part_says_what_to_do(loaded: Workspace, fast: RunDirec
 def test_a_run_that_answers_nothing_is_no_generator(loaded: Workspace) -> None:
     run = make_taught_run(loaded, MODULE)
     with pytest.raises(InputError, match="tuned the embedding model alone"):
-        kept_by(loaded, run.id)
+        share_kept_by(loaded, run.id)

@@ -44,7 +44,7 @@ def retriever_card(
     )
     parts = [
         f"# {run}",
-        _tuned_for(config, modules[0]),
+        _purpose(config, modules[0]),
         f"## Data\n\n- Dataset: `{dataset_name(config)}`\n"
         + (
             ""
@@ -76,7 +76,7 @@ def retriever_card(
     return "\n\n".join(p for p in parts if p) + "\n"
 
 
-def _tuned_for(config: TrainConfig, module: str) -> str:
+def _purpose(config: TrainConfig, module: str) -> str:
     if config.learns_by_teacher:
         return (
             f"**{config.base_model}**, tuned to retrieve the exemplars of the module `{module}` "
