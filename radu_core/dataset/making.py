@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +139,7 @@ class Maker:
             place = f"{row.kind}/{row.slot}"
             id = row_id(strategy, row.kind, exemplar.id, row.slot, numbers[place])
             numbers[place] += 1
-            yield id, row, shorter
+            yield id, replace(row, parts=()), shorter  # a batch's parts fill the memory
 
     def _retrieve(self, exemplars: Sequence[AnnotatedExemplar]) -> list[Retrieved]:
         k = max(POOL, self.config.rows.k_exemplar)
