@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from radu_core.dataset import DatasetConfig, Manifest, Mixture
+from radu_core.files import content_hash
 from radu_core.models import DEFAULT_GENERATOR
 from radu_core.prompts import STRATEGIES
 from radu_core.terms import label, label_of_rows
@@ -18,7 +19,7 @@ from radu_core.workflows.coverage.prompt_tokens import generators
 from radu_core.workflows.train import dataset
 from radu_core.workflows.train.dataset import DatasetView
 from studio.frame import jobs
-from studio.frame.layout import expander
+from studio.frame.layout import expander, side_by_side
 from studio.frame.markdown import plain
 from studio.frame.page import Page
 from studio.train.dataset_diff import compare
@@ -313,7 +314,8 @@ def _card(view: DatasetView) -> None:
             .fillna(0)
             .astype(int)
         )
-        left, right = st.columns(2)
+        own_key = f"dataset-{content_hash(str(view.directory))[:8]}"
+        left, right = side_by_side([1, 1], key=own_key)
         left.dataframe(table)
         with right:
             if isinstance(manifest, Mixture):

@@ -13,6 +13,7 @@ from radu_core.dataset import Preview, PreviewLine
 from radu_core.terms import label, label_of_rows
 from radu_core.words import percent, quantity
 from studio.frame import show
+from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
 
 __all__ = ["preview"]
@@ -39,7 +40,7 @@ def preview(previews: Sequence[Preview], max_length: int) -> None:
     total = sum(line.rows for line in train)
     negatives = sum(line.rows * line.negatives for line in train)
     columns[3].metric("negatives in train", percent(negatives / total, 0) if total else "–")
-    left, right = st.columns(2)
+    left, right = side_by_side([1, 1], key="dataset-preview")
     with left:
         _kinds(rows)
     with right:
