@@ -2,8 +2,6 @@
 
 import streamlit as st
 
-from radu_core.workflows.frame.run_list import module_at_work, runs
-from radu_core.workflows.train.dataset import datasets
 from studio.frame import jobs
 from studio.frame.layout import open_tab
 from studio.frame.page import messages, page
@@ -15,9 +13,9 @@ with page(
     "Train",
     "A run is a separate process. It continues when you close this tab or the studio, and you "
     "find it here again.",
-    opens_on=module_at_work,
+    opens_on_run=True,
 ) as here:
-    module_runs = runs(here.workspace, here.module)
+    module_runs = runs_views.list_runs(here)
     runs_views.lead_by_address(module_runs)
     if runs_views.TAB not in st.session_state and (
         runs_list.under_way(module_runs) or bundle.in_preparation(here, module_runs)
@@ -27,9 +25,9 @@ with page(
     tab = open_tab((BUILD, LAUNCH, runs_views.RUNS, fit_form.FIT), key=runs_views.TAB)
     with messages():
         if tab == BUILD:
-            dataset_forms.show_dataset(here, datasets(here.workspace, here.module))
+            dataset_forms.show_dataset(here)
         elif tab == LAUNCH:
-            launch_form.show_launch_form(here, datasets(here.workspace, here.module))
+            launch_form.show_launch_form(here)
         elif tab == fit_form.FIT:
             fit_form.show_fit_form(here)
         else:

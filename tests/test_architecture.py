@@ -188,6 +188,8 @@ def test_a_page_is_made_of_the_frame_and_its_own_package() -> None:
     assert rooms == {"frame", *(p.stem for p in pages)}
     for path in pages:
         assert wings(path) <= {"frame", path.stem}, path
+        roots = {name.split(".")[0] for name in imported(path)}
+        assert roots <= {"studio", "streamlit", "components"}, f"{path} reaches past its package"
     for path in (p for room in rooms for p in (STUDIO / room).rglob("*.py")):
         assert wings(path) <= {"frame", path.relative_to(STUDIO).parts[0]}, path
     for path in (STUDIO / "frame").rglob("*.py"):

@@ -13,7 +13,7 @@ from radu_core.exemplars import Split
 from radu_core.training.joint.files import HEAD_FILE
 from radu_core.training.run.directory import RunDirectory
 from radu_core.words import percent
-from radu_core.workflows.evaluate.evaluation import SPLITS
+from radu_core.workflows.evaluate.evaluation import SPLITS, damaged_reports, reports
 from radu_core.workflows.evaluate.parse import parse
 from radu_core.workflows.frame.run_names import run_label
 from radu_core.workflows.runs.scope import set_kept, share_kept_by
@@ -23,7 +23,16 @@ from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page
 
-__all__ = ["ask", "choose_extras", "choose_run", "choose_split", "scope", "sources"]
+__all__ = [
+    "ask",
+    "choose_extras",
+    "choose_run",
+    "choose_split",
+    "report_of",
+    "scope",
+    "sources",
+    "warn_of_damage",
+]
 
 _TOO = {
     "untrained": "the model before training",
@@ -48,6 +57,17 @@ def choose_split() -> Split:
     """The split that is measured: the one that the address names, or test."""
     first = position("split", SPLITS, what="split", remedy="Choose one under “Split”.")
     return st.selectbox("Split", SPLITS, index=first)
+
+
+def report_of(here: Page, run: RunDirectory, split: Split) -> EvaluationReport | None:
+    """The newest evaluation of a run on a split."""
+    return reports(run, here.module).get(split)
+
+
+def warn_of_damage(here: Page, run: RunDirectory) -> None:
+    """Say which evaluations of a run can't be read, and why."""
+    for why in damaged_reports(run, here.module).values():
+        st.warning(why, icon=":material/error:")
 
 
 def choose_extras(here: Page, run: RunDirectory, others: list[RunDirectory]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from radu_core.errors import RaduError, StoreError, StoreLockedError
 from radu_core.extras import as_missing_package
+from radu_core.workflows.frame.run_list import module_at_work
 from radu_core.workflows.frame.workspace import Workspace
 from studio.frame import address
 from studio.frame.login import ask_name, gate, has_chosen
@@ -144,7 +145,7 @@ def page(
     needs_module: bool = True,
     needs_name: bool = False,
     offline: bool = False,
-    opens_on: Callable[[Workspace], str | None] = lambda _: None,
+    opens_on_run: bool = False,
 ) -> Iterator[Page]:
     """Begin a page.
 
@@ -152,12 +153,13 @@ def page(
     and none was chosen, it asks for it.
 
     One that works ``offline`` goes on with the module it had when the database can't be reached.
-    ``opens_on`` says which module is shown where neither session nor address names one.
+    One that ``opens_on_run`` shows the module of the run at work where neither session nor address
+    names one.
     """
     opened_page = None
     with messages():
         opened_page = _begin(
-            title, about, needs_name=needs_name, offline=offline, opens_on=opens_on
+            title, about, needs_name=needs_name, offline=offline, opens_on_run=opens_on_run
         )
     if opened_page is None:
         st.stop()
@@ -192,7 +194,7 @@ def _begin(
     *,
     needs_name: bool,
     offline: bool,
-    opens_on: Callable[[Workspace], str | None],
+    opens_on_run: bool,
 ) -> Page:
     st.html(f"<style>{_STYLE}{TABLE_STYLE}</style>")
     who = gate(ask=not needs_name or has_chosen())  # before the page says what it is
@@ -212,7 +214,7 @@ def _begin(
     name = "home" if title == "Radu Studio" else title.lower()
     address.show_unknown(name)
     show_tour(space, who, name)
-    module = _choose(modules, lambda: opens_on(space))
+    module = _choose(modules, lambda: module_at_work(space) if opens_on_run else None)
     offer_tour(space, who, name)
     with suppress(RaduError):  # a full disk, say: the page itself may do without
         announce(space, who)

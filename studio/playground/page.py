@@ -14,14 +14,15 @@ from radu_core.inference.answers import Explanation
 from radu_core.progress import Progress
 from radu_core.words import quantity
 from radu_core.workflows.frame.run_names import run_label
-from radu_core.workflows.playground.ask import ask
+from radu_core.workflows.playground.ask import ask, models
 from studio.frame.address import position
 from studio.frame.layout import side_by_side
 from studio.frame.markdown import plain
+from studio.frame.navigation import link
 from studio.frame.page import Page, messages
 from studio.playground.answer import answer, call_line
 
-__all__ = ["Exchange", "choose", "conversation", "exchanges"]
+__all__ = ["Exchange", "choose", "conversation", "exchanges", "list_models"]
 
 _OTHER_RUN = "Choose one under “Run or directory”."
 _SHOWN = 20  # earlier ones, until all are asked for
@@ -49,6 +50,15 @@ def exchanges(module: str) -> list[Exchange]:
     """This session's conversation about a module, newest last."""
     history: list[Exchange] = st.session_state.setdefault(f"playground {module}", [])
     return history
+
+
+def list_models(here: Page) -> list[str]:
+    """The module's runs that can be asked; says so where there are none."""
+    names = models(here.workspace, here.module)
+    if not names:
+        st.info("No run of this module that answers utterances has finished yet.")
+        link("train", "Launch one")
+    return names
 
 
 def choose(here: Page, models: Sequence[str]) -> tuple[list[str], str | None]:

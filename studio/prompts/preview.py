@@ -13,14 +13,22 @@ from radu_core.progress import Progress, silent
 from radu_core.prompts.inspect import Place, PromptWarning
 from radu_core.terms import label_of_rows
 from radu_core.words import quantity
-from radu_core.workflows.prompts.preview import Preview, PreviewRow, as_json, as_text, index_at_hand
+from radu_core.workflows.prompts.preview import (
+    Preview,
+    PreviewRow,
+    as_json,
+    as_text,
+    index_at_hand,
+    preview,
+)
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page
 from studio.prompts import html
+from studio.prompts.choice import choose
 from studio.prompts.template_pins import pin_button
 
-__all__ = ["retrieving", "shown_rows", "tell"]
+__all__ = ["retrieving", "show_rows", "tell"]
 
 _KINDS = {
     "asked": "as at inference, not trained on",
@@ -70,7 +78,18 @@ def retrieving(here: Page) -> Iterator[Progress]:
         place.empty()
 
 
-def shown_rows(here: Page, preview: Preview) -> None:
+def show_rows(here: Page) -> None:
+    """Choose an utterance and show the rows that it becomes."""
+    choice = choose(here)
+    if choice is None:
+        st.info("Type an utterance, or choose a loaded one.")
+        return
+    with retrieving(here) as progress:
+        prompt_preview = preview(here.workspace, here.module, progress=progress, **choice)
+    _show_preview(here, prompt_preview)
+
+
+def _show_preview(here: Page, preview: Preview) -> None:
     """All of a preview: verdict and warnings, the rows, what to take away."""
     st.html(html.STYLE)
     _verdict(here, preview)

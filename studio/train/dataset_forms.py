@@ -41,8 +41,9 @@ _ORDERS = {
 _SHARES = ("fewer_share", "zero_share", "dropout", "removed_share")
 
 
-def show_dataset(here: Page, datasets: Sequence[DatasetView]) -> None:
+def show_dataset(here: Page) -> None:
     """Choose, look at what it would give, build; then what there is, and how two differ."""
+    datasets = dataset.datasets(here.workspace, here.module)
     name, modules, config, weights = _choices(here)
     with st.container(horizontal=True):
         looking = st.button("Preview", icon=":material/visibility:")

@@ -20,6 +20,7 @@ from radu_core.training.watcher.launcher import Launcher
 from radu_core.workflows.coverage.prompt_tokens import generators
 from radu_core.workflows.coverage.report import base_embedders
 from radu_core.workflows.runs import launch
+from radu_core.workflows.train import dataset
 from radu_core.workflows.train.dataset import DatasetView
 from radu_core.workflows.train.fit import plan_of
 from radu_core.workflows.train.preflight import preflight_report
@@ -55,8 +56,9 @@ _NAME = re.compile(r"[\w.-]+")
 _NARROWEST = 230  # pixels of a field
 
 
-def show_launch_form(here: Page, datasets: Sequence[DatasetView]) -> None:
+def show_launch_form(here: Page) -> None:
     """Ask, say at each field what is wrong with it, check, launch."""
+    datasets: Sequence[DatasetView] = dataset.datasets(here.workspace, here.module)
     if not datasets:
         st.info("Build a dataset first, in “1 Dataset”.")
         return

@@ -30,7 +30,14 @@ from studio.frame.run_badge import run_badge
 from studio.train import bundle, retriever_views, runs_curves, runs_list
 from studio.train.runs_compare import compare
 
-__all__ = ["RUNS", "TAB", "lead_by_address", "lead_to", "watch"]
+__all__ = [
+    "RUNS",
+    "TAB",
+    "lead_by_address",
+    "lead_to",
+    "list_runs",
+    "watch",
+]
 
 RUNS, TAB = "3 Runs", "train tab"
 
@@ -40,6 +47,11 @@ _ACTIONS = {"stop": ("Stop", ":material/stop:"), "resume": ("Resume", ":material
 def lead_to(name: str) -> None:
     """Show a run in its tab; in a callback, before the tabs are drawn."""
     st.session_state[TAB], st.session_state["run wanted"] = RUNS, name
+
+
+def list_runs(here: Page) -> list[RunDirectory]:
+    """The module's runs, newest first."""
+    return run_list.runs(here.workspace, here.module)
 
 
 def lead_by_address(runs: Sequence[RunDirectory]) -> None:
