@@ -164,11 +164,6 @@ class ModuleIndex:
             return place
         return -1
 
-    def with_weight(self, dense_weight: float) -> ModuleIndex:
-        """The same index with another weight of the dense ranking."""
-        settings = self.settings.model_copy(update={"dense_weight": dense_weight})
-        return ModuleIndex(self.schema, self.contents, self.parts, self.embedder, settings)
-
     @property
     def vectors(self) -> NDArray[np.float32]:
         """``(len(exemplars), dim)`` float32, L2-normalised, of the exemplars' templates."""

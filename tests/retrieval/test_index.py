@@ -208,7 +208,8 @@ def test_an_index_of_nothing_finds_descriptions(schema: Schema) -> None:
 
 
 def test_another_weight_is_another_index_of_the_same_parts(index: ModuleIndex) -> None:
-    other = index.with_weight(1.0)
+    settings = index.settings.model_copy(update={"dense_weight": 1.0})
+    other = ModuleIndex(index.schema, index.contents, index.parts, index.embedder, settings)
     assert (other.settings.dense_weight, index.settings.dense_weight) == (1.0, 0.6)
     assert other.vectors is index.vectors
     assert other.fingerprint != index.fingerprint

@@ -15,7 +15,6 @@ FORWARD_SHARE = 0.4  # of a training step's time, about
 class Clock:
     """Where a run's seconds go, and the tokens it has read."""
 
-    begun: float = field(default_factory=time.time)
     stepping: float = 0.0
     evaluating: float = 0.0
     evaluations: int = 0

@@ -204,7 +204,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         loop = self._loop
-        loop.clock.begun = self.saved = time.time()
+        self.saved = time.time()
         self.save_seconds = 0.0
         size = int(more["model"].config.vocab_size)
         self.checking = checking_tokens(loop.rows, size, bf16=args.bf16)

@@ -82,9 +82,8 @@ class ResolveReport:
     """The alignment funnel of a module: outcomes, reasons, and their effect.
 
     ``inferred`` counts what was resolved in other words than the value's, by kind of place (alias,
-    partial, …; the reason names them). ``thin_functions`` have under 10 resolved training
-    exemplars (``thin`` says of each what would change that), ``empty_slots`` (as
-    ``function.slot``) never get one.
+    partial, …; the reason names them). ``thin`` are the functions with under 10 resolved training
+    exemplars, and what would change that; ``empty_slots`` (as ``function.slot``) never get one.
     """
 
     module: str
@@ -94,10 +93,9 @@ class ResolveReport:
     inferred: Mapping[str, int]
     reasons: Mapping[str, int]
     costs: tuple[Cost, ...]
-    thin_functions: Mapping[str, int]
+    thin: tuple[Thin, ...]
     empty_slots: tuple[str, ...]
     changed: int
-    thin: tuple[Thin, ...] = ()
 
 
 def resolve(
@@ -334,9 +332,6 @@ class _Funnel:
                 )
                 for kind, reason_class in sorted_classes
             ),
-            thin_functions=thin,
-            empty_slots=tuple(f"{f}.{s}" for f, s in empty),
-            changed=0,
             thin=tuple(
                 Thin(
                     name,
@@ -345,6 +340,8 @@ class _Funnel:
                 )
                 for name, have in thin.items()
             ),
+            empty_slots=tuple(f"{f}.{s}" for f, s in empty),
+            changed=0,
         )
 
 

@@ -110,11 +110,6 @@ class Verdict:
     failed: tuple[tuple[str, tuple[str, ...]], ...] = ()
     errors: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-    @property
-    def clean(self) -> bool:
-        """Whether there is nothing to say."""
-        return not self.failed and not self.errors
-
 
 def template_sources(workspace: Workspace, module: str) -> dict[str, str]:
     """The current source of every template, the module's own version where it has one."""
