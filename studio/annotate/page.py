@@ -77,7 +77,7 @@ def filters(here: Page) -> dict[str, Any]:
                 st.rerun()
     st.html(_STYLE)
     with st.container(key="annotate-filters"):
-        left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
+        left, middle, right = st.columns([4, 3, 4], vertical_alignment="bottom")
     functions = {"": "All functions", OUT_OF_SCOPE: "Out of scope"} | {
         name: name for name in _functions(here)
     }

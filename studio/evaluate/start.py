@@ -10,6 +10,7 @@ from radu_core.workflows.evaluate.evaluation import evaluate
 from radu_core.workflows.frame.run_list import answers, runs
 from studio.evaluate.views import choose_extras, choose_run, choose_split
 from studio.frame import jobs
+from studio.frame.layout import side_by_side
 from studio.frame.navigation import link
 from studio.frame.page import Page
 
@@ -23,9 +24,10 @@ def choose_and_start(here: Page) -> tuple[RunDirectory, Split]:
         st.info("No run of this module that answers utterances has finished yet.")
         link("train", "Launch one")
         st.stop()
-    first, second, third, fourth = st.columns([4, 2, 2, 2], vertical_alignment="bottom")
+    first, rest = side_by_side([4, 6], key="evaluate-what", gap="small")
     with first:
         id = choose_run(here, [r.id for r in answering])
+    second, third, fourth = rest.columns(3, vertical_alignment="bottom")
     with second:
         split = choose_split()
     limit = third.number_input(

@@ -50,17 +50,19 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
   flex-wrap: wrap; overflow: visible; mask-image: none;
 }
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
+@media (max-width: 1200px) { /* they wrap: none touches another */
+  button[data-variant="segmented_control"] {
+    margin: 0 4px 4px 0 !important; border: 1px solid !important; border-radius: 8px !important;
+  }
+  button[data-variant="segmented_control"]:not([data-selected="true"]) {
+    border-color: light-dark(#31333f33, #fafafa33) !important; /* as that of the outer sides */
+  }
+}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-top: 4rem; }
   [data-testid="stMarkdownContainer"] :is(th, td, td code) { overflow-wrap: anywhere; }
   [data-testid="stMarkdownContainer"] :is(th, td) {
     min-width: 6em; padding: 4px 6px; font-size: .85em;
-  }
-  button[data-variant="segmented_control"] {
-    margin: 0 !important; border: 1px solid !important; border-radius: 8px !important;
-  }
-  button[data-variant="segmented_control"]:not([data-selected="true"]) {
-    border-color: light-dark(#31333f33, #fafafa33) !important; /* as that of the outer sides */
   }
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] > [data-testid="stVerticalBlock"]
     > [data-testid="stElementContainer"]:first-child > [data-testid="stMetric"])

@@ -13,9 +13,7 @@ from studio.frame.markdown import plain
 
 __all__ = ["show_result"]
 
-_SHARE = st.column_config.ProgressColumn(
-    format="percent", min_value=0.0, max_value=1.0, width="small"
-)
+_SHARE = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0, width=120)
 _INTERVAL = st.column_config.TextColumn(help="95 % interval (Wilson)", width=114)
 # Wide enough for their names, and together no wider than the page in a window of 1440 px.
 _COLUMNS = {

@@ -64,7 +64,8 @@ def list_models(here: Page) -> list[str]:
 def choose(here: Page, models: Sequence[str]) -> tuple[list[str], str | None]:
     """The models that are asked, and what the bot had asked for before."""
     label = partial(run_label, here.workspace)
-    first, second, third = st.columns([4, 4, 3])
+    first, rest = side_by_side([4, 7], key="playground-models", gap="small")
+    second, third = rest.columns([4, 3])
     one = first.selectbox(
         "Run or directory",
         models,

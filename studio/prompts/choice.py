@@ -24,7 +24,8 @@ _STORED, _TYPED = "An exemplar", "Any utterance"
 _OFFERED = 25  # of a search; a select box with all of 20,000 would be sent again at every rerun
 _LONGEST_SEARCH = 200
 _ID = "prompt exemplar"
-_WIDE = 210  # pixels: the longest label takes two lines
+# Pixels: numbers, whose longest label takes two lines, a model, a choice. Together one row of 1440.
+_NUMBER, _MODEL, _CHOICE = 175, 225, 160
 _STRATEGY = "prompt strategy"
 
 
@@ -80,7 +81,7 @@ def _to_address(here: Page, strategy: str, choice: dict[str, Any] | None) -> Non
 
 
 def _choose_stored(here: Page) -> dict[str, Any] | None:
-    left, right = st.columns([2, 5], vertical_alignment="bottom")
+    left, right = st.columns([3, 5], vertical_alignment="bottom")
     search = left.text_input(
         "Search",
         key="prompt search",
@@ -176,7 +177,7 @@ def settings(here: Page) -> dict[str, Any]:
             first_desc,
             key="prompt k_desc",
             help=TERMS["k_desc"].help,
-            width=_WIDE,
+            width=_NUMBER,
         )
         k_exemplar = st.number_input(
             label("k_exemplar"),
@@ -185,7 +186,7 @@ def settings(here: Page) -> dict[str, Any]:
             first_exemplar,
             key="prompt k_exemplar",
             help=TERMS["k_exemplar"].help,
-            width=_WIDE,
+            width=_NUMBER,
         )
         limit = st.number_input(
             label("max_length"),
@@ -195,19 +196,20 @@ def settings(here: Page) -> dict[str, Any]:
             64,
             key="prompt limit",
             help=TERMS["max_length"].help,
-            width=_WIDE,
+            width=_NUMBER,
         )
         model = st.selectbox(
             "Base model",
             installed,
             key="prompt model",
             help="The model whose tokens are counted and shown.",
+            width=_MODEL,
         )
         chat = st.selectbox(
             label("chat_template"),
             ["none", "auto"],
             key="prompt chat",
-            width=_WIDE,
+            width=_CHOICE,
             help="none: plain text. auto: the base model's own chat turns, if it has any.",
         )
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,36 @@ def test_a_dialog_gives_the_focus_back(page: Page, odd: Path) -> None:
             page.keyboard.press("Escape")
             expect(page.get_by_role("dialog")).to_have_count(0, timeout=MINUTES)
             expect(button).to_be_focused()
+
+
+def test_the_fields_of_prompts_stand_on_one_row_of_a_desk(page: Page, odd: Path) -> None:
+    with studio(odd) as address:
+        page.goto(f"{address}/prompts?module={ODD}")
+        fields = page.locator("[data-testid=stNumberInput], [data-testid=stSelectbox]")
+        chat = fields.filter(has_text="Chat turns")
+        expect(chat).to_be_visible(timeout=MINUTES)
+        ends = []
+        for name in ("Functions retrieved", "Exemplars retrieved", "Longest row", "Base", "Chat"):
+            box = fields.filter(has_text=name).first.bounding_box()
+            assert box is not None
+            ends.append(box["y"] + box["height"])
+        assert max(ends) - min(ends) < 2, f"the fields end at {ends}"
+
+
+def test_tabs_that_wrap_do_not_touch(page: Page, odd: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    with studio(odd) as address:
+        page.goto(f"{address}/load?module={ODD}")
+        tabs = page.get_by_role("radiogroup", name="Tabs").first.locator("button[data-variant]")
+        expect(tabs.first).to_be_visible(timeout=MINUTES)
+        boxes = [box for tab in tabs.all() if (box := tab.bounding_box())]
+        rows = sorted({box["y"] for box in boxes})
+        assert len(rows) > 1
+        for one, other in pairwise(boxes):
+            if one["y"] == other["y"]:
+                assert other["x"] - one["x"] - one["width"] >= 4
+            else:
+                assert other["y"] - one["y"] - one["height"] >= 4
 
 
 def test_a_phone_shows_long_names_and_a_finger_hits_what_is_there(
