@@ -13,7 +13,7 @@ from radu_core.words import quantity
 from radu_core.workflows.evaluate.evaluation import send_errors
 from radu_core.workflows.evaluate.mistakes import (
     change_since,
-    find_confusion,
+    find_errors_of,
     find_slot_results,
 )
 from studio.frame import show
@@ -36,12 +36,15 @@ _SINCE = {
 def check_address(report: EvaluationReport) -> None:
     """Say which row, pair or slot the address names that the report has nothing of."""
     query = st.query_params
+    shown = {"run": report.run, "split": report.split}
+    if any(query.get(name, value) != value for name, value in shown.items()):
+        return  # another run or split was chosen since: the address is about that report
     row, pair = query.get("row", ""), (query.get("label", ""), query.get("answer", ""))
     slot = (query.get("function", ""), query.get("slot", ""))
     again = "It may be answered right by now, or its label has changed."
     if row and row not in {e.exemplar_id for e in report.errors}:
         tell_unknown("row", f"This report lists no error in utterance {row[:_LONGEST]}.", again)
-    if any(pair) and pair not in {(p.expected, p.predicted) for p in find_confusion(report).pairs}:
+    if any(pair) and not find_errors_of(report, *pair):
         query.pop("answer", None)
         text = f"In this report, {pair[0][:_LONGEST]} is never taken for {pair[1][:_LONGEST]}."
         tell_unknown("label", text, "Choose a pair under “Functions”.")

@@ -9,10 +9,12 @@ import streamlit as st
 
 from studio.frame.markdown import plain
 
-__all__ = ["position", "read_address", "show_unknown", "tell_unknown"]
+__all__ = ["leave_module", "position", "read_address", "show_unknown", "tell_unknown"]
 
 _UNKNOWN, _PAGE = "address unknown", "address page"  # in the session
 _LONGEST = 80  # characters of what was asked for
+# What an address asks for that only its module has.
+_OF_MODULE = ("add", "answer", "exemplar", "function", "item", "label", "row", "run", "slot")
 
 
 def show_unknown(page: str) -> None:
@@ -25,6 +27,15 @@ def show_unknown(page: str) -> None:
             text = "  \n".join(plain(text) for text in told_keys.values())
             st.warning(text, icon=":material/link_off:", width="stretch")
             st.button("Close", key="close unknown address", on_click=told_keys.clear)
+
+
+def leave_module() -> None:
+    """Ask for nothing of the module that was open, once another is chosen.
+
+    Else the page would report its run or utterance as missing, though nobody asked for it here.
+    """
+    for name in _OF_MODULE:
+        st.query_params.pop(name, None)
 
 
 def tell_unknown(name: str, problem: str, remedy: str) -> NoReturn:

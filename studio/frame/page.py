@@ -239,6 +239,7 @@ def _choose(modules: list[str], otherwise: Callable[[], str | None]) -> str:
     position = modules.index(module) if module in modules else 0
     module_chosen = str(st.sidebar.selectbox("Module", modules, index=position))
     if linked_module and linked_module != module_chosen:
+        address.leave_module()
         st.query_params["module"] = module_chosen  # the address says what is shown
     st.session_state["module"] = module_chosen
     st.session_state[_ASKED] = st.query_params.get("module")

@@ -31,6 +31,7 @@ _LONGEST = 200  # characters of a search
 _DIGITS = 9  # of a page's number: Python refuses to read thousands
 _FIXED = ("source", "state", "sort")  # choices that have no others than those listed
 _LISTED = "utterances listed"  # in the session: the list whose page the address has
+_LINKED = "utterances linked"  # in the session: the row that the address names
 _NAMES = {
     OUT_OF_SCOPE: "out of scope",
     table.UNALIGNED: "not aligned yet",
@@ -201,9 +202,13 @@ def _rows(
     rows = [_row(item, page, counts) for item in page.items]
     places = {item.exemplar.id: n for n, item in enumerate(page.items)}
     row = st.query_params.get("row", "")
+    if row and row not in places and row == st.session_state.get(_LINKED):
+        row = ""  # it was there: another page or filter was chosen since
+        del st.query_params["row"]
     if row and row not in places:
         text = f"The utterance {row[:_LONGEST]} isn't on this page of the list."
         tell_unknown("row", text, "Search for its id to find it.")
+    st.session_state[_LINKED] = row
     first = places.get(row)
     chosen = show.choose(
         rows,

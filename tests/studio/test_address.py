@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MODULE
+from odd_module import ODD, load_odd_module
 from streamlit.testing.v1 import AppTest
 
 from radu_core.workflows.frame.workspace import Workspace
@@ -93,3 +94,34 @@ def test_several_are_said_together_and_another_page_says_none(opened: Opened) ->
     [lines] = told(at)
     assert "no queue zzz" in lines
     assert "no function yyy" in lines
+
+
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [
+        ("annotate", {"item": "h01"}),
+        ("prompts", {"exemplar": "h01"}),
+        ("schema", {"function": "book_hotel"}),
+        ("utterances", {"row": "h01"}),
+    ],
+)
+def test_another_module_is_chosen_without_a_word(
+    opened: Opened, loaded: Workspace, page: str, address: dict[str, str]
+) -> None:
+    load_odd_module(loaded, loaded.home)
+    at = opened(page, **address)
+    at.sidebar.selectbox[0].set_value(ODD).run()
+    assert not at.exception
+    assert at.query_params["module"] in (ODD, [ODD])
+    assert told(at) == []
+
+
+def test_another_filter_forgets_the_row_of_the_address(opened: Opened) -> None:
+    at = opened("utterances", row="h01")
+    at.selectbox(key="utterances function").set_value("book_flight").run()
+    assert "row" not in at.query_params
+    assert told(at) == []
+    at.query_params["row"] = "h01"
+    at.run()
+    [line] = told(at)
+    assert line.startswith("The utterance h01 isn't on this page of the list.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import MODULE
 from evaluated import save_report
+from odd_module import ODD, load_odd_module
 from streamlit.testing.v1 import AppTest
 from tuned_run import make_taught_run, make_tuned_run
 
@@ -89,6 +90,36 @@ def test_an_error_that_the_address_names_is_shown_in_full(measured: AppTest) -> 
     html = "".join(h.proto.body for h in at.get("html"))
     assert "fly us to Rome please" in html
     assert "Roma" in html
+
+
+def test_a_wrong_value_of_a_right_function_is_opened_again(measured: AppTest) -> None:
+    right = {"label": "book_flight", "answer": "book_flight"}
+    at = opened(measured, tab="Functions", row="f01", **right)  # from a cell of the matrix
+    assert not at.warning
+
+
+@pytest.mark.parametrize("chosen", ["run", "module"])
+def test_another_run_or_module_is_chosen_without_a_word(
+    measured: AppTest, loaded: Workspace, chosen: str
+) -> None:
+    load_odd_module(loaded, loaded.home)
+    other = make_tuned_run(loaded, MODULE if chosen == "run" else ODD, second=9)
+    write_json(other.model / HEAD_FILE, {})
+    rows = [i.exemplar for i in loaded.store.exemplars(MODULE)]
+    if chosen == "run":
+        right = [Prediction(function=r.function, arguments=r.arguments) for r in rows]
+        save_report(other, MODULE, rows, right)
+    at = opened(measured, module=MODULE)
+    [run] = {*at.main.selectbox[0].options} - {other.id}
+    at = opened(at, run=run, tab="Errors", row="f01")
+    assert not at.warning
+    if chosen == "run":
+        at.main.selectbox[0].set_value(other.id).run()
+    else:
+        at.sidebar.selectbox[0].set_value(ODD).run()
+    assert at.main.selectbox[0].value == other.id
+    assert not at.exception
+    assert not at.warning
 
 
 def test_the_pairs_of_functions_and_the_rows_behind_one(measured: AppTest) -> None:
