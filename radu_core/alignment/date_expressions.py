@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 __all__ = ["DateExpression"]
 
@@ -62,6 +62,7 @@ class DateExpression:
 
 
 def _relative(relative: str, value: date, reference: date) -> bool:
+    # In numbers of days: "in 99,999,999 days" is no date that Python has.
     ahead = (value - reference).days
     if relative == "coming":
         return 0 <= ahead <= 7
@@ -70,11 +71,10 @@ def _relative(relative: str, value: date, reference: date) -> bool:
     kind, _, number = relative.partition("+")
     offset = int(number or 1)
     if kind == "day":
-        return value == reference + timedelta(days=offset)
+        return ahead == offset
     if kind == "month":
         return (value.year - reference.year) * 12 + value.month - reference.month == offset
-    monday = reference - timedelta(days=reference.weekday()) + timedelta(weeks=offset)
-    days = (value - monday).days
+    days = ahead + reference.weekday() - 7 * offset  # since the Monday of that week
     if kind == "weekend":
         return 5 <= days <= 6
     # A week begins on Sunday for some and on Monday for others.

@@ -177,7 +177,8 @@ class Inverse:
                 start = date(expression.year, 1, 1)
             if start is None:
                 continue
-            days = (start + n * _DAY for n in range(_AHEAD))
+            count = min(_AHEAD, (date.max - start).days + 1)
+            days = (start + n * _DAY for n in range(count))
             first = next((d for d in days if expression.fits(d, self._reference)), None)
             if first is not None:
                 yield first.isoformat()

@@ -110,6 +110,23 @@ def test_words_stand_for_what_is_stored(slot: str, words: str, expected: Any) ->
     assert type(found) is type(expected)
 
 
+@pytest.mark.parametrize(
+    ("words", "today", "expected"),
+    [
+        ("today", date.max, "9999-12-31"),
+        ("tomorrow", date.max, None),
+        ("next Monday", date.max, None),
+        ("the 5th", date(9999, 12, 20), None),
+        ("February 30th 9999", TODAY, None),
+        ("yesterday", date.min, None),
+        ("in 99999999999 days", TODAY, None),
+        ("in 99999999999 weeks", TODAY, None),
+    ],
+)
+def test_a_date_beyond_the_calendar_is_none(words: str, today: date, expected: str | None) -> None:
+    assert value("day", words, today=today) == expected
+
+
 def test_another_day_gives_another_date_whatever_rows_had() -> None:
     assert value("when", "today", today=date(2027, 1, 1)) == "2027-01-01"
 
