@@ -51,8 +51,9 @@ button[data-variant][data-selected="true"] p, [data-testid="stTab"][data-selecte
 }
 [data-testid="stMainBlockContainer"] { padding-top: 2.5rem; padding-bottom: 2rem; }
 @media (max-width: 1200px) { /* they wrap: none touches another */
+  [data-testid="stButtonGroup"] [role="radiogroup"] { gap: 4px; }
   button[data-variant="segmented_control"] {
-    margin: 0 4px 4px 0 !important; border: 1px solid !important; border-radius: 8px !important;
+    margin: 0 !important; border: 1px solid !important; border-radius: 8px !important;
   }
   button[data-variant="segmented_control"]:not([data-selected="true"]) {
     border-color: light-dark(#31333f33, #fafafa33) !important; /* as that of the outer sides */

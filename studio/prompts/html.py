@@ -37,7 +37,8 @@ STYLE = f"""<style>
 .radu-prompt.tokens {{ line-height: 2; }}
 .radu-prompt .part {{ background: color-mix(in srgb, var(--c) 13%, transparent); }}
 .radu-prompt .name {{ user-select: none; font: 600 .65rem sans-serif; padding: 0 .3rem;
-  margin-inline-end: .35rem; border-radius: .25rem; border: 1px solid var(--c); opacity: .85; }}
+  margin-inline-end: .35rem; border-radius: .25rem; border: 1px solid var(--c); opacity: .85;
+  display: inline-block; line-height: 1.3; }}
 .radu-prompt .learnt {{ font-weight: 700; text-decoration: underline 2px var(--c);
   text-underline-offset: .2rem; background: color-mix(in srgb, var(--c) 30%, transparent); }}
 .radu-prompt .cell {{ background: color-mix(in srgb, var(--c) 13%, transparent);

@@ -28,7 +28,7 @@ def editor(here: Page, settings: dict[str, Any]) -> None:
     with messages():
         st.html(html.STYLE)
         names = templates.template_sources(here.workspace, here.module)
-        left, right = st.columns([2, 3], vertical_alignment="bottom")
+        left, right = st.columns([1, 1], vertical_alignment="bottom")
         name = left.selectbox(
             "Template", sorted(names, key=_order), key="template name", format_func=label
         )

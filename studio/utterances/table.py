@@ -16,7 +16,7 @@ from radu_core.words import quantity
 from radu_core.workflows.utterances import table
 from studio.frame import show
 from studio.frame.address import read_address, tell_unknown
-from studio.frame.layout import expander
+from studio.frame.layout import expander, side_by_side
 from studio.frame.markdown import plain
 from studio.frame.navigation import link
 from studio.frame.page import Page
@@ -60,8 +60,8 @@ def find_choices(here: Page) -> table.Choices:
 
 def choose_filter(here: Page, counts: table.Choices) -> table.Listing:
     """What to list, from the address or the widgets; each is part of the address."""
-    first = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    search = first[0].text_input(
+    left, right = side_by_side([3, 6], key="utterances-filters", gap="small")
+    search = left.text_input(
         "Search",
         key="search",
         bind="query-params",
@@ -69,23 +69,26 @@ def choose_filter(here: Page, counts: table.Choices) -> table.Listing:
         placeholder="words, a value, an id",
         max_chars=_LONGEST,
     )
-    with first[1]:
+    first, second, third = right.columns(3)
+    with first:
         function = _choice("Function", "function", _with_counts(counts.functions))
-    with first[2]:
+    with second:
         outcome = _choice("Outcome", "outcome", _with_counts(counts.outcomes))
-    with first[3]:
+    with third:
         split = _choice("Split", "split", _with_counts(counts.splits))
     with _more_filters():
-        second = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
-        with second[0]:
+        left, right = side_by_side([7, 4], key="utterances-more-filters", gap="small")
+        first, second, third = left.columns(3)
+        with first:
             source = _choice("Source", "source", _sources(counts))
-        with second[1]:
+        with second:
             state = _choice("State", "state", _STATES)
-        with second[2]:
+        with third:
             tag = _choice("Tag", "tag", _with_counts(counts.tags))
-        with second[3]:
+        first, second = right.columns(2, vertical_alignment="bottom")
+        with first:
             sort = _choice("Sort by", "sort", _SORTS, first="id")
-        with second[4]:
+        with second:
             descending = st.toggle("Descending", key="descending", bind="query-params")
     return table.Listing(
         outcome=outcome,
