@@ -20,6 +20,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from radu.words import word_error, word_report
+from radu_core.errors import RaduError
 from radu_core.extras import as_missing_package
 from radu_core.progress import Progress, silent
 
@@ -41,8 +43,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _named_if_missing(work: Callable[P, T]) -> Callable[P, T]:
-    """Raise ``MissingPackageError``, which says what to install, where a package is missing."""
+def _with_plain_errors(work: Callable[P, T]) -> Callable[P, T]:
+    """Raise errors in Python's words; where a package is missing, one that says what to install."""
 
     @functools.wraps(work)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -51,6 +53,9 @@ def _named_if_missing(work: Callable[P, T]) -> Callable[P, T]:
         except ModuleNotFoundError as error:
             if missing := as_missing_package(error):
                 raise missing from error
+            raise
+        except RaduError as error:
+            word_error(error)
             raise
 
     return call
@@ -65,11 +70,12 @@ class Module:
         self.who = who
 
     @property
+    @_with_plain_errors
     def schema(self) -> Schema:
         """Its functions and slots."""
         return self.workspace.schema(self.name)
 
-    @_named_if_missing
+    @_with_plain_errors
     def import_file(
         self,
         path: str | PathLike[str],
@@ -85,7 +91,7 @@ class Module:
         """
         from radu_core.workflows.load.files import import_file
 
-        return import_file(
+        report = import_file(
             self.workspace,
             format,
             Path(path),
@@ -95,15 +101,16 @@ class Module:
             options=options,
             progress=progress,
         )
+        return word_report(report)
 
-    @_named_if_missing
+    @_with_plain_errors
     def resolve(self, *, progress: Progress = silent) -> ResolveReport:
         """Find where the values stand in every utterance; people's decisions stay."""
         from radu_core.workflows.load.outcomes import resolve
 
         return resolve(self.workspace, self.name, who=self.who, progress=progress)
 
-    @_named_if_missing
+    @_with_plain_errors
     def exemplars(self, *, split: Split | None = None, outcome: str | None = None) -> pd.DataFrame:
         """The exemplars as a table, a row each, indexed by id.
 
@@ -124,7 +131,7 @@ class Module:
         table = pd.DataFrame(rows, columns=columns).set_index("id")
         return table if outcome is None else table[table["outcome"] == outcome]
 
-    @_named_if_missing
+    @_with_plain_errors
     def export(
         self, path: str | PathLike[str], format: str = "jsonl", *, outcomes: Sequence[str] = ()
     ) -> ExportReport:
@@ -135,7 +142,7 @@ class Module:
             self.workspace, format, Path(path), module=self.name, outcomes=tuple(outcomes)
         )
 
-    @_named_if_missing
+    @_with_plain_errors
     def build_dataset(
         self, name: str = "default", *, progress: Progress = silent, **options: Any
     ) -> Path:
@@ -151,7 +158,7 @@ class Module:
             self.workspace, self.name, name=name, config=config, progress=progress
         ).directory
 
-    @_named_if_missing
+    @_with_plain_errors
     def train(
         self,
         dataset: str | PathLike[str],
@@ -178,7 +185,7 @@ class Module:
             follow(run, progress=progress)
         return run.id
 
-    @_named_if_missing
+    @_with_plain_errors
     def fit(
         self,
         *,
@@ -204,7 +211,7 @@ class Module:
             progress=progress,
         )
 
-    @_named_if_missing
+    @_with_plain_errors
     def evaluate(
         self,
         run: str = "last",
@@ -223,7 +230,7 @@ class Module:
             self.workspace, run, module=self.name, split=split, limit=limit, progress=progress
         )
 
-    @_named_if_missing
+    @_with_plain_errors
     def parse(
         self,
         utterance: str,
@@ -240,7 +247,7 @@ class Module:
 
         return parse(self.workspace, run, utterance, module=self.name, context=context, today=today)
 
-    @_named_if_missing
+    @_with_plain_errors
     def write_bundle(
         self,
         directory: str | PathLike[str],
@@ -259,7 +266,7 @@ class Module:
         ).directory
 
 
-@_named_if_missing
+@_with_plain_errors
 def open_module(
     name: str, *, home: str | PathLike[str] | None = None, who: str | None = None
 ) -> Module:
@@ -273,7 +280,7 @@ def open_module(
     return Module(workspace, name, who or _user())
 
 
-@_named_if_missing
+@_with_plain_errors
 def create_module(
     name: str,
     schema: str | PathLike[str],

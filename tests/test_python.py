@@ -65,8 +65,28 @@ def test_wrong_options_are_named(module: radu.Module, tmp_path: Path) -> None:
         module.build_dataset(k_desc=-1)
     with pytest.raises(radu.InputError, match="method: give lora, full or qlora"):
         module.train(tmp_path, method="magic")
-    with pytest.raises(radu.InputError, match="There are no runs yet"):
+    with pytest.raises(radu.InputError) as no_run:
         module.parse("fly to Oslo")
+    assert str(no_run.value) == "There are no runs yet. Launch one with train(DATASET)."
+    with pytest.raises(radu.InputError, match=r"Build it with build_dataset\(\)"):
+        module.train(tmp_path / "none")
+    with pytest.raises(radu.InputError, match=f"run radu init --module {MODULE} --schema FILE"):
+        radu.create_module(MODULE, tmp_path / "schema.json", home=module.workspace.home)
+
+
+def test_a_file_that_is_no_utf8_is_rejected_with_the_option_to_give(
+    module: radu.Module, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.csv"
+    path.write_bytes("utterance,function\nfly to Malmö,book_flight\n".encode("cp1252"))
+    try:
+        text = "".join(
+            f"{r.problem} {r.remedy}" for r in module.import_file(path, "csv").rejections
+        )
+    except radu.InputError as error:
+        text = str(error)
+    assert "ive encoding=" in text
+    assert "\ufdd0" not in text
 
 
 @pytest.mark.slow
