@@ -118,10 +118,12 @@ def tell_left_out(number: int) -> None:
 
 
 def _chart(rows: list[dict[str, Any]], y: alt.Y, form: str, *, height: int) -> alt.LayerChart:
+    names = list(dict.fromkeys(row["on"] for row in rows))
+    colours = alt.Scale(domain=names, range=[show.colour(name, names) for name in names])
     lines = alt.Chart(pd.DataFrame(_with_dots(rows))).encode(
         x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1, format="d", tickCount=8, grid=False)),
         y=y,
-        color=alt.Color("on:N", title=None, legend=alt.Legend(orient="top")),
+        color=alt.Color("on:N", title=None, scale=colours, legend=alt.Legend(orient="top")),
     )
     dots = lines.transform_filter("isValid(datum.dot)").encode(
         opacity=alt.Opacity("dot:Q", scale=None),
