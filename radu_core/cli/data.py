@@ -352,7 +352,7 @@ def resolve(
         columns = [
             "reason",
             "exemplars",
-            f"functions kept under {ENOUGH}",
+            f"functions left with fewer than {ENOUGH}",
             "slots kept empty",
         ]
         lines.append(table("Unresolved exemplars and their effect", columns, rows))

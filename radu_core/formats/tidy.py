@@ -194,7 +194,7 @@ def _function_named(out: Tidied, text: str, schema: Schema | None) -> str | None
             out.note_change("a function in another case", "function", text, name_known)
         return name_known
     if text.strip().casefold() in OUT_OF_SCOPE_WORDS:
-        out.note_change("out of scope in a word", "function", text, None)
+        out.note_change("a word that means out of scope", "function", text, None)
         return None
     return text.strip()
 

@@ -161,8 +161,8 @@ def sources(report: EvaluationReport) -> None:
         else ""
     )
     st.caption(
-        f"Measured out of fold, with the other sources weighed again.{whole} All but joint (the "
-        "tuned encoder) and words start from the embedding."
+        f"Measured on labels held out of training; the other sources are weighed again.{whole} "
+        "joint is the tuned encoder; all sources but joint and words use the untuned one."
     )
 
 

@@ -241,7 +241,8 @@ def _choose(modules: list[str], otherwise: Callable[[], str | None]) -> str:
     module_chosen = str(st.sidebar.selectbox("Module", modules, index=position))
     if linked_module and linked_module != module_chosen:
         address.leave_module()
-        st.query_params["module"] = module_chosen  # the address says what is shown
+    if st.query_params.get("module") != module_chosen:
+        st.query_params["module"] = module_chosen  # who reloads or is sent it sees the same module
     st.session_state["module"] = module_chosen
     st.session_state[_ASKED] = st.query_params.get("module")
     return module_chosen

@@ -210,6 +210,8 @@ def _report(here: Page) -> None:
             f"{quantity(funnel.total, 'utterance is', 'utterances are')} resolved.",
             icon=":material/task_alt:",
         )
+        if funnel.outcomes.get("resolved", 0) < funnel.total:
+            link("annotate", "Annotate the others", module=funnel.module)
     with st.container(horizontal=True):
         st.download_button(
             "Download this report",

@@ -100,7 +100,7 @@ def _costs(funnel: outcomes.ResolveReport) -> None:
         {
             "why not": c.reason,
             "utterances": c.exemplars,
-            f"functions kept under {ENOUGH}": ", ".join(c.functions),
+            f"functions left with fewer than {ENOUGH}": ", ".join(c.functions),
             "slots kept empty": ", ".join(c.slots),
         }
         for c in funnel.costs

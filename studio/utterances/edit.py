@@ -210,7 +210,7 @@ def _report(here: Page, report: edit.EditReport) -> None:
         elif report.edit.kind == "delete":
             st.caption("They are in the trash, on the Load page under Delete.")
         elif report.ids:
-            st.caption(f"Its number is {report.batch}: the history of each exemplar shows it.")
+            st.caption(f"The history of each utterance shows it as edit {report.batch}.")
         with st.container(horizontal=True):
             if report.ids:
                 st.button(
@@ -229,7 +229,10 @@ def _take_back(here: Page, report: edit.EditReport, _: Progress) -> edit.Undone:
 
 def _show_undone(here: Page, undone: edit.Undone) -> None:
     with st.container(border=True):
-        st.success(f"{quantity(undone.back, 'utterance')} as before.", icon=":material/undo:")
+        st.success(
+            f"{quantity(undone.back, 'utterance is', 'utterances are')} as before the edit.",
+            icon=":material/undo:",
+        )
         for why, count in undone.left.items():
             st.caption(f"{count:,} left alone: {plain(why)}.")
         st.button("Close", key="edit close", on_click=_close, args=(here,))

@@ -309,11 +309,17 @@ def test_replacing_a_schema_is_asked_for_and_says_its_cost(radu: Any, files: Pat
     less = ("init", "-m", MODULE, "--schema", str(files / "less.json"))
     code, out, err = radu(*less)
     assert (code, out) == (2, "")
-    assert "--replace. That removes 1 function: book_hotel (named by 5). Of 15 exemplars 5" in err
+    assert (
+        "--replace. The new schema removes 1 function: book_hotel (named by 5). Of 15 exemplars 5"
+        in err
+    )
     assert json.loads(radu("resolve", "-m", MODULE, "--json")[1])["outcomes"].get("invalid") is None
     code, out, _ = radu(*less, "--replace")
     assert code == 0
-    assert "The schema was replaced. That removes 1 function: book_hotel (named by 5)." in out
+    assert (
+        "The schema was replaced. The new schema removes 1 function: book_hotel (named by 5)."
+        in out
+    )
     assert json.loads(radu("resolve", "-m", MODULE, "--json")[1])["outcomes"]["invalid"] == 5
 
 

@@ -107,7 +107,7 @@ def test_ticked_rows_are_edited_after_a_preview_and_the_edit_is_undone(
         space = Workspace(loaded_home)
         assert len(tagged(space)) == 1
         press(page, "Undo")
-        expect(main.get_by_text("1 utterance as before.")).to_be_visible()
+        expect(main.get_by_text("1 utterance is as before the edit.")).to_be_visible()
         assert tagged(space) == []
 
 

@@ -125,3 +125,21 @@ def test_another_filter_forgets_the_row_of_the_address(opened: Opened) -> None:
     at.run()
     [line] = told(at)
     assert line.startswith("The utterance h01 isn't on this page of the list.")
+
+
+@pytest.mark.parametrize("page", ["load", "utterances", "train", "coverage"])
+def test_a_reload_shows_the_module_that_was_chosen(
+    pages_use: Callable[..., Workspace], loaded: Workspace, page: str
+) -> None:
+    load_odd_module(loaded, loaded.home)
+    pages_use(loaded, who="ann")
+    file = str(ROOT / "pages" / f"{page}.py")
+    at = AppTest.from_file(file, default_timeout=30).run()
+    first = at.sidebar.selectbox[0].value
+    [other] = {MODULE, ODD} - {first}
+    at.sidebar.selectbox[0].set_value(other).run()
+    again = AppTest.from_file(file, default_timeout=30)
+    again.query_params["module"] = at.query_params["module"]
+    again.run()
+    assert not again.exception
+    assert again.sidebar.selectbox[0].value == other

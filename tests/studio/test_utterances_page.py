@@ -113,7 +113,7 @@ def test_an_edit_of_all_that_is_found_is_previewed_done_and_undone(space: Worksp
     run_until(at, lambda at: "Set split: 4 utterances changed." in texts(at))
     assert space.store.exemplar(MODULE, "h00").exemplar.split == "test"
     press(at, "Undo")
-    run_until(at, lambda at: "4 utterances as before." in texts(at))
+    run_until(at, lambda at: "4 utterances are as before the edit." in texts(at))
     assert space.store.exemplar(MODULE, "h00").exemplar.split == "train"
     press(at, "Close")
     assert "as before" not in texts(at)
@@ -185,5 +185,5 @@ def test_an_edit_at_work_keeps_its_report(
     may_end.set()
     run_until(at, lambda at: "Add tag: 15 utterances changed." in texts(at))
     number = space.store.history(MODULE, "h00")[-1].note
-    assert f"Its number is {number}" in texts(at)
+    assert f"shows it as edit {number}" in texts(at)
     assert not at.button(key="edit preview").disabled

@@ -43,7 +43,7 @@ def _visible_fields(exemplar: AnnotatedExemplar | None) -> dict[str, str]:
         "utterance": exemplar.utterance,
         "function": exemplar.label,
         **{slot: canonical_json(value) for slot, value in exemplar.arguments.items()},
-        "spans": exemplar.template if exemplar.spans is not None else None,
+        "spans": exemplar.template if exemplar.spans else None,
         "implied": ", ".join(exemplar.implied),
         "outcome": exemplar.outcome or "not aligned yet",
         "tags": ", ".join(exemplar.tags),

@@ -171,6 +171,13 @@ def _coverage(workspace: Workspace, module: str) -> list[Attention]:
     figures = last_measured(workspace, module)
     if figures is None or figures.reaches_target:
         return []
+    if figures.share >= figures.target:
+        text = (
+            f"Too few utterances to be sure of {percent(figures.target)} coverage: "
+            f"{percent(figures.share)} of {quantity(figures.utterances, 'utterance')} of "
+            f"{figures.split}, at least {percent(figures.low)} with 95 % confidence."
+        )
+        return [Attention("wait", text, "annotate", "Label more", {"module": module})]
     text = (
         f"Coverage is under its target of {percent(figures.target)}: {percent(figures.share)} of "
         f"{quantity(figures.utterances, 'utterance')} of {figures.split}, at least "

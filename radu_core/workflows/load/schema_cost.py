@@ -57,9 +57,13 @@ class SchemaCost:
         losses = [_list(self.functions, "function"), _list(self.slots, "slot")]
         removed = " and ".join(g for g in losses if g)
         return (
-            (f"That removes {removed}. " if removed else "That removes no function and no slot. ")
-            + f"Of {quantity(self.total, 'exemplar')} {self.invalid_count:,} would contradict the "
-            "new schema and become invalid."
+            (
+                f"The new schema removes {removed}. "
+                if removed
+                else "The new schema removes no function and no slot. "
+            )
+            + f"Of {quantity(self.total, 'exemplar')} {self.invalid_count:,} would contradict "
+            "it and become invalid."
             + (f" {self.mended:,} that contradict it now would fit." if self.mended else "")
         )
 

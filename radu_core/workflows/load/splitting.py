@@ -113,12 +113,14 @@ class SplitReport:
         moves = [f"{count:,} {way}" for way, count in self.moved.items()]
         lines = [f"Moves: {', '.join(moves)}." if moves else "Nothing moves."]
         resolved = ", ".join(f"{name} {count:,}" for name, count in self.resolved.items())
-        lines.append(f"Of these are resolved by now: {resolved}. The others count once they are.")
+        lines.append(
+            f"Resolved in each split afterwards: {resolved}. Only resolved exemplars count."
+        )
         if self.followed:
             lines.append(
-                f"{quantity(self.followed, 'exemplar')} of the moved ones share a template or text "
-                "with validation or test, and go there too. To move all by the new shares, "
-                f"{instruct('split from scratch')}."
+                f"{quantity(self.followed, 'moved exemplar shares', 'moved exemplars share')} a "
+                "template or text with validation or test, and go to the same split. To move all "
+                f"by the new shares, {instruct('split from scratch')}."
             )
         for function, groups in self.too_small.items():
             lines.append(

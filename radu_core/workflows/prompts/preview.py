@@ -69,7 +69,7 @@ __all__ = [
 
 _VARIED = ("rag", "all")  # strategies that make more rows, for the training split only
 _NOT_VARIED = (
-    "as in the dataset, no rows with fewer or no exemplars, or without the right function, are made"
+    "as in a dataset, it has no row with fewer exemplars, with none, or without the right function"
 )
 LIMIT: int = TrainConfig.model_fields["max_length"].default
 
@@ -214,7 +214,7 @@ def prepare(
         exemplar_meant.split
     )  # what is typed counts as one to train on
     if split_options != row_options and strategy in _VARIED:
-        notes.append(f"it is of split {exemplar_meant.split}: {_NOT_VARIED}")
+        notes.append(f"it is of the split {exemplar_meant.split}: {_NOT_VARIED}")
     is_known = labelled is not None or function is not None
     is_question = labelled is None and (not is_known or strategy not in FUNCTION_STRATEGIES)
     return Prepared(

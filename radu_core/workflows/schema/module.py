@@ -102,7 +102,7 @@ def view(workspace: Workspace, module: str, *, schema: Schema | None = None) -> 
 def _few(counts: dict[str, int]) -> Iterator[LintFinding]:
     for name, count in counts.items():
         if count < FEW:
-            text = f"has {quantity(count, 'labelled utterance')}"
+            text = f"has {quantity(count, 'labelled utterance')} and needs {FEW}"
             yield LintFinding("warning", name, text, f"Import or write at least {FEW}.")
 
 

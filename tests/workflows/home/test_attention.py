@@ -17,9 +17,10 @@ from radu_core.store.tables import exemplars
 from radu_core.terms import STAGES
 from radu_core.training.run.config import TrainConfig
 from radu_core.training.run.directory import RunDirectory
+from radu_core.words import percent
 from radu_core.workflows.coverage.indexing import build_index, load_index
 from radu_core.workflows.coverage.report import coverage_report
-from radu_core.workflows.frame.last_measured import last_measured
+from radu_core.workflows.frame.last_measured import keep_measured, last_measured
 from radu_core.workflows.frame.workspace import Workspace
 from radu_core.workflows.home.attention import Attention
 from radu_core.workflows.home.funnels import funnels
@@ -112,7 +113,15 @@ def test_coverage_under_its_target_is_remembered(loaded: Workspace) -> None:
     assert kept is not None
     assert (kept.utterances, kept.target, kept.low) == (2, 0.99, report.choice.low)
     assert not kept.reaches_target  # two utterances can't show 99 %
-    assert "of 2 utterances of validation" in needs(loaded)["See the misses"].text
+    keep_measured(loaded, MODULE, kept.model_copy(update={"share": 0.5}))
+    assert "50.0 % of 2 utterances of validation" in needs(loaded)["See the misses"].text
+    keep_measured(loaded, MODULE, kept.model_copy(update={"share": 1.0}))
+    assert needs(loaded)["Label more"].text == (
+        "Too few utterances to be sure of 99.0 % coverage: 100.0 % of 2 utterances of validation, "
+        f"at least {percent(kept.low)} with 95 % confidence."
+    )
+    assert "See the misses" not in needs(loaded)
+    coverage_report(loaded, MODULE, target=0.99)
     coverage_report(loaded, MODULE, split="train", target=0.1)
     assert last_measured(loaded, MODULE) == kept  # another split doesn't take its place
     coverage_report(loaded, MODULE, target=0.1)

@@ -290,7 +290,7 @@ def test_rows_vary_for_training_only_and_it_says_so(
     options = RowOptions(removed_share=1, fewer_share=1, zero_share=1)
     shown = preview(loaded, MODULE, strategy="rag", exemplar_id=one, options=options)
     assert [r.row.kind for r in shown.rows] == kinds
-    said = any(note.startswith(f"it is of split {split}") for note in shown.notes)
+    said = any(note.startswith(f"it is of the split {split}") for note in shown.notes)
     assert said == (split != "train")
     config = DatasetConfig.of(
         strategies=("rag",), tokenizer="none", removed_share=1, fewer_share=1, zero_share=1

@@ -30,8 +30,9 @@ def test_the_cost_names_what_is_gone_and_counts_who_names_it(loaded: Workspace) 
     assert (cost.functions, cost.slots) == ({"book_hotel": 5}, {"book_flight.passengers": 1})
     assert (cost.invalid_count, cost.total) == (6, 15)
     assert str(cost) == (
-        "That removes 1 function: book_hotel (named by 5) and 1 slot: book_flight.passengers "
-        "(named by 1). Of 15 exemplars 6 would contradict the new schema and become invalid."
+        "The new schema removes 1 function: book_hotel (named by 5) and 1 slot: "
+        "book_flight.passengers (named by 1). Of 15 exemplars 6 would contradict it and become "
+        "invalid."
     )
 
 
