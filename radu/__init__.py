@@ -16,6 +16,7 @@ from datetime import date
 from os import PathLike
 from pathlib import Path
 
+from radu.arguments import check_texts
 from radu.module import Module, compare_with_baselines, create_module, open_module
 from radu_core import __version__
 from radu_core.errors import InputError, ModelError, NotFoundError, RaduError, RunError
@@ -78,12 +79,12 @@ class Model:
         (None: the schema's ``reference_date``). ``InputError`` for an empty utterance, an unknown
         function or a context that names none.
         """
-        offered = None if functions is None else tuple(_several(functions, "functions"))
+        offered = None if functions is None else tuple(check_texts(functions, "functions"))
         return self.bundle.answer([Question(utterance, context, offered, required, today)])[0]
 
     def parse_many(self, utterances: Sequence[str], *, today: date | None = None) -> list[Answer]:
         """What each utterance means, in order; faster than one by one."""
-        texts = _several(utterances, "utterances")
+        texts = check_texts(utterances, "utterances")
         return self.bundle.answer([Question(u, today=today) for u in texts])
 
     async def aparse(
@@ -110,15 +111,6 @@ class Model:
     ) -> Explanation:
         """What an utterance means, and how the answer came about."""
         return self.bundle.explain(Question(utterance, context, today=today))
-
-
-def _several(texts: Sequence[str], what: str) -> Sequence[str]:
-    """The texts; ``InputError`` for a single one, which would be taken for its characters."""
-    if isinstance(texts, str):
-        raise InputError(
-            f"One text was given for several {what}", value=texts, remedy="Give a list."
-        )
-    return texts
 
 
 def load(directory: str | PathLike[str], *, threads: int = 0) -> Model:

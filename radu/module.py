@@ -18,8 +18,9 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_args
 
+from radu.arguments import check_choice, check_texts
 from radu.words import word_error, word_report
 from radu_core.errors import RaduError
 from radu_core.extras import as_missing_package
@@ -115,12 +116,15 @@ class Module:
         """The exemplars as a table, a row each, indexed by id.
 
         Columns are the fields of the ``jsonl`` format. ``outcome`` "new" is what hasn't been
-        aligned. ``split`` and ``outcome`` narrow the rows.
+        aligned. ``split`` and ``outcome`` narrow the rows; ``InputError`` for an unknown one.
         """
         import pandas as pd
 
-        from radu_core.exemplars import AnnotatedExemplar
+        from radu_core.dataset import SPLITS
+        from radu_core.exemplars import AnnotatedExemplar, Outcome
 
+        check_choice(split, SPLITS, "split")
+        check_choice(outcome, ("new", *get_args(Outcome)), "outcome")
         stored = self.workspace.store.exemplars(self.name, splits=split and [split])
         self.workspace.schema(self.name)  # no table for a module that doesn't exist
         rows = [item.exemplar.model_dump() for item in stored]
@@ -139,7 +143,11 @@ class Module:
         from radu_core.workflows.load.files import export
 
         return export(
-            self.workspace, format, Path(path), module=self.name, outcomes=tuple(outcomes)
+            self.workspace,
+            format,
+            Path(path),
+            module=self.name,
+            outcomes=tuple(check_texts(outcomes, "outcomes")),
         )
 
     @_with_plain_errors

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from conftest import MODULE, ROWS, SCHEMA
@@ -48,7 +48,19 @@ def test_exemplars_are_a_table(module: radu.Module) -> None:
     assert "<" in str(row["template"])
     assert set(module.exemplars(outcome="ambiguous").index) == {"a00"}
     assert set(module.exemplars(split="test")["split"]) <= {"test"}
-    assert list(module.exemplars(outcome="no such").columns) == list(table.columns)
+    assert list(module.exemplars(outcome="invalid").columns) == list(table.columns)
+
+
+def test_what_narrows_exemplars_is_checked(module: radu.Module, tmp_path: Path) -> None:
+    with pytest.raises(radu.InputError, match=r"no such outcome.*'zzz'.*Give one of new, resolved"):
+        module.exemplars(outcome="zzz")
+    with pytest.raises(
+        radu.InputError, match=r"no such split.*Give one of train, validation, test"
+    ):
+        module.exemplars(split=cast("Any", "zzz"))
+    with pytest.raises(radu.InputError, match="One text was given for several outcomes"):
+        module.export(tmp_path / "out.jsonl", outcomes="resolved")
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 def test_what_is_exported_is_imported_again(module: radu.Module, tmp_path: Path) -> None:
