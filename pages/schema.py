@@ -15,7 +15,7 @@ TABS = {
     "Recognizers": recognizers,
     "Module": module,
     "JSON": json_tab.editor,
-    "Earlier": history.earlier,
+    "Versions": history.earlier,
 }
 
 with page(

@@ -315,7 +315,7 @@ def _cost(plan: MergePlan) -> None:
         f"Slots that move, as optional: {plain(', '.join(plan.added) or 'none')}.",
         *_opinion_lines(plan),
         f"{plain(plan.away)} is removed from the schema. The schema can be restored under "
-        "“Earlier” on the Schema page, but the exemplars stay moved.",
+        "“Versions” on the Schema page, but the exemplars stay moved.",
     ]
     st.markdown("\n".join(f"- {line}" for line in lines))
 

@@ -29,7 +29,7 @@ def effect(page: Shown, schema: Schema, *, key: str) -> None:
     cost = schema_cost(here.workspace, schema)
     if cost:
         st.warning(
-            f"{plain(cost)} The schema in use can be restored under “Earlier”.",
+            f"{plain(cost)} The schema in use can be restored under “Versions”.",
             icon=":material/warning:",
         )
     elif cost.mended:
@@ -175,7 +175,7 @@ def confirm_remove(page: Shown, pending: Pending) -> None:
             st.caption(f"{have} it as context, which stays.")
         if plan.mentions:
             st.caption(plain(f"Still named in {', '.join(plan.mentions)}."))
-        st.caption(plain(f"{plan.built} The schema in use can be restored under “Earlier”."))
+        st.caption(plain(f"{plan.built} The schema in use can be restored under “Versions”."))
         if _buttons("Remove", pending, effect_text=f"{plan.expected} {fate} {to} {plan}"):
             try:
                 remove(

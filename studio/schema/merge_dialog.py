@@ -102,7 +102,9 @@ def _choose(page: Shown, pending: Pending, merge: Merged | None, theirs: Schema)
         if st.button("Save both", type="primary", key=f"both {key}", disabled=merge is None):
             assert merge is not None
             save(here, pending, merge.schema, theirs.hash)
-        if st.button("Save mine alone", key=f"mine {key}", help="The other stays under “Earlier”."):
+        if st.button(
+            "Save mine alone", key=f"mine {key}", help="The other stays under “Versions”."
+        ):
             save(here, pending, mine, theirs.hash)
         if st.button("Keep the saved one", key=f"theirs {key}", help="Your changes are dropped."):
             finish(here, "Your change was dropped; the newest version is shown.")

@@ -38,7 +38,7 @@ CONTENT = {
     ("Schema", "Recognizers"): "Try it on",
     ("Schema", "Module"): "Reference date",
     ("Schema", "JSON"): "Schema as JSON",
-    ("Schema", "Earlier"): "Restore version 1",
+    ("Schema", "Versions"): "Restore version 1",
     ("Prompts", "Preview"): "Which function does the user want?",
     ("Train", "2 Launch"): "Base model",
     ("Evaluate", "Result"): "Per function",

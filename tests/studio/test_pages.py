@@ -175,7 +175,7 @@ def test_other_pages_show_hostile_text_as_it_is(hostile: Workspace, name: str) -
     if name == "schema":
         tables = "".join(e.proto.body for e in at.get("html")).replace("<wbr>", "")
         assert f"Sell *a* ticket {LEAK}" in tables
-        for tab in ("Recognizers", "Module", "JSON", "Earlier"):
+        for tab in ("Recognizers", "Module", "JSON", "Versions"):
             at.button_group(key="schema tab").set_value(tab).run()
             assert not at.exception
             assert bare(markdown(at)) == []

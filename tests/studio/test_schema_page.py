@@ -17,7 +17,7 @@ from radu_core.workflows.schema.edits import change_function, change_slot
 from radu_core.workflows.schema.module import save_schema
 from radu_core.workflows.schema.rename import Target, rename
 
-TABS = ("Functions", "Recognizers", "Module", "JSON", "Earlier")
+TABS = ("Functions", "Recognizers", "Module", "JSON", "Versions")
 FLIGHT = "book_flight"
 
 
@@ -269,7 +269,7 @@ def test_renaming_shows_what_follows_and_can_be_undone(space: Workspace) -> None
     press(at, "Rename")
     assert space.store.schema(MODULE).functions[0].name == "fly"
     assert space.store.exemplar(MODULE, "f00").exemplar.function == "fly"
-    to(at, "Earlier")
+    to(at, "Versions")
     press(at, "Undo renaming book\\_flight to fly")
     press(at, "Rename")
     assert space.store.schema(MODULE).functions[0].name == FLIGHT
@@ -295,7 +295,7 @@ def test_an_earlier_version_is_restored(space: Workspace) -> None:
     before = space.store.schema(MODULE)
     changed = change_slot(before, FLIGHT, "origin", description="other")
     save_schema(space, MODULE, changed, who="eve")
-    at = opened("Earlier")
+    at = opened("Versions")
     press(at, "Restore version 1")
     press(at, "Save")
     assert space.store.schema(MODULE) == before
@@ -353,12 +353,12 @@ def test_a_module_is_made_without_a_file(
 
 def test_a_version_from_before_a_rename_keeps_the_names_of_now(space: Workspace) -> None:
     rename(space, MODULE, Target(FLIGHT), "fly", who="ann")
-    at = opened("Earlier")
+    at = opened("Versions")
     assert "Renamed since: function book_flight → fly. Nothing else differs." in text(at)
     assert not [b for b in at.button if b.label.startswith("Restore version")]
     schema = change_function(space.store.schema(MODULE), "fly", description="New.")
     save_schema(space, MODULE, schema, who="ann")
-    at = opened("Earlier")
+    at = opened("Versions")
     field(at.selectbox, "Version").set_value(1).run()
     assert "Exemplars have the new names, and restoring this version keeps them." in text(at)
     press(at, "Restore version 1")
