@@ -25,8 +25,8 @@ def space(loaded: Workspace, pages_use: Callable[..., Workspace]) -> Workspace:
     return pages_use(loaded, who="ann")
 
 
-def opened(name: str) -> AppTest:
-    """A page as a session opens it, navigation included."""
+def opened(name: str, tab: str = "") -> AppTest:
+    """A page as a session opens it, navigation included; ``tab`` is what its address asks for."""
     script = f"""
 import streamlit as st
 from pathlib import Path
@@ -35,7 +35,10 @@ pages = [st.Page(p, title=p.stem, default=p.stem == "{name}")
          for p in sorted(Path({str(PAGES)!r}).glob("*.py"))]
 st.navigation(pages).run()
 """
-    return AppTest.from_string(script, default_timeout=60).run()
+    at = AppTest.from_string(script, default_timeout=60)
+    if tab:
+        at.query_params["tab"] = tab
+    return at.run()
 
 
 def press(at: AppTest, label: str) -> AppTest:
@@ -56,7 +59,7 @@ def labels(at: AppTest) -> list[str]:
 
 
 def test_an_import_is_taken_back_after_a_preview(space: Workspace) -> None:
-    at = press(opened("load"), "Preview undo")
+    at = press(opened("load", "Earlier imports"), "Preview undo")
     run_until(at, lambda at: "Undo import 1" in labels(at))
     assert f"Go to the trash: {len(ROWS)} exemplars" in words(at)
     assert len(space.store.exemplars(MODULE)) == len(ROWS)
@@ -74,7 +77,7 @@ def test_an_import_is_taken_back_after_a_preview(space: Workspace) -> None:
 
 
 def test_a_split_is_previewed_and_made(space: Workspace) -> None:
-    at = opened("load")
+    at = opened("load", "Splits")
     next(c for c in at.checkbox if c.label == "From scratch").check().run()
     press(at, "Preview the split")
     run_until(at, lambda at: any(label.startswith("Move ") for label in labels(at)))
@@ -88,7 +91,7 @@ def test_a_split_is_previewed_and_made(space: Workspace) -> None:
 
 def test_only_what_was_offered_is_deleted_for_good(space: Workspace) -> None:
     trash.delete(space, MODULE, ["h00", "h01"], who="ann")
-    at = opened("load")
+    at = opened("load", "Delete")
     assert "Delete all 2 for good" in labels(at)
     trash.restore(space, MODULE, ["h01"], who="bob")
     trash.delete(space, MODULE, ["f00"], who="bob")  # as many as before, but others
@@ -98,7 +101,7 @@ def test_only_what_was_offered_is_deleted_for_good(space: Workspace) -> None:
 
 
 def test_exemplars_are_found_deleted_and_deleted_for_good(space: Workspace) -> None:
-    at = opened("load")
+    at = opened("load", "Delete")
     search = next(t for t in at.text_input if t.key == "delete search")
     search.input("no such thing").run()
     assert "Nothing was found." in words(at)
@@ -112,7 +115,7 @@ def test_exemplars_are_found_deleted_and_deleted_for_good(space: Workspace) -> N
 
 
 def test_a_module_is_deleted_by_its_name_and_restored_on_home(space: Workspace) -> None:
-    at = opened("load")
+    at = opened("load", "Delete")
     confirm(at).input("acme")
     press(at, "Delete the module")
     assert f"That isn't {MODULE}" in words(at)
@@ -133,9 +136,11 @@ def test_the_tabs_are_there_without_a_module(
     workspace: Workspace, pages_use: Callable[..., Workspace]
 ) -> None:
     pages_use(workspace)
-    at = opened("load")
-    assert not at.exception
-    assert "Nothing has been imported yet." in words(at)
+    for tab in ("Utterances", "Outcome", "Splits", "Export", "Earlier imports", "Delete"):
+        at = opened("load", tab)
+        assert not at.exception
+        assert at.button_group(key="load tab").value == tab
+    assert "Nothing has been imported yet." in words(opened("load", "Earlier imports"))
 
 
 def test_the_import_that_can_be_taken_back_is_chosen(space: Workspace, tmp_path: Path) -> None:
@@ -143,7 +148,7 @@ def test_the_import_that_can_be_taken_back_is_chosen(space: Workspace, tmp_path:
     path.write_text('{"utterance": "a", "function": "no_such"}\n')
     report = import_file(space, "jsonl", path, module=MODULE, who="t")
     assert (report.stored, report.number) == (False, 2)
-    at = opened("load")
+    at = opened("load", "Earlier imports")
     choice = next(s for s in at.selectbox if s.label == "Import")
     assert (choice.value, choice.options[0][-12:]) == (1, "(not stored)")
     choice.select(2).run()
@@ -159,7 +164,7 @@ def test_what_went_wrong_is_gone_with_the_next_choice(
 
     splitting.split(space, MODULE, splitting.Wanted(0.1, 0.1, 0, True), who="t")
     monkeypatch.setattr("radu_core.workflows.load.imports.undo", refuse)
-    at = press(opened("load"), "Preview undo")
+    at = press(opened("load", "Earlier imports"), "Preview undo")
     run_until(at, lambda at: "It can't be done" in words(at))
     next(s for s in at.selectbox if s.label == "Import").select(1).run()
     assert "It can't be done" not in words(at)
@@ -170,7 +175,7 @@ def test_what_went_wrong_is_gone_with_the_next_choice(
 
 
 def test_exemplars_are_chosen_by_their_ids(space: Workspace) -> None:
-    at = opened("load")
+    at = opened("load", "Delete")
     next(t for t in at.text_input if t.key == "delete search").input("hotel").run()
     assert "Delete 0 chosen" in labels(at)
     choice = at.multiselect(key="delete ids")

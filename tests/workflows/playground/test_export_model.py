@@ -108,7 +108,7 @@ def test_what_isnt_in_the_export_is_named_with_the_remedy(
     assert made.notes[0] == (
         f"The adapter needs its base model {tiny_model}, which is a directory of this machine and "
         f"no part of the export. Export the merged model instead: radu export-model {run.id} "
-        "--out DIR."
+        "DIR."
     )
     assert made.notes[0] in (tmp_path / "a" / "README.md").read_text()
     # a generator tuned from a run, whose module retrieves with a run's encoder
